@@ -1,0 +1,1 @@
+"""The edge server: holds tails under their contracts and answers the boards."""

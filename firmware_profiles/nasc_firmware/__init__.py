@@ -1,0 +1,1 @@
+"""Board descriptions as package data; firmware sources for microcontrollers join them later."""

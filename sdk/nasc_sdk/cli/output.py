@@ -1,0 +1,38 @@
+"""What verbs share when they print: JSON documents, tables, and the options every verb spells the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+import msgspec
+
+broker_option = click.option(
+    "--broker", "broker_url", default="mqtt://127.0.0.1:1883", show_default=True, envvar="NASC_BROKER",
+    help="MQTT broker, mqtt://[user:password@]host:port or mqtts://...",
+)
+site_option = click.option(
+    "--site", default="home", show_default=True, envvar="NASC_SITE", help="Site name in the topics."
+)
+device_option = click.option("--device", default="board", show_default=True, help="Device name in the topics.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+
+
+def print_json(document: Any) -> None:
+    """Print a value (dataclasses and structs included) as indented JSON."""
+    click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+
+
+def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Align columns: the first to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
+    lines = []
+    for row in (header, *rows):
+        first, *others = (
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        lines.append("  ".join([first, *others]).rstrip())
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(lines)

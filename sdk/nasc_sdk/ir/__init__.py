@@ -1,0 +1,1 @@
+"""The network as data: one representation for supernet, export, cost model and firmware."""

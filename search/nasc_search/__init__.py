@@ -1,0 +1,1 @@
+"""Search spaces, supernet, export, calibration and the joint search; torch lives here."""

@@ -68,6 +68,10 @@ class StorageError(NascError):
         super().__init__(f"cannot write {path}: {reason}")
 
 
+class StoppedError(NascError):
+    """Work was given up because its owner asked for that; nothing of it is kept."""
+
+
 # --- The other side -------------------------------------------------------------------------------
 
 

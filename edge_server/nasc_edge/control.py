@@ -1,0 +1,164 @@
+"""The edge server as an MQTT device: says who it is and what it holds, takes deployments and profiles."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from nasc_sdk.mqtt.artifacts import fetch
+from nasc_sdk.mqtt.client import MqttClient
+
+from nasc_edge.deploy import Deployer
+from nasc_edge.tails import TailStore
+from nasc_sdk.durable import next_session
+from nasc_sdk.errors import RemoteProtocolError
+from nasc_sdk.profiling.conditions import read_conditions
+from nasc_sdk.profiling.measure import measure
+from nasc_sdk.profiling.plan import ProfilePlan
+from nasc_sdk.profiling.profile import Profile
+from nasc_sdk.profiling.respond import ProfileResponder, Progress
+from nasc_sdk.protocol.messages import (
+    Artifact,
+    Capabilities,
+    DeployDesired,
+    DeployReported,
+    DeployStatus,
+    ProfileRequest,
+    Role,
+    State,
+    decode,
+    encode,
+)
+from nasc_sdk.protocol.topics import Topics
+from nasc_sdk.runtime.base import Kernels, Runtime
+from nasc_sdk.runtime.check import check_models
+
+FETCH_TIMEOUT_S: Final = 30.0
+MAX_BUNDLE_BYTES: Final = 64 << 20
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this edge server is."""
+
+    site: str
+    device: str
+    address: str
+    """host:port at which boards reach the tensor port."""
+
+
+class EdgeControl:
+    """Keeps the store as desired and the broker informed, from :meth:`start` to :meth:`close`."""
+
+    def __init__(
+        self, url: str, identity: Identity, store: TailStore, runtime: Runtime, directory: Path,
+        *, grace_s: float = 5.0, threads: int = 1,
+    ) -> None:  # fmt: skip
+        self._identity, self._store, self._runtime, self._threads = identity, store, runtime, threads
+        self._directory = directory
+        self._grace_s = grace_s
+        self._topics = Topics(identity.site, identity.device)
+        self._session = next_session(directory)
+        conditions = read_conditions(runtime, Kernels.XNNPACK, threads)
+        self._capabilities = Capabilities(conditions=conditions, max_artifact_bytes=MAX_BUNDLE_BYTES)
+        self._client = MqttClient(
+            url,
+            f"nasc-{identity.site}-{identity.device}",
+            will=(self._topics.state, encode(self._state(online=False)), 1, True),
+        )
+        self._deployer: Deployer | None = None
+        self._responder: ProfileResponder | None = None
+        self._closing = False
+
+    def start(self, timeout_s: float = 10.0) -> None:
+        """Connect and take part; raises UnreachableError when there is no broker."""
+        self._deployer = Deployer(
+            self._store, self._identity.device, self._directory / "pulled", self._fetch, self._report,
+            dropped=self._announce, grace_s=self._grace_s,
+        )  # fmt: skip
+        self._responder = ProfileResponder(
+            self._client, self._topics, self._identity.device, self._directory / "profiles", self._profile
+        )
+        self._client.on_connect(self._announce)
+        self._client.subscribe(self._topics.deploy_desired, self._on_desired)
+        self._client.subscribe(self._topics.state, self._on_state)
+        self._client.connect(timeout_s)
+
+    def close(self) -> None:
+        """Say goodbye and end the threads; the last will is for those who cannot."""
+        self._closing = True
+        for part in (self._responder, self._deployer):
+            if part is not None:
+                part.close()
+        self._client.publish(self._topics.state, encode(self._state(online=False)), retain=True)
+        self._client.close()
+
+    def _state(self, *, online: bool) -> State:
+        identity = self._identity
+        if not online:
+            return State(device=identity.device, role=Role.EDGE, session=self._session, online=False)
+        return State(
+            device=identity.device,
+            role=Role.EDGE,
+            session=self._session,
+            online=True,
+            capabilities=self._capabilities,
+            contracts=self._store.contracts,
+            address=identity.address,
+        )
+
+    def _announce(self) -> None:
+        self._client.publish(self._topics.state, encode(self._state(online=True)), retain=True)
+
+    def _on_state(self, topic: str, payload: bytes) -> None:
+        """Contradict a last will of ours that the broker published late, e.g. when it saw two connections."""
+        try:
+            state = decode(State, payload, topic)
+        except RemoteProtocolError as error:
+            _log.warning("%s", error)
+            return
+        if not state.online and state.session <= self._session and not self._closing:
+            self._announce()
+
+    def _on_desired(self, topic: str, payload: bytes) -> None:
+        try:
+            desired = decode(DeployDesired, payload, topic)
+        except RemoteProtocolError as error:
+            _log.warning("%s", error)
+            refused = DeployReported(
+                device=self._identity.device,
+                version=0,
+                status=DeployStatus.REFUSED,
+                contracts=self._store.contracts,
+                code="bad_message",
+                reason=str(error)[:4096],
+            )
+            self._client.publish(self._topics.deploy_reported, encode(refused), retain=True)
+            return
+        if self._deployer is not None:
+            self._deployer.desire(desired)
+
+    def _fetch(self, artifact: Artifact, directory: Path) -> Path:
+        return fetch(
+            self._client, self._topics, artifact, directory,
+            timeout_s=FETCH_TIMEOUT_S, max_bytes=MAX_BUNDLE_BYTES,
+        )  # fmt: skip
+
+    def _report(self, reported: DeployReported) -> None:
+        # State first: whoever reads "active" finds the contracts in the state already.
+        self._announce()
+        self._client.publish(self._topics.deploy_reported, encode(reported), retain=True)
+        if reported.status is DeployStatus.REFUSED:
+            _log.warning("deployment %d refused: %s [%s]", reported.version, reported.reason, reported.code)
+
+    def _profile(self, plan: ProfilePlan, request: ProfileRequest, progress: Progress) -> Profile:
+        check_models([(item.key, item.model) for item in plan.items], runtime=self._runtime)
+        return measure(
+            plan, self._runtime, Kernels.XNNPACK,
+            device=self._identity.device, rounds=request.rounds, threads=self._threads,
+            progress=progress, per_op=request.per_op,
+        )  # fmt: skip

@@ -1,0 +1,130 @@
+"""``nasc-sdk profile``: per-block latency of a device, or per-operator latency of any model here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from nasc_sdk.cli.output import broker_option, device_option, json_option, print_json, site_option
+from nasc_sdk.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from nasc_sdk.profiling.profile import Profile
+
+EPILOG = """\b
+Examples:
+  nasc-sdk profile --device pi4                       every block of the search space, on the board
+  nasc-sdk profile --device pi4 --json --output pi4.json
+  nasc-sdk profile --model ANY.tflite                 any int8 model, operator by operator, here
+  nasc-sdk profile --model ANY.tflite --input X.npy --kernels builtin --runtime tflite-runtime
+\b
+All figures are measured. Without --input a model is fed with random values, never zeros: latency
+depends on the data."""
+
+
+@click.command(epilog=EPILOG)
+@broker_option
+@site_option
+@device_option
+@click.option(
+    "--model", "model_path", type=click.Path(path_type=Path), help="Measure this .tflite model here."
+)
+@click.option(
+    "--input",
+    "input_path",
+    type=click.Path(path_type=Path),
+    help="With --model: activations, a .npy file; its first sample is used.",
+)
+@click.option(
+    "--rounds", type=click.IntRange(1, 1000), default=9, show_default=True, help="Interleaved rounds."
+)
+@click.option(
+    "--kernels",
+    type=click.Choice(["xnnpack", "builtin", "reference"]),
+    default="xnnpack",
+    show_default=True,
+    help="With --model: operator kernels.",
+)
+@click.option(
+    "--runtime",
+    "runtime_name",
+    type=click.Choice(["auto", "ai-edge-litert", "tflite-runtime"]),
+    default="auto",
+    show_default=True,
+    help="With --model: the runtime.",
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=1),
+    default=600.0,
+    show_default=True,
+    help="Without --model: seconds to wait for the device.",
+)
+@json_option
+@click.option(
+    "--output", "output_path", type=click.Path(path_type=Path), help="Also write the JSON document here."
+)
+def command(
+    broker_url: str,
+    site: str,
+    device: str,
+    model_path: Path | None,
+    input_path: Path | None,
+    rounds: int,
+    kernels: str,
+    runtime_name: str,
+    timeout_s: float,
+    as_json: bool,
+    output_path: Path | None,
+) -> None:
+    """Measure per-block latency on a device, or any int8 model here."""
+    if model_path is None and input_path is not None:
+        raise click.UsageError("--input goes with --model")
+    from nasc_sdk.durable import write_durably
+
+    if model_path is None:
+        document, profiles = _remote(broker_url, site, device, rounds, timeout_s, as_json)
+    else:
+        document, profiles = _local(model_path, input_path, rounds, runtime_name, kernels, as_json)
+    if output_path is not None:
+        write_durably(output_path, msgspec.json.format(msgspec.json.encode(document), indent=2))
+    if as_json:
+        print_json(document)
+    else:
+        from nasc_sdk.profiling.table import format_profile
+
+        click.echo("\n\n".join(map(format_profile, profiles)))
+
+
+def _local(
+    model: Path, samples: Path | None, rounds: int, runtime_name: str, kernels: str, quiet: bool
+) -> tuple[Any, list[Profile]]:
+    from nasc_sdk.profiling.local import profile_file
+    from nasc_sdk.runtime.base import Kernels
+
+    with progress_bar("measuring", quiet=quiet) as progress:
+        profile = profile_file(
+            model,
+            samples,
+            rounds=rounds,
+            runtime_name=runtime_name,
+            kernels=Kernels(kernels),
+            progress=progress,
+        )
+    return profile, [profile]
+
+
+def _remote(
+    broker_url: str, site: str, device: str, rounds: int, timeout_s: float, quiet: bool
+) -> tuple[Any, list[Profile]]:
+    from nasc_sdk.profiling.remote import profile_remote
+
+    with progress_bar(f"profiling {device}", quiet=quiet) as progress:
+        document = profile_remote(
+            broker_url, site, device, rounds=rounds, timeout_s=timeout_s, progress=progress
+        )
+    return document, [profile for profile in (document.profile, document.edge_profile) if profile]

@@ -1,0 +1,63 @@
+"""Files that survive a crash: either the old content or the new, never a mixture."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from nasc_sdk.errors import StorageError
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Replace a file's content; on return it is on the disk. Raises StorageError and leaves the old file.
+
+    The parent directory must exist. Written beside, flushed, renamed, and the directory flushed: without the
+    first flush a power cut can leave an empty file under the new name.
+    """
+    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        try:
+            with beside.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+            _flush_directory(path.parent)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(str(path), error.strerror or str(error)) from error
+
+
+def make_directory(path: Path) -> Path:
+    """Create a directory with its parents; raises StorageError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(str(path), error.strerror or str(error)) from error
+    return path
+
+
+def next_session(directory: Path) -> int:
+    """Number of this start of the process, one more than at the last; kept in ``directory/session``.
+
+    An unreadable counter starts again at 1, which costs nothing but a retained state that looks newer.
+    """
+    path = make_directory(directory) / "session"
+    try:
+        last = int(path.read_text())
+    except (OSError, ValueError):
+        last = 0
+    session = max(last, 0) + 1
+    write_durably(path, f"{session}\n".encode())
+    return session
+
+
+def _flush_directory(directory: Path) -> None:
+    if os.name != "posix":
+        return
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,151 @@
+"""What the link is, from the transfers that happen anyway and a few small pings.
+
+Theory of operation
+-------------------
+The search predicts a transfer as ``round_trip + bytes * 8 / throughput``
+(:meth:`nasc_sdk.link.link.Link.transfer_ms`), so both are estimated from that same equation. Pings carry
+next to nothing and give the round trip. A transfer gives the throughput, from what it took beyond the round
+trip; the pair then says exactly what was measured.
+
+Rule 1: a transfer is informative when it took longer than the round trip by more than the round trip's own
+    noise.
+Rule 2: one that did not still shows a lower bound. When that is above the last estimate, the link got
+    faster, and the bound is the estimate; otherwise the sample is set aside and the earlier value stays.
+Rule 3: a transfer clearly faster than the round trip shows that the round trip is out of date: a ping is
+    wanted.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from nasc_sdk.link.link import Link
+
+MAX_MBIT_S: Final = 100_000.0
+MIN_MBIT_S: Final = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSample:
+    """One moment of the link; ``informative`` says whether it went into the window."""
+
+    time_s: float
+    throughput_mbit_s: float
+    round_trip_ms: float
+    informative: bool
+    answered: bool = True
+    """False for a request that got no answer: a bound on the throughput, and a strong sign."""
+
+
+class LinkEstimator:
+    """Bounded window of paired samples. Times are seconds on the caller's clock, durations milliseconds."""
+
+    def __init__(
+        self, *, window: int = 64, pings: int = 5, ping_interval_s: float = 1.0, noise_floor_ms: float = 0.1
+    ) -> None:
+        self._samples: deque[LinkSample] = deque(maxlen=window)
+        self._pings: deque[float] = deque(maxlen=pings)
+        self._answers: deque[bool] = deque(maxlen=window)
+        self._ping_interval_s = ping_interval_s
+        self._noise_floor_ms = noise_floor_ms
+        self._throughput: float | None = None
+        self._last_ping_s = -math.inf
+        self._outdated = False
+
+    @property
+    def round_trip_ms(self) -> float | None:
+        """Median of the last pings; None before the first."""
+        return statistics.median(self._pings) if self._pings else None
+
+    @property
+    def throughput_mbit_s(self) -> float | None:
+        """Newest estimate; None before the first transfer."""
+        return self._throughput
+
+    def wants_ping(self, now_s: float) -> bool:
+        """Whether the round trip is unknown, old or contradicted."""
+        return self._outdated or now_s - self._last_ping_s >= self._ping_interval_s
+
+    def ping(self, now_s: float, elapsed_ms: float, payload_bytes: int = 0) -> LinkSample | None:
+        """A small exchange; None while the throughput is unknown, since a sample is a pair."""
+        if not math.isfinite(elapsed_ms):
+            return None
+        on_wire_ms = payload_bytes * 8e-3 / self._throughput if self._throughput else 0.0
+        round_trip_ms = max(elapsed_ms - on_wire_ms, 0.0)
+        if self._outdated:
+            self._pings.clear()
+        self._pings.append(round_trip_ms)
+        self._last_ping_s, self._outdated = now_s, False
+        self._answers.append(True)
+        if self._throughput is None:
+            return None
+        return self._keep(LinkSample(now_s, self._throughput, round_trip_ms, informative=True))
+
+    def transfer(self, now_s: float, payload_bytes: int, elapsed_ms: float) -> LinkSample | None:
+        """A payload and its small answer, without the time the server kept it; None before the first ping."""
+        self._answers.append(True)
+        round_trip_ms = self.round_trip_ms
+        if round_trip_ms is None or payload_bytes <= 0 or not math.isfinite(elapsed_ms):
+            return None
+        noise_ms = self._noise_ms()
+        on_wire_ms = elapsed_ms - round_trip_ms
+        throughput = _clip(payload_bytes * 8e-3 / max(on_wire_ms, noise_ms))
+        if on_wire_ms < -noise_ms:
+            self._outdated = True
+        faster = self._throughput is None or throughput > self._throughput
+        if on_wire_ms > noise_ms or (faster and not self._outdated):
+            self._throughput = throughput
+            return self._keep(LinkSample(now_s, throughput, round_trip_ms, informative=True))
+        return LinkSample(now_s, self._throughput or throughput, round_trip_ms, informative=False)
+
+    def timeout(self, now_s: float, payload_bytes: int, waited_ms: float) -> LinkSample | None:
+        """A request without an answer: the throughput is at most what the wait allows."""
+        self._answers.append(False)
+        self._outdated = True
+        if payload_bytes <= 0 or not waited_ms > 0 or not math.isfinite(waited_ms):
+            return None
+        bound = _clip(payload_bytes * 8e-3 / waited_ms)
+        self._throughput = min(self._throughput or bound, bound)
+        return self._keep(
+            LinkSample(now_s, self._throughput, self.round_trip_ms or 0.0, informative=True, answered=False)
+        )
+
+    def link(self, newest: int | None = None) -> Link | None:
+        """The window, or its newest samples, as a Link; None before the first pair."""
+        samples = list(self._samples)[-newest if newest else 0 :]
+        if not samples:
+            return None
+        return Link(
+            tuple(sample.throughput_mbit_s for sample in samples),
+            tuple(sample.round_trip_ms for sample in samples),
+            loss=self.loss,
+        )
+
+    @property
+    def loss(self) -> float:
+        """Share of the last requests that got no answer."""
+        return 1 - sum(self._answers) / len(self._answers) if self._answers else 0.0
+
+    def restart(self, keep: int) -> None:
+        """Forget all but the newest samples: the link before them was another one."""
+        kept = list(self._samples)[-keep:] if keep > 0 else []
+        self._samples.clear()
+        self._samples.extend(kept)
+
+    def _noise_ms(self) -> float:
+        """How far a round trip may be from the median without meaning anything."""
+        center = self.round_trip_ms or 0.0
+        spread = statistics.median(abs(ping - center) for ping in self._pings)
+        return max(self._noise_floor_ms, 0.02 * center, 3 * spread)
+
+    def _keep(self, sample: LinkSample) -> LinkSample:
+        self._samples.append(sample)
+        return sample
+
+
+def _clip(throughput_mbit_s: float) -> float:
+    return min(max(throughput_mbit_s, MIN_MBIT_S), MAX_MBIT_S)

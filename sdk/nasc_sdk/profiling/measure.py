@@ -1,0 +1,259 @@
+"""Times a plan's units on this machine.
+
+Rule 1: rounds are interleaved. Every unit of a batch is timed once a round, in an order shuffled anew, so
+    that a slow moment of the machine falls on all units and not on one.
+Rule 2: a sample lasts at least ``SAMPLE_NS``: fast units are invoked several times and their mean is one
+    sample. So the p95 of a fast unit is that of short bursts, not of single invocations.
+Rule 3: units run on the plan's activations, never on zeros: latency depends on the data.
+Rule 4: a sample during which the system gave the core to somebody else is taken again, a few times: it tells
+    of the other process. On a machine that is busy all the time the last try counts, and shows as noise.
+Rule 5: a fast unit is invoked once, untimed, before each sample: caches hold what the unit before it left.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from nasc_sdk.errors import InputError, StoppedError
+from nasc_sdk.profiling.conditions import frequency_mhz, read_conditions
+from nasc_sdk.profiling.plan import PlanItem, ProfilePlan
+from nasc_sdk.profiling.profile import Measurement, Profile, Timing, Validity
+from nasc_sdk.runtime.base import Kernels, Runtime, Session
+
+SAMPLE_NS: Final = 200_000
+MAX_REPEATS: Final = 500
+MAX_TRIES: Final = 4
+WARM_BELOW_NS: Final = 2_000_000
+MEMORY_BUDGET_BYTES: Final = 96 << 20
+_SEED: Final = 20
+# Robust coefficient of variation above which a unit is called noisy; quiet machines show 1-2 %.
+NOISY_ABOVE: Final = 0.10
+# Frequency, relative to that at the batch's start, below which it is called throttled.
+THROTTLED_BELOW: Final = 0.85
+# A session's overhead besides weights and activations, measured at 0.3 MB on both runtimes, rounded up.
+_SESSION_BYTES: Final = 1 << 20
+
+Progress = Callable[[int, int, str], None]
+"""done, total, label; called between rounds, never while something is timed."""
+
+
+@dataclass(slots=True)
+class _Unit:
+    """A loaded unit and its samples so far, nanoseconds an invocation."""
+
+    item: PlanItem
+    session: Session
+    repeats: int
+    warm: bool
+    samples_ns: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    runtime: Runtime
+    kernels: Kernels
+    threads: int
+    rounds: int
+    warmup: int
+    tick: Callable[[int, str], None]
+    rng: np.random.Generator
+
+
+def measure(
+    plan: ProfilePlan,
+    runtime: Runtime,
+    kernels: Kernels,
+    *,
+    device: str,
+    rounds: int = 9,
+    warmup: int = 2,
+    threads: int = 1,
+    progress: Progress | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    per_op: bool = False,
+    label: str = "",
+    memory_budget_bytes: int = MEMORY_BUDGET_BYTES,
+) -> Profile:
+    """Time every unit of the plan, in microseconds; the Profile keeps the plan's order.
+
+    Plans of unknown origin go through :func:`nasc_sdk.runtime.check.check_models` first. Raises InputError
+    when a unit cannot be loaded or fed, StoppedError soon after ``should_stop`` returned true.
+    """
+    if rounds < 1 or not plan.items:
+        raise InputError("a profile needs at least one round and one unit")
+    total, done = len(plan.items) * (rounds + 1), 0
+
+    def tick(units: int, what: str) -> None:
+        nonlocal done
+        done += units
+        if progress:
+            progress(done, total, what)
+        if should_stop and should_stop():
+            raise StoppedError(f"profiling was stopped after {done} of {total} steps")
+
+    run = _Run(runtime, kernels, threads, rounds, warmup, tick, np.random.default_rng(_SEED))
+    conditions = read_conditions(runtime, kernels, threads, label=label)
+    started_unix_s, started = time.time(), time.monotonic()
+    measured = [
+        found for batch in batches(plan.items, memory_budget_bytes) for found in _measure_batch(run, batch)
+    ]
+    notes: tuple[str, ...] = ()
+    if per_op:
+        measured, notes = _with_operators(run, plan, measured)
+    pairs = list(zip(plan.items, measured, strict=True))
+    return Profile(
+        device=device,
+        conditions=conditions,
+        blocks=tuple(found for item, found in pairs if not item.whole),
+        heads=tuple(found for item, found in pairs if item.whole),
+        started_unix_s=started_unix_s,
+        duration_s=time.monotonic() - started,
+        notes=notes,
+    )
+
+
+def batches(items: Sequence[PlanItem], budget_bytes: int) -> list[list[PlanItem]]:
+    """Split into runs that fit the memory budget together; a unit over the budget is alone."""
+    result: list[list[PlanItem]] = []
+    used = 0
+    for item in items:
+        need = _SESSION_BYTES + 2 * len(item.model) + 8 * len(item.input)
+        if not result or used + need > budget_bytes:
+            result.append([])
+            used = 0
+        result[-1].append(item)
+        used += need
+    return result
+
+
+def _measure_batch(run: _Run, items: Sequence[PlanItem]) -> list[Measurement]:
+    units = []
+    for item in items:
+        units.append(_load(run, item))
+        run.tick(1, item.title)
+    full_mhz = lowest_mhz = frequency_mhz()
+    for number in range(run.rounds):
+        with _undisturbed():
+            for index in run.rng.permutation(len(units)):
+                _sample(units[index])
+        lowest_mhz = min(lowest_mhz, frequency_mhz())
+        run.tick(len(units), f"round {number + 1} of {run.rounds}")
+    throttled = lowest_mhz < THROTTLED_BELOW * full_mhz
+    return [_measurement(unit, throttled) for unit in units]
+
+
+def _load(run: _Run, item: PlanItem) -> _Unit:
+    session = run.runtime.load(item.model, kernels=run.kernels, threads=run.threads, name=item.key)
+    info = session.inputs[0]
+    if info.dtype != item.dtype or info.nbytes != len(item.input):
+        raise InputError(
+            f"{item.key}: the model takes {info}, the plan brings {len(item.input)} bytes of {item.dtype}"
+        )
+    session.feed(np.frombuffer(item.input, item.dtype).reshape(info.shape))
+    fastest = min(_invoke_ns(session) for _ in range(run.warmup + 1))
+    repeats = min(max(-(-SAMPLE_NS // fastest), 1), MAX_REPEATS)
+    return _Unit(item, session, repeats, fastest < WARM_BELOW_NS, [])
+
+
+def _invoke_ns(session: Session) -> int:
+    started = time.perf_counter_ns()
+    session.invoke()
+    return max(time.perf_counter_ns() - started, 1)
+
+
+def _sample(unit: _Unit) -> None:
+    invoke, clock = unit.session.invoke, time.perf_counter_ns
+    repeats = range(unit.repeats)
+    elapsed = 0
+    for _ in range(MAX_TRIES):
+        if unit.warm:
+            invoke()
+        preempted = _preemptions()
+        started = clock()
+        for _ in repeats:
+            invoke()
+        elapsed = clock() - started
+        if _preemptions() == preempted:
+            break
+    unit.samples_ns.append(elapsed / unit.repeats)
+
+
+def _preemptions() -> int:
+    """How often the system took the core from this thread for another's sake; 0 where it does not say."""
+    if sys.platform != "linux":
+        return 0
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw
+
+
+def _measurement(unit: _Unit, throttled: bool) -> Measurement:
+    code = "throttled" if throttled else "noisy" if robust_cv(unit.samples_ns) > NOISY_ABOVE else ""
+    digest = hashlib.sha256()
+    for index in range(len(unit.session.outputs)):
+        digest.update(unit.session.fetch(index).tobytes())
+    return Measurement(
+        key=unit.item.key,
+        title=unit.item.title,
+        shape=unit.item.shape,
+        timing=summarize(unit.samples_ns),
+        validity=Validity.DEGRADED if code else Validity.VALID,
+        code=code,
+        output_sha256=digest.hexdigest(),
+    )
+
+
+def summarize(samples_ns: Sequence[float]) -> Timing:
+    """Median, p95 and minimum of samples in nanoseconds, as microseconds."""
+    median, p95, minimum = np.percentile(np.asarray(samples_ns) / 1000, (50, 95, 0))
+    return Timing(float(median), float(p95), float(minimum), len(samples_ns))
+
+
+def robust_cv(samples: Sequence[float]) -> float:
+    """1.4826 * median absolute deviation / median: a spread that a few outliers do not move."""
+    median = float(np.median(samples))
+    return 1.4826 * float(np.median(np.abs(np.asarray(samples) - median))) / median if median > 0 else 0.0
+
+
+def _with_operators(
+    run: _Run, plan: ProfilePlan, measured: list[Measurement]
+) -> tuple[list[Measurement], tuple[str, ...]]:
+    from nasc_sdk.profiling.operators import profile_operators
+
+    result: list[Measurement] = []
+    notes: list[str] = []
+    for item, found in zip(plan.items, measured, strict=True):
+        run.tick(0, f"operators of {item.title}")
+        report = profile_operators(
+            item.model,
+            item.input,
+            runtime=run.runtime,
+            kernels=run.kernels,
+            threads=run.threads,
+            rounds=run.rounds,
+        )
+        result.append(replace(found, ops=report.ops))
+        if report.reason and report.reason not in notes:
+            notes.append(report.reason)
+    return result, tuple(notes)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Without the garbage collector, which would run inside a sample."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

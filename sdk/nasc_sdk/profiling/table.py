@@ -1,0 +1,114 @@
+"""A Profile as text: what was measured, under which conditions, which share of the total each line has."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nasc_sdk.profiling.profile import Conditions, Measurement, Profile, Timing, Validity
+
+_WHOLE: Final = "whole"
+Row = tuple[str, ...]
+
+
+def format_profile(profile: Profile) -> str:
+    """Conditions, the table of blocks (or of a model's operators), whole heads, notes. All is measured."""
+    unit = profile.conditions.unit.value
+    parts = [f"{profile.device}: {format_conditions(profile.conditions)}"]
+    units = profile.blocks or profile.heads
+    header = ("block", "op", "shape", f"median {unit}", f"p95 {unit}", "share %", "cumulated %", "validity")
+    parts.append(_table(header, _rows(units, sum(found.timing.median for found in units))))
+    if profile.blocks:
+        total = sum(found.timing.median for found in profile.blocks)
+        parts.append(f"{len(profile.blocks)} blocks, {total:.1f} {unit} in all (measured, each alone)")
+        if profile.heads:
+            heads = [
+                (found.title, found.shape, *_times(found.timing), _validity(found)) for found in profile.heads
+            ]
+            parts.append(
+                _table(("whole network", "shape", f"median {unit}", f"p95 {unit}", "validity"), heads)
+            )
+    if profile.notes:
+        parts.append("\n".join(f"note: {note}" for note in profile.notes))
+    return "\n\n".join(parts)
+
+
+def format_conditions(conditions: Conditions) -> str:
+    """One line: runtime, kernels, threads, machine, and what the system shows of its state."""
+    shown = [
+        conditions.runtime,
+        f"{conditions.kernels} kernels",
+        f"{conditions.threads} thread{'s' * (conditions.threads != 1)}",
+        ", ".join(filter(None, (conditions.processor, conditions.machine))),
+        f"governor {conditions.governor}" if conditions.governor else "",
+        f"{conditions.frequency_mhz:.0f} MHz" if conditions.frequency_mhz else "",
+        f"{conditions.temperature_c:.0f} °C" if conditions.temperature_c else "",
+        f"load {conditions.load_average:.2f}",
+        conditions.label,
+    ]
+    return "; ".join(filter(None, shown))
+
+
+def _rows(units: tuple[Measurement, ...], total: float) -> list[Row]:
+    rows: list[Row] = []
+    done = 0.0
+    for found in units:
+        inside = 0.0
+        for op in found.ops:
+            inside += op.timing.median
+            rows.append(
+                (
+                    found.title if op.index == 0 else "",
+                    op.op,
+                    op.shape,
+                    *_times(op.timing),
+                    *_shares(op.timing.median, done + inside, total),
+                    "",
+                )
+            )
+        done += found.timing.median
+        title = "" if found.ops else found.title
+        rows.append(
+            (
+                title,
+                _WHOLE,
+                found.shape,
+                *_times(found.timing),
+                *_shares(found.timing.median, done, total),
+                _validity(found),
+            )
+        )
+    return rows
+
+
+def _times(timing: Timing) -> Row:
+    return f"{timing.median:.1f}", f"{timing.p95:.1f}"
+
+
+def _shares(part: float, cumulated: float, total: float) -> Row:
+    if total <= 0:
+        return "", ""
+    return f"{100 * part / total:.1f}", f"{100 * cumulated / total:.1f}"
+
+
+def _validity(found: Measurement) -> str:
+    return "" if found.validity is Validity.VALID else f"{found.validity.value}: {found.code}"
+
+
+def _table(header: Row, rows: list[Row]) -> str:
+    """Columns aligned, figures to the right; without the last column when it is empty, as it mostly is."""
+    if not any(row[-1] for row in rows):
+        header, rows = header[:-1], [row[:-1] for row in rows]
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
+    figures = [_is_figure(name) for name in header]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, figures, strict=True)
+        ).rstrip()
+        for row in (header, tuple("-" * width for width in widths), *rows)
+    ]
+    return "\n".join(lines)
+
+
+def _is_figure(name: str) -> bool:
+    return name.startswith(("median", "p95")) or name.endswith("%")

@@ -1,0 +1,1 @@
+"""ai-edge-litert and tflite-runtime behind one interface."""

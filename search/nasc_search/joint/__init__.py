@@ -1,0 +1,1 @@
+"""The joint search over architecture, cut and cut encoding."""

@@ -1,0 +1,221 @@
+"""The exact joint search: every candidate over the present link, in milliseconds.
+
+Chosen is the most accurate feasible candidate; among equals the fastest, then the first of the space.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasc_sdk.candidate import Candidate
+from nasc_sdk.errors import InfeasibleError
+from nasc_sdk.link.link import Link
+from nasc_search.joint.contenders import Contenders, Index, contenders
+from nasc_search.joint.flips import Factor, Flip, find_flips, needed_scale
+from nasc_search.joint.scored import Scored, score, score_candidate
+from nasc_search.joint.table import Array, CandidateTable, Constraints, Kind
+
+_ALL: Final = slice(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was chosen over a link, and what one needs to understand it."""
+
+    constraints: Constraints
+    link: Link
+    chosen: Scored
+    runners_up: tuple[Scored, ...]
+    """The next best architectures, each at its fastest cut."""
+    candidates: int
+    feasible: int
+    all_local: Scored
+    """The best feasible one, or the fastest when none is feasible."""
+    all_edge: Scored
+    """The same; it may be forbidden because the raw input stays on the board."""
+    split: Scored | None
+    more_accurate: int
+    """Architectures more accurate than the chosen one, none of which is feasible."""
+    denied: Scored | None
+    """The fastest of those."""
+    flips: tuple[Flip, ...]
+    extrapolated: tuple[str, ...]
+    """Operators whose time nobody measured on one of the devices."""
+
+
+def search(table: CandidateTable, link: Link, constraints: Constraints, runners_up: int = 3) -> Decision:
+    """The best candidate; InfeasibleError with the nearest ones when none meets the constraints."""
+    total = table.total_ms(link, constraints.percentile)
+    allowed = table.allowed(constraints)
+    few = contenders(table, constraints)
+    admitted = np.where(allowed[:, :, None], total, np.inf)
+    feasible = int(np.count_nonzero(admitted <= constraints.limit_ms))
+    if not feasible:
+        raise _infeasible(table, few, admitted, link, constraints)
+    winners = _best_rows(table, admitted, constraints.limit_ms, runners_up + 1)
+    best, *others = (score(table, link, constraints, *winner) for winner in winners)
+    ends = {kind: _best_of(table, total, admitted, kind, link, constraints) for kind in Kind}
+    local, edge = ends[Kind.ALL_LOCAL], ends[Kind.ALL_EDGE]
+    assert local is not None
+    assert edge is not None
+    better = np.flatnonzero(table.accuracy > best.accuracy)
+    return Decision(
+        constraints=constraints,
+        link=link,
+        chosen=best,
+        runners_up=tuple(others),
+        candidates=table.size,
+        feasible=feasible,
+        all_local=local,
+        all_edge=edge,
+        split=ends[Kind.SPLIT],
+        more_accurate=len(better),
+        denied=_fastest(table, admitted, better, link, constraints),
+        flips=find_flips(few, link, constraints, winners[0]),
+        extrapolated=table.extrapolated,
+    )
+
+
+def finalists(table: CandidateTable, link: Link, constraints: Constraints, n: int) -> tuple[Scored, ...]:
+    """The ``n`` most accurate feasible architectures, to be evaluated for real; fewer if need be."""
+    admitted = np.where(
+        table.allowed(constraints)[:, :, None], table.total_ms(link, constraints.percentile), np.inf
+    )
+    rows = _best_rows(table, admitted, constraints.limit_ms, n)
+    return tuple(score(table, link, constraints, *row) for row in rows)
+
+
+def worth_switching(
+    current: Candidate,
+    proposed: Candidate,
+    table: CandidateTable,
+    link: Link,
+    constraints: Constraints,
+    margin: float = 0.003,
+) -> tuple[bool, str]:
+    """Whether to deploy ``proposed`` in place of ``current``, and why; ``margin`` is in accuracy, 0..1.
+
+    Installing a head costs the board time and flash, so a gain within the predictor's noise is not worth it.
+    """
+    now = score_candidate(table, link, constraints, current)
+    then = score_candidate(table, link, constraints, proposed)
+    limit = f"limit {constraints.limit_ms:.1f} ms at p{constraints.percentile:g}"
+    if current == proposed:
+        return False, "it already runs"
+    if not then.feasible:
+        return False, f"the proposed candidate needs {then.limited_ms:.1f} ms ({limit})"
+    if not now.feasible:
+        return True, f"the present candidate needs {now.limited_ms:.1f} ms ({limit})"
+    gain = then.accuracy - now.accuracy
+    if gain >= margin:
+        return True, f"{100 * gain:.2f} points more accurate"
+    return False, f"{100 * gain:+.2f} points are less than the margin of {100 * margin:.2f}"
+
+
+def _best_rows(
+    table: CandidateTable, admitted: Array, limit_ms: float, count: int, cuts: slice = _ALL
+) -> list[Index]:
+    """The best architectures in order, each at its fastest cut and encoding among ``cuts``."""
+    flat = admitted[:, cuts].reshape(len(table.archs), -1)
+    if not flat.size:
+        return []
+    fastest = flat.argmin(axis=1)
+    total = np.take_along_axis(flat, fastest[:, None], axis=1)[:, 0]
+    rows = np.flatnonzero(total <= limit_ms)
+    if len(rows) > count:
+        # Only rows as accurate as the count-th can be among the first.
+        least = np.partition(table.accuracy[rows], len(rows) - count)[len(rows) - count]
+        rows = rows[table.accuracy[rows] >= least]
+    order = np.lexsort((rows, total[rows], -table.accuracy[rows]))[:count]
+    return [_index(table, int(row), int(fastest[row]), cuts) for row in rows[order]]
+
+
+def _best_of(
+    table: CandidateTable, total: Array, admitted: Array, kind: Kind, link: Link, constraints: Constraints
+) -> Scored | None:
+    """Best feasible candidate of a kind, else the fastest allowed one, else the fastest."""
+    cuts = table.cuts_of(kind)
+    best = _best_rows(table, admitted, constraints.limit_ms, 1, cuts)
+    if best:
+        return score(table, link, constraints, *best[0])
+    every = np.arange(len(table.archs))
+    fastest = _fastest(table, admitted, every, link, constraints, cuts)
+    return fastest or _fastest(table, total, every, link, constraints, cuts)
+
+
+def _fastest(
+    table: CandidateTable,
+    total: Array,
+    rows: NDArray[np.int64],
+    link: Link,
+    constraints: Constraints,
+    cuts: slice = _ALL,
+) -> Scored | None:
+    """The fastest candidate of some architectures; None when none of them exists."""
+    mine = total[rows, cuts]
+    if not mine.size:
+        return None
+    flat = mine.reshape(len(rows), -1)
+    row, place = np.unravel_index(int(flat.argmin()), flat.shape)
+    if not np.isfinite(flat[row, place]):
+        return None
+    return score(table, link, constraints, *_index(table, int(rows[row]), int(place), cuts))
+
+
+def _index(table: CandidateTable, row: int, place: int, cuts: slice) -> Index:
+    cut, code = divmod(place, len(table.encodings))
+    return row, range(table.cuts)[cuts][cut], code
+
+
+def _infeasible(
+    table: CandidateTable, few: Contenders, admitted: Array, link: Link, constraints: Constraints
+) -> InfeasibleError:
+    """Names the nearest candidates and what would have to change."""
+    asked = f"no candidate meets {constraints.limit_ms:.1f} ms at p{constraints.percentile:g} over {link}"
+    lines = []
+    for kind in Kind:
+        every = np.arange(len(table.archs))
+        nearest = _fastest(table, admitted, every, link, constraints, table.cuts_of(kind))
+        if nearest is not None:
+            place = "" if nearest.kind is not Kind.SPLIT else f" at cut {nearest.candidate.cut}"
+            lines.append(
+                f"nearest {kind.value}: {nearest.limited_ms:.1f} ms{place}, accuracy {nearest.accuracy:.1%}, "
+                f"{nearest.candidate.arch}"
+            )
+    if not lines:
+        return InfeasibleError("no candidate fits the board", tuple(_memory_needed(table, constraints)))
+    lines.append(f"a limit of {float(admitted.min()):.1f} ms would do")
+    throughput = needed_scale(few, Factor.THROUGHPUT, link, constraints)
+    if throughput is not None:
+        needed = throughput * float(np.median(link.throughput_mbit_s))
+        lines.append(f"or {needed:.3g} Mbit/s ({throughput:.2g} times as much)")
+    else:
+        lines.append("more throughput alone would not do")
+    round_trip = needed_scale(few, Factor.ROUND_TRIP, link, constraints)
+    if round_trip is not None and float(np.median(link.round_trip_ms)) > 0:
+        lines.append(f"or a round trip of {round_trip * float(np.median(link.round_trip_ms)):.3g} ms")
+    if constraints.raw_input_stays:
+        edge = float(table.total_ms(link, constraints.percentile)[:, 0].min())
+        if edge <= constraints.limit_ms:
+            lines.append(f"or letting the raw input leave the board: all-edge takes {edge:.1f} ms")
+    return InfeasibleError(asked, tuple(lines))
+
+
+def _memory_needed(table: CandidateTable, constraints: Constraints) -> list[str]:
+    """The smallest head on the board against the limits."""
+    start = 1 if constraints.raw_input_stays else 0
+    arena, flash = int(table.arena_bytes[:, start:].min()), int(table.flash_bytes[:, start:].min())
+    lines = []
+    if constraints.arena_bytes:
+        lines.append(
+            f"the smallest head needs {arena} bytes of arena, the limit is {constraints.arena_bytes}"
+        )
+    if constraints.flash_bytes:
+        lines.append(
+            f"the smallest head needs {flash} bytes of flash, the limit is {constraints.flash_bytes}"
+        )
+    return lines

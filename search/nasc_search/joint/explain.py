@@ -1,0 +1,140 @@
+"""A Decision in words and tables; every time in milliseconds, predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nasc_sdk.cli.output import format_table
+from nasc_search.joint.exact import Decision
+from nasc_search.joint.flips import Flip
+from nasc_search.joint.scored import Quantiles, Scored
+from nasc_search.joint.table import Kind
+
+_UNITS = {"throughput": "Mbit/s", "round trip": "ms", "limit": "ms"}
+
+
+def explain(decision: Decision) -> str:
+    """The whole text: chosen, parts, why it won, runners-up, what would flip it."""
+    constraints, chosen = decision.constraints, decision.chosen
+    sections = [
+        f"link {decision.link}; limit {constraints.limit_ms:.1f} ms at p{constraints.percentile:g}; "
+        f"{decision.feasible} of {decision.candidates} candidates are feasible",
+        f"chosen: {_name(chosen)}\n        {chosen.candidate.arch}\n        {_accuracy(chosen)}",
+        _parts(chosen),
+        "why it won\n" + "\n".join(f"- {reason}" for reason in reasons(decision)),
+        "beside it\n" + _compare(decision),
+        "what would flip it\n" + "\n".join(f"- {text}" for text in flips(decision)),
+    ]
+    if decision.extrapolated:
+        sections.append(
+            f"{len(decision.extrapolated)} operators were never measured; times are scaled from others:\n"
+            + "\n".join(f"- {key}" for key in decision.extrapolated)
+        )
+    return "\n\n".join(sections)
+
+
+def reasons(decision: Decision) -> tuple[str, ...]:
+    """Why nothing else was chosen, one sentence each."""
+    chosen, limit = decision.chosen, decision.constraints.limit_ms
+    lines = [
+        f"no feasible candidate is more accurate; it leaves {limit - chosen.limited_ms:.2f} ms of the limit"
+    ]
+    if decision.denied is not None:
+        lines.append(
+            f"{decision.more_accurate} architectures are more accurate; the fastest of them needs "
+            f"{decision.denied.limited_ms:.2f} ms ({_name(decision.denied)}, {_accuracy(decision.denied)})"
+        )
+    elif decision.more_accurate:
+        lines.append(
+            f"{decision.more_accurate} architectures are more accurate; none fits the board's memory"
+        )
+    for other in (decision.all_local, decision.split, decision.all_edge):
+        if other is None or other.kind is chosen.kind:
+            continue
+        if other.kind is Kind.ALL_EDGE and decision.constraints.raw_input_stays:
+            text = "is not allowed: the raw input stays on the board"
+        elif not other.feasible:
+            text = f"needs {other.limited_ms:.2f} ms at least"
+        else:
+            loss = 100 * (chosen.accuracy - other.accuracy)
+            text = f"reaches {_accuracy(other)} at most, {loss:.2f} points less"
+        lines.append(f"{other.kind.value} {text}")
+    return tuple(lines)
+
+
+def flips(decision: Decision) -> tuple[str, ...]:
+    """What would lead to another choice, one sentence each."""
+    return tuple(_flip(flip) for flip in decision.flips) or ("nothing within a factor of 64",)
+
+
+def _flip(flip: Flip) -> str:
+    lower = flip.scale < 1
+    change = (
+        f"{flip.factor.value} {'down' if lower else 'up'} to {flip.value:.3g} {_UNITS[flip.factor.value]}"
+    )
+    if flip.becomes is None:
+        return f"{change}: nothing is feasible"
+    return f"{change}: {_name(flip.becomes)}, {_accuracy(flip.becomes)}, {flip.becomes.candidate.arch}"
+
+
+def _parts(chosen: Scored) -> str:
+    def row(name: str, value: Quantiles) -> tuple[str, str, str]:
+        return name, f"{value[0]:.2f}", f"{value[1]:.2f}"
+
+    rows = [
+        row("head", chosen.head_ms),
+        row(f"transfer of {chosen.payload_bytes} B and round trip", chosen.transfer_ms),
+        row("encode, decode, reply", (chosen.overhead_ms, chosen.overhead_ms)),
+        row("tail", chosen.tail_ms),
+        row("total", chosen.total_ms),
+    ]
+    return format_table(("predicted", "p50 ms", "p95 ms"), rows)
+
+
+def _compare(decision: Decision) -> str:
+    ends = [decision.all_local, decision.all_edge, *([decision.split] if decision.split else [])]
+    named: list[tuple[str, Scored]] = [("chosen", decision.chosen)]
+    named += [(f"runner-up {place}", other) for place, other in enumerate(decision.runners_up, start=1)]
+    named += [(f"best {other.kind.value}", other) for other in ends]
+    rows: Sequence[Sequence[str]] = [
+        (
+            label,
+            _name(other),
+            f"{other.accuracy:.2%}",
+            f"{other.head_ms[0]:.2f}",
+            f"{other.transfer_ms[0]:.2f}",
+            f"{other.tail_ms[0]:.2f}",
+            f"{other.limited_ms:.2f}",
+            f"{other.arena_bytes / 1024:.0f}",
+            f"{other.flash_bytes / 1024:.0f}",
+            "yes" if other.feasible else "no",
+        )
+        for label, other in named
+    ]
+    total = f"p{decision.constraints.percentile:g} ms"
+    header = (
+        "",
+        "runs",
+        "accuracy",
+        "head ms",
+        "transfer",
+        "tail",
+        total,
+        "arena KiB",
+        "flash KiB",
+        "feasible",
+    )
+    return format_table(header, rows)
+
+
+def _name(scored: Scored) -> str:
+    cut = scored.candidate.cut
+    return (
+        f"split at cut {cut} ({scored.candidate.encoding})"
+        if scored.kind is Kind.SPLIT
+        else scored.kind.value
+    )
+
+
+def _accuracy(scored: Scored) -> str:
+    return f"accuracy {scored.accuracy:.2%} ({'evaluated' if scored.evaluated else 'predicted'})"

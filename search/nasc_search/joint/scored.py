@@ -1,0 +1,95 @@
+"""One candidate with everything that is predicted of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nasc_sdk.candidate import Candidate
+from nasc_sdk.cost.model import Z95
+from nasc_sdk.link.link import Link
+from nasc_search.joint.table import CandidateTable, Constraints, Kind, normal_quantile
+
+Quantiles = tuple[float, float]
+"""Median and 95th percentile, milliseconds, predicted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A candidate's predictions over one link; accuracy in 0..1."""
+
+    candidate: Candidate
+    kind: Kind
+    accuracy: float
+    evaluated: bool
+    """Accuracy was measured on images; otherwise it is predicted."""
+    payload_bytes: int
+    head_ms: Quantiles
+    transfer_ms: Quantiles
+    """Round trip and time on the wire; nothing for all-local."""
+    tail_ms: Quantiles
+    overhead_ms: float
+    """Encode, decode and reply, median."""
+    total_ms: Quantiles
+    limited_ms: float
+    """Total at the percentile that the limit is stated on."""
+    arena_bytes: int
+    flash_bytes: int
+    feasible: bool
+    """Within the limit and every other constraint."""
+
+
+def score(
+    table: CandidateTable, link: Link, constraints: Constraints, row: int, cut: int, code: int
+) -> Scored:
+    """Everything about one candidate."""
+    local = cut == table.cuts - 1
+    fixed, variance = float(table.fixed_ms[row, cut]), float(table.fixed_variance[row, cut])
+
+    def transfer(percentile: float) -> Quantiles:
+        median, spread = table.transfer(link, percentile)
+        return float(median[cut, code]), float(spread[cut, code])
+
+    def total(percentile: float) -> float:
+        # In the order of CandidateTable.total_ms, so that both agree to the last bit.
+        median, spread = transfer(percentile)
+        z = normal_quantile(percentile)
+        return float(np.sqrt(z * z * variance + spread * spread)) + fixed + median
+
+    def part(ms: float, sd: float) -> Quantiles:
+        return ms, ms + Z95 * sd
+
+    median, spread = transfer(95.0)
+    limited = total(constraints.percentile)
+    return Scored(
+        candidate=table.candidate(row, cut, code),
+        kind=table.kind_of(cut),
+        accuracy=float(table.accuracy[row]),
+        evaluated=bool(table.evaluated[row]),
+        payload_bytes=0 if local else int(table.payload_bytes[cut, code]),
+        head_ms=part(float(table.head_ms[row, cut]), float(table.head_sd_ms[row, cut])),
+        transfer_ms=(median, median + spread),
+        tail_ms=part(float(table.tail_ms[row, cut]), float(table.tail_sd_ms[row, cut])),
+        overhead_ms=0.0 if local else table.overheads.total_ms,
+        total_ms=(fixed + median, total(95.0)),
+        limited_ms=limited,
+        arena_bytes=int(table.arena_bytes[row, cut]),
+        flash_bytes=int(table.flash_bytes[row, cut]),
+        feasible=limited <= constraints.limit_ms and _allowed(table, constraints, row, cut),
+    )
+
+
+def score_candidate(
+    table: CandidateTable, link: Link, constraints: Constraints, candidate: Candidate
+) -> Scored:
+    """The same for a candidate by name; InputError when the table does not hold it."""
+    return score(table, link, constraints, *table.locate(candidate))
+
+
+def _allowed(table: CandidateTable, constraints: Constraints, row: int, cut: int) -> bool:
+    return (
+        (cut > 0 or not constraints.raw_input_stays)
+        and (not constraints.arena_bytes or int(table.arena_bytes[row, cut]) <= constraints.arena_bytes)
+        and (not constraints.flash_bytes or int(table.flash_bytes[row, cut]) <= constraints.flash_bytes)
+    )

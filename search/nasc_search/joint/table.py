@@ -1,0 +1,267 @@
+"""CandidateTable: every (architecture, cut, cut encoding) as arrays, and its latency over any link.
+
+``T_p = sum of medians + sqrt(sum of (q_p - median)^2)`` over head, transfer and tail: head and tail spread
+with the device's jitter and the cost model's own error, the transfer with the link's samples, exactly, for
+each payload.
+The last cut has no network term at all; cut 0 sends the raw int8 input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+from statistics import NormalDist
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasc_sdk.candidate import INT8, Candidate, CutEncoding
+from nasc_sdk.cost.model import CostModel, Prediction, predict_blocks, predict_prefixes, spread_us
+from nasc_sdk.errors import InputError
+from nasc_sdk.link.link import Link
+from nasc_search.joint.catalogue import Catalogue
+
+Array = NDArray[np.float64]
+_US_PER_MS: Final = 1000.0
+
+
+class Kind(StrEnum):
+    """Where a candidate runs."""
+
+    ALL_EDGE = "all-edge"
+    SPLIT = "split"
+    ALL_LOCAL = "all-local"
+
+
+@dataclass(frozen=True, slots=True)
+class Overheads:
+    """What every request that uses the link pays beside head, transfer and tail; median milliseconds."""
+
+    encode_ms: float = 0.0
+    decode_ms: float = 0.0
+    reply_ms: float = 0.0
+
+    @property
+    def total_ms(self) -> float:
+        """All of them."""
+        return self.encode_ms + self.decode_ms + self.reply_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Constraints:
+    """What a candidate must keep; memory limits in bytes, 0 for none."""
+
+    limit_ms: float
+    percentile: float = 95.0
+    raw_input_stays: bool = True
+    """Forbids cut 0."""
+    arena_bytes: int = 0
+    flash_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.limit_ms) and self.limit_ms > 0):
+            raise InputError(f"a latency limit is a positive number of milliseconds, not {self.limit_ms}")
+        if not 50 <= self.percentile <= 99.9:
+            raise InputError(f"percentile {self.percentile} is outside 50..99.9")
+        if min(self.arena_bytes, self.flash_bytes) < 0:
+            raise InputError("memory limits are not negative")
+
+
+# Not slotted: the cached properties below live in the instance's dictionary.
+@dataclass(frozen=True)
+class CandidateTable:
+    """Arrays over A architectures, K cuts, E encodings; times in milliseconds, accuracy in 0..1."""
+
+    archs: tuple[str, ...]
+    encodings: tuple[CutEncoding, ...]
+    accuracy: Array
+    """[A]"""
+    evaluated: NDArray[np.bool_]
+    """[A]: accuracy was measured on images, not predicted."""
+    head_ms: Array
+    """[A, K] median."""
+    head_sd_ms: Array
+    """[A, K] jitter and model error, one standard deviation."""
+    tail_ms: Array
+    tail_sd_ms: Array
+    payload_bytes: NDArray[np.int64]
+    """[K, E]"""
+    arena_bytes: NDArray[np.int64]
+    """[A, K]"""
+    flash_bytes: NDArray[np.int64]
+    """[A, K]"""
+    overheads: Overheads = Overheads()
+    extrapolated: tuple[str, ...] = ()
+    """Operators that some device was never seen to run; their times are guesses with a wide interval."""
+
+    def __post_init__(self) -> None:
+        size = self.head_ms.shape
+        per_head = (self.head_sd_ms, self.tail_ms, self.tail_sd_ms, self.arena_bytes, self.flash_bytes)
+        if any(array.shape != size for array in per_head) or len(self.archs) != size[0]:
+            raise InputError("the arrays of a candidate table disagree in their shapes")
+        if self.accuracy.shape != size[:1] or self.payload_bytes.shape != (size[1], len(self.encodings)):
+            raise InputError("accuracy or payload of a candidate table has the wrong shape")
+        if not np.isfinite(self.accuracy).all():
+            raise InputError("an accuracy of a candidate table is not a number")
+
+    @property
+    def cuts(self) -> int:
+        """Number of cuts, both ends included."""
+        return int(self.head_ms.shape[1])
+
+    @property
+    def size(self) -> int:
+        """Number of candidates."""
+        return len(self.archs) * int(self.legal.sum())
+
+    @cached_property
+    def fixed_ms(self) -> Array:
+        """[A, K] median of everything but the transfer."""
+        fixed = self.head_ms + self.tail_ms
+        fixed[:, :-1] += self.overheads.total_ms
+        return fixed
+
+    @cached_property
+    def fixed_variance(self) -> Array:
+        """[A, K] variance of everything but the transfer, ms^2."""
+        return np.asarray(self.head_sd_ms**2 + self.tail_sd_ms**2, np.float64)
+
+    @cached_property
+    def legal(self) -> NDArray[np.bool_]:
+        """[K, E]: both ends exist once, in the plain encoding; there is nothing to encode."""
+        legal = np.ones(self.payload_bytes.shape, bool)
+        legal[[0, -1], 1:] = False
+        return legal
+
+    @cached_property
+    def index_of(self) -> Mapping[str, int]:
+        """Row of each architecture."""
+        return {arch: index for index, arch in enumerate(self.archs)}
+
+    @cached_property
+    def contender_memo(self) -> dict[tuple[bool, int, int], NDArray[np.int64]]:
+        """Kept by :mod:`nasc_search.joint.contenders`."""
+        return {}
+
+    @cached_property
+    def _payload_sizes(self) -> tuple[list[int], NDArray[np.intp]]:
+        """Distinct payloads, and which of them each [K * E] is."""
+        sizes, place = np.unique(self.payload_bytes.ravel(), return_inverse=True)
+        return sizes.tolist(), place.ravel()
+
+    def kind_of(self, cut: int) -> Kind:
+        """Where a candidate with this cut runs."""
+        if cut == 0:
+            return Kind.ALL_EDGE
+        return Kind.ALL_LOCAL if cut == self.cuts - 1 else Kind.SPLIT
+
+    def cuts_of(self, kind: Kind) -> slice:
+        """The cuts of a kind."""
+        last = self.cuts - 1
+        return {Kind.ALL_EDGE: slice(0, 1), Kind.SPLIT: slice(1, last), Kind.ALL_LOCAL: slice(last, None)}[
+            kind
+        ]
+
+    def transfer(self, link: Link, percentile: float) -> tuple[Array, Array]:
+        """[K, E] median of the transfer and its quantile's distance from it; zero at the last cut."""
+        shape = self.payload_bytes.shape
+        sizes, place = self._payload_sizes
+        samples = np.sort([link.transfer_ms(size) for size in sizes], axis=1)
+        median, quantile = (_sorted_quantile(samples, p)[place] for p in (50.0, percentile))
+        median, spread = median.reshape(shape), np.maximum(quantile - median, 0.0).reshape(shape)
+        median[-1], spread[-1] = 0.0, 0.0
+        return median, spread
+
+    def total_ms(self, link: Link, percentile: float) -> Array:
+        """[A, K, E]: the percentile of each candidate's latency, infinite where there is none."""
+        median, spread = self.transfer(link, percentile)
+        z = normal_quantile(percentile)
+        total = z * z * self.fixed_variance[:, :, None] + (spread * spread)[None]
+        np.sqrt(total, out=total)
+        total += self.fixed_ms[:, :, None]
+        total += np.where(self.legal, median, np.inf)[None]
+        return total
+
+    def allowed(self, constraints: Constraints) -> NDArray[np.bool_]:
+        """[A, K]: within memory and privacy, whatever the latency."""
+        allowed = np.ones(self.head_ms.shape, bool)
+        if constraints.arena_bytes:
+            allowed &= self.arena_bytes <= constraints.arena_bytes
+        if constraints.flash_bytes:
+            allowed &= self.flash_bytes <= constraints.flash_bytes
+        if constraints.raw_input_stays:
+            allowed[:, 0] = False
+        return allowed
+
+    def locate(self, candidate: Candidate) -> tuple[int, int, int]:
+        """Row, cut and encoding of a candidate; InputError when the table does not hold it."""
+        try:
+            row, code = self.index_of[candidate.arch], self.encodings.index(candidate.encoding)
+        except (KeyError, ValueError) as error:
+            raise InputError(f"{candidate} is not in the candidate table") from error
+        if not (0 <= candidate.cut < self.cuts and self.legal[candidate.cut, code]):
+            raise InputError(f"{candidate} is not in the candidate table: its cut or encoding does not exist")
+        return row, candidate.cut, code
+
+    def candidate(self, row: int, cut: int, code: int) -> Candidate:
+        """Inverse of :meth:`locate`."""
+        return Candidate(self.archs[row], cut, self.encodings[code])
+
+    def with_accuracy(self, measured: Mapping[str, float]) -> CandidateTable:
+        """The same table with real evaluations in place of predictions; InputError for strangers."""
+        accuracy, evaluated = self.accuracy.copy(), self.evaluated.copy()
+        for arch, value in measured.items():
+            if arch not in self.index_of:
+                raise InputError(f"{arch} is not in the candidate table")
+            accuracy[self.index_of[arch]], evaluated[self.index_of[arch]] = value, True
+        return replace(self, accuracy=accuracy, evaluated=evaluated)
+
+
+def _sorted_quantile(samples: Array, percentile: float) -> Array:
+    """numpy's linear percentile along the second axis of sorted samples, without its 100 us of checks."""
+    position = percentile / 100 * (samples.shape[1] - 1)
+    low = int(position)
+    high = min(low + 1, samples.shape[1] - 1)
+    return np.asarray(samples[:, low] + (samples[:, high] - samples[:, low]) * (position - low), np.float64)
+
+
+def normal_quantile(percentile: float) -> float:
+    """Standard deviations above the median."""
+    return NormalDist().inv_cdf(percentile / 100)
+
+
+def build_table(
+    catalogue: Catalogue,
+    board: CostModel,
+    edge: CostModel,
+    accuracy: Array,
+    encodings: tuple[CutEncoding, ...] = (INT8,),
+    overheads: Overheads | None = None,
+) -> CandidateTable:
+    """The table of a catalogue's candidates; ``accuracy`` [A] in 0..1, in ``catalogue.archs`` order."""
+    head_blocks = predict_blocks(board, catalogue.block_keys)
+    tail_blocks = predict_blocks(edge, catalogue.block_keys)
+    head = predict_prefixes(board, head_blocks, catalogue.block_of)
+    backwards = predict_prefixes(edge, tail_blocks, catalogue.block_of[:, ::-1])
+    tail = Prediction(backwards.us[:, ::-1], backwards.error_us[:, ::-1])
+    payload = [[code.payload_bytes(spec) for code in encodings] for spec in catalogue.cut_specs]
+    # Cut 0 sends the input as it is: there is no encoder before the first block.
+    payload[0] = [INT8.payload_bytes(catalogue.cut_specs[0])] * len(encodings)
+    return CandidateTable(
+        archs=catalogue.archs,
+        encodings=encodings,
+        accuracy=np.asarray(accuracy, np.float64),
+        evaluated=np.zeros(len(catalogue.archs), bool),
+        head_ms=head.us / _US_PER_MS,
+        head_sd_ms=spread_us(board, head) / _US_PER_MS,
+        tail_ms=np.ascontiguousarray(tail.us) / _US_PER_MS,
+        tail_sd_ms=np.ascontiguousarray(spread_us(edge, tail)) / _US_PER_MS,
+        payload_bytes=np.asarray(payload, np.int64),
+        arena_bytes=catalogue.arena_bytes,
+        flash_bytes=catalogue.flash_bytes,
+        overheads=overheads or Overheads(),
+        extrapolated=tuple(sorted({*head_blocks.extrapolated, *tail_blocks.extrapolated})),
+    )

@@ -1,0 +1,1 @@
+"""Search spaces: each file describes one, as networks of the IR."""

@@ -1,0 +1,77 @@
+"""The supernet's weights as a torch module: one layer for every ``Op.param`` that any architecture uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from nasc_sdk.ir.network import Network, Op, OpKind, TensorSpec
+from nasc_search.spaces.space import SearchSpace
+from nasc_search.supernet.forward import convolve, run
+
+
+class Layer(nn.Module):
+    """Weights of one operator, with its batch norm when the IR says so."""
+
+    def __init__(self, op: Op, source: TensorSpec) -> None:
+        super().__init__()
+        self.op = op
+        channels = op.spec.channels
+        if op.kind is OpKind.DENSE:
+            shape: tuple[int, ...] = (channels, source.elements)
+        elif op.kind is OpKind.DEPTHWISE:
+            shape = (channels, 1, op.kernel, op.kernel)
+        else:
+            shape = (channels, source.channels, op.kernel, op.kernel)
+        self.weight = nn.Parameter(torch.empty(shape))
+        self.bias = None if op.batch_norm else nn.Parameter(torch.zeros(channels))
+        self.norm = nn.BatchNorm2d(channels) if op.batch_norm else None
+
+    def reset(self, generator: torch.Generator) -> None:
+        """He initialisation, seeded."""
+        if self.op.kind is OpKind.DEPTHWISE and self.op.kernel == 1:
+            nn.init.ones_(self.weight)
+        else:
+            nn.init.kaiming_normal_(self.weight, generator=generator)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The operator and its batch norm."""
+        y = convolve(self.op, x, self.weight, self.bias)
+        return y if self.norm is None else self.norm(y)
+
+
+class Supernet(nn.Module):
+    """Shared weights of a space; one sub-network is run at a time (single path)."""
+
+    def __init__(self, space: SearchSpace, seed: int = 0) -> None:
+        super().__init__()
+        self.space = space
+        # Module names may not hold dots; weight keys do.
+        self._layers = nn.ModuleDict()
+        generator = torch.Generator().manual_seed(seed)
+        for op, source in _weighted_ops(space):
+            name = op.param.replace(".", "/")
+            if name not in self._layers:
+                layer = Layer(op, source)
+                layer.reset(generator)
+                self._layers[name] = layer
+        self.to(memory_format=torch.channels_last)
+
+    def layer(self, param: str) -> Layer:
+        """The layer of a weight key."""
+        layer = self._layers[param.replace(".", "/")]
+        assert isinstance(layer, Layer)
+        return layer
+
+    def forward(self, x: torch.Tensor, network: Network) -> torch.Tensor:
+        """Logits (batch, classes) of one sub-network for images (batch, C, H, W)."""
+        return run(network, lambda op, value: self.layer(op.param)(value), x)
+
+
+def _weighted_ops(space: SearchSpace) -> Iterator[tuple[Op, TensorSpec]]:
+    for arch in space.covering_archs():
+        for block, op in space.network(arch).ops():
+            if op.param:
+                yield op, block.spec_of(op.inputs[0])

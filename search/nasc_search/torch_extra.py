@@ -1,0 +1,18 @@
+"""The one place that says what to install when torch is missing."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from nasc_sdk.errors import MissingExtraError
+
+
+def require_torch(extra: str) -> ModuleType:
+    """The torch module; raises MissingExtraError naming the extra when it is not installed."""
+    try:
+        return importlib.import_module("torch")
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise MissingExtraError("torch", extra) from error

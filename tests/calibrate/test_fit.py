@@ -1,0 +1,114 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nasc_sdk.cost.model import predict_heads
+from nasc_sdk.errors import InputError
+from nasc_sdk.profiling.profile import TimeUnit, Validity
+from nasc_search.calibrate.fit import fit
+from nasc_search.calibrate.ridge import nonnegative_ridge
+from tests.calibrate import synthetic
+
+
+def test_recovers_known_operators_within_their_errors():
+    deviations = []
+    for seed in range(3):
+        model, _ = fit(synthetic.profile(seed))
+        true = np.asarray([synthetic.true_op_us(op) for op in model.op_keys])
+        # Operators of one block are only known as a sum; their share is the prior's, with the prior's error.
+        seen = np.asarray(model.op_error_us) < 0.2 * np.asarray(model.op_us)
+        assert seen.sum() >= 10
+        deviations += ((np.asarray(model.op_us) - true) / np.asarray(model.op_error_us))[seen].tolist()
+    assert np.sqrt(np.mean(np.square(deviations))) < 1.6
+    assert np.mean(np.abs(deviations) < 2) > 0.85
+
+
+def test_predicts_held_out_heads_and_says_so():
+    model, report = fit(synthetic.profile())
+    assert report.held_out == 6
+    assert report.mean < 0.02
+    assert report.maximum < 0.05
+    assert report.rank_correlation > 0.9
+    assert 1.02 < model.scale < 1.08
+    assert "6 whole heads that it was not fitted on" in str(report)
+    assert sum(check.held_out for check in report.checks) == 6
+    assert len(report.checks) == 12
+
+
+def test_predicts_unseen_networks():
+    model, _ = fit(synthetic.profile())
+    rng = np.random.default_rng(99)
+    heads = [synthetic.keys_of(synthetic.SPACE.sample(rng)) for _ in range(30)]
+    true = np.asarray([synthetic.true_us(keys, synthetic.SCALE) for keys in heads])
+    prediction = predict_heads(model, heads)
+    assert np.abs(prediction.us / true - 1).mean() < 0.03
+    low, high = prediction.interval(0.95)
+    assert ((low < true) & (true < high)).mean() > 0.8
+
+
+def test_without_heads_the_report_admits_it():
+    model, report = fit(synthetic.profile(heads=0))
+    assert (model.scale, model.block_us, report.held_out) == (1.0, 0.0, 0)
+    assert "not known" in str(report)
+
+
+def test_a_single_head_is_held_out():
+    _, report = fit(synthetic.profile(heads=1))
+    assert (report.held_out, len(report.checks)) == (1, 1)
+
+
+def test_invalid_measurements_are_left_out_with_their_reason():
+    profile = synthetic.profile()
+    spoiled = replace(profile.blocks[0], timing=replace(profile.blocks[0].timing, median=1e9, p95=1e9))
+    bad = replace(spoiled, validity=Validity.INVALID, code="throttled")
+    model, report = fit(replace(profile, blocks=(bad, *profile.blocks[1:])))
+    without, _ = fit(replace(profile, blocks=profile.blocks[1:]))
+    assert model == without
+    assert [(item.title, item.code) for item in report.ignored] == [("block 0", "throttled")]
+    assert "throttled" in str(report)
+
+
+def test_degraded_measurements_count_less():
+    profile = synthetic.profile()
+    first = profile.blocks[1]
+    slow = replace(first, timing=replace(first.timing, median=first.timing.median * 1.5, p95=first.timing.p95 * 1.5))
+    trusted, _ = fit(replace(profile, blocks=(profile.blocks[0], slow, *profile.blocks[2:])))
+    degraded = replace(slow, validity=Validity.DEGRADED, code="noisy")
+    doubted, report = fit(replace(profile, blocks=(profile.blocks[0], degraded, *profile.blocks[2:])))
+    assert doubted.blocks[first.key].us < trusted.blocks[first.key].us
+    assert report.degraded == 1
+
+
+def test_foreign_keys_and_impossible_times_are_left_out():
+    profile = synthetic.profile()
+    foreign = replace(profile.blocks[0], key="my model", title="mine")
+    nothing = replace(profile.blocks[1], timing=replace(profile.blocks[1].timing, median=0.0), title="zero")
+    nan = replace(profile.heads[0], timing=replace(profile.heads[0].timing, median=float("nan")), title="nan")
+    _, report = fit(
+        replace(profile, blocks=(*profile.blocks, foreign, nothing), heads=(*profile.heads, nan))
+    )
+    codes = {item.title: item.code for item in report.ignored}
+    assert codes == {"mine": "foreign_key", "zero": "no_positive_time", "nan": "no_positive_time"}
+
+
+def test_counts_of_instructions_are_no_times():
+    profile = synthetic.profile()
+    counted = replace(profile.conditions, unit=TimeUnit.INSTRUCTIONS)
+    with pytest.raises(InputError, match="instructions"):
+        fit(replace(profile, conditions=counted))
+    with pytest.raises(InputError, match="none of"):
+        fit(replace(profile, blocks=()))
+
+
+def test_ridge_obeys_the_bound_and_the_optimality_conditions():
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        rows, noise = rng.normal(size=(30, 8)), np.full(30, 0.1)
+        targets = rows @ rng.normal(size=8)
+        prior, sd = np.zeros(8), np.full(8, 10.0)
+        x = nonnegative_ridge(rows, targets, prior, sd, noise).coefficients
+        gradient = rows.T @ ((rows @ x - targets) / noise**2) + (x - prior) / sd**2
+        assert (x >= 0).all()
+        assert np.abs(gradient[x > 0]).max(initial=0.0) < 1e-6
+        assert gradient[x == 0].min(initial=0.0) > -1e-6

@@ -1,0 +1,84 @@
+import pytest
+
+from nasc_sdk.cost.features import (
+    block_features,
+    block_key,
+    format_block,
+    head_key,
+    join_blocks,
+    op_key,
+    parse_block,
+    parse_key,
+    parse_op,
+)
+from nasc_sdk.errors import InputError
+from nasc_sdk.ir.count import op_macs
+from nasc_sdk.ir.network import INPUT, Block, BlockKind, Op, OpKind, TensorSpec
+from nasc_search.export.simplify import simplify
+from nasc_search.spaces.nb201 import Macro, NB201Space, format_arch
+
+SPACE = NB201Space(Macro(TensorSpec(8, 8, 3), classes=4, channels=8))
+SPEC = TensorSpec(28, 28, 16)
+
+
+def networks():
+    for ops in ((3, 3, 3, 3, 3, 3), (4, 1, 2, 0, 3, 4), (1, 0, 0, 1, 0, 0), (0, 0, 0, 1, 0, 0)):
+        yield simplify(SPACE.network(format_arch(ops)))
+
+
+def test_op_key_reads_as_documented():
+    conv = Op(OpKind.CONV, (INPUT,), "y", SPEC, kernel=3, param="w")
+    assert op_key(conv, SPEC) == "conv3x3 28x28x16>28x28x16"
+
+
+def test_op_keys_say_macs_and_shapes():
+    for network in networks():
+        for block, op in network.ops():
+            source = block.spec_of(op.inputs[0])
+            parsed = parse_op(op_key(op, source))
+            assert (parsed.kind, parsed.kernel, parsed.stride) == (op.kind, op.kernel, op.stride)
+            assert (parsed.source, parsed.spec) == (source, op.spec)
+            if op.param:
+                assert parsed.macs == op_macs(op, source)
+            assert parsed.macs > 0
+
+
+def test_block_and_head_keys_round_trip():
+    for network in networks():
+        keys = tuple(block_key(block) for block in network.blocks)
+        for key, block in zip(keys, network.blocks, strict=True):
+            kind, features = parse_block(key)
+            assert kind == block.kind.value
+            assert features == block_features(block)
+            assert format_block(kind, features) == key
+            assert parse_key(key) == (key,)
+        assert parse_key(head_key(network)) == keys
+        assert head_key(network.blocks) == head_key(network) == join_blocks(keys)
+
+
+def test_dead_operators_are_no_features():
+    relu = Op(OpKind.RELU, (INPUT,), "y", SPEC)
+    dead = Op(OpKind.CONV, (INPUT,), "z", SPEC, kernel=3, param="w")
+    alive = Block("b", BlockKind.CELL, SPEC, (relu,), "y")
+    assert block_key(Block("b", BlockKind.CELL, SPEC, (dead, relu), "y")) == block_key(alive)
+    assert block_features(alive) == {"relu 28x28x16>28x28x16": 1}
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "head",
+        "head;",
+        "model of mine.tflite",
+        "cell|conv3x3 28x28x16>28x28x16",
+        "cell|conv3x3 28x28x16>28x28x16*0",
+        "cell|conv3x2 28x28x16>28x28x16*1",
+        "cell|teleport 28x28x16>28x28x16*1",
+        "cell|relu 28x28x16>28x28x16*1|relu 28x28x16>28x28x16*1",
+        "cell|relu 1x1x1>1x1x1*1;cell|relu 1x1x1>1x1x1*1",
+    ],
+)
+def test_foreign_keys_are_refused(key):
+    with pytest.raises(InputError):
+        parse_key(key)

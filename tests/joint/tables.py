@@ -1,0 +1,89 @@
+"""Random candidate tables and links, and the search done slowly, one candidate at a time."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+
+import numpy as np
+
+from nasc_sdk.candidate import INT8, CutEncoding
+from nasc_sdk.link.link import Link
+from nasc_search.joint.table import CandidateTable, Constraints, Overheads
+
+ENCODINGS = (INT8, CutEncoding(bits=4))
+
+
+def random_table(rng, archs=25, cuts=6, encodings=1, levels=12):
+    """Few accuracy levels and few distinct times, so that ties happen."""
+    head = np.cumsum(rng.integers(0, 8, (archs, cuts)), axis=1) / 2.0
+    head[:, 0] = 0.0
+    tail = np.cumsum(rng.integers(0, 4, (archs, cuts)), axis=1)[:, ::-1] / 4.0
+    tail[:, -1] = 0.0
+    codes = ENCODINGS[:encodings]
+    payload = rng.integers(1, 20, cuts) * 1000
+    return CandidateTable(
+        archs=tuple(f"arch{index}" for index in range(archs)),
+        encodings=codes,
+        accuracy=rng.integers(0, levels, archs) / levels,
+        evaluated=np.zeros(archs, bool),
+        head_ms=head,
+        head_sd_ms=head * rng.choice([0.02, 0.1], (archs, 1)),
+        tail_ms=tail,
+        tail_sd_ms=tail * 0.05,
+        payload_bytes=np.stack([payload * code.bits // 8 for code in codes], axis=1),
+        arena_bytes=np.maximum.accumulate(rng.integers(0, 100, (archs, cuts)), axis=1),
+        flash_bytes=np.cumsum(rng.integers(0, 100, (archs, cuts)), axis=1),
+        overheads=Overheads(0.1, 0.2, 0.05),
+    )
+
+
+def random_link(rng, samples=9):
+    base = np.exp(rng.uniform(np.log(1), np.log(200)))
+    return Link(
+        tuple(base * np.exp(0.3 * rng.normal(size=samples))),
+        tuple(rng.uniform(0, 8) * np.exp(0.3 * rng.normal(size=samples))),
+    )
+
+
+def random_constraints(rng):
+    return Constraints(
+        limit_ms=float(rng.uniform(2, 30)),
+        percentile=float(rng.choice([50.0, 90.0, 95.0, 99.0])),
+        raw_input_stays=bool(rng.integers(2)),
+        arena_bytes=int(rng.choice([0, 60, 90])),
+        flash_bytes=int(rng.choice([0, 150, 300])),
+    )
+
+
+def slow_total(table, link, percentile, row, cut, code):
+    z = NormalDist().inv_cdf(percentile / 100)
+    median = table.head_ms[row, cut] + table.tail_ms[row, cut]
+    spreads = [z * table.head_sd_ms[row, cut], z * table.tail_sd_ms[row, cut]]
+    if cut < table.cuts - 1:
+        payload = table.payload_bytes[cut, code]
+        times = [
+            trip + payload * 8 / 1e6 / speed * 1e3
+            for trip, speed in zip(link.round_trip_ms, link.throughput_mbit_s, strict=True)
+        ]
+        median += np.median(times) + table.overheads.encode_ms + table.overheads.decode_ms + table.overheads.reply_ms
+        spreads.append(np.percentile(times, percentile) - np.median(times))
+    return float(median + np.sqrt(sum(spread**2 for spread in spreads)))
+
+
+def slow_feasible(table, link, constraints):
+    """[(accuracy, total, (row, cut, code))] of every feasible candidate."""
+    found = []
+    for row in range(len(table.archs)):
+        for cut in range(table.cuts):
+            if cut == 0 and constraints.raw_input_stays:
+                continue
+            if constraints.arena_bytes and table.arena_bytes[row, cut] > constraints.arena_bytes:
+                continue
+            if constraints.flash_bytes and table.flash_bytes[row, cut] > constraints.flash_bytes:
+                continue
+            codes = 1 if cut in (0, table.cuts - 1) else len(table.encodings)
+            for code in range(codes):
+                total = slow_total(table, link, constraints.percentile, row, cut, code)
+                if total <= constraints.limit_ms:
+                    found.append((float(table.accuracy[row]), total, (row, cut, code)))
+    return found

@@ -1,0 +1,96 @@
+"""The detector on synthetic AR(1) log-normal traces: the table of false alarms and delays."""
+
+import numpy as np
+import pytest
+
+from nasc_sdk.link.detect import Detector, Sensitivity
+
+
+def ar1(rng, length, sigma, rho):
+    noise = rng.normal(0, sigma * np.sqrt(1 - rho**2), length)
+    values = np.empty(length)
+    values[0] = rng.normal(0, sigma)
+    for index in range(1, length):
+        values[index] = rho * values[index - 1] + noise[index]
+    return np.exp(values)
+
+
+def follow(throughput, round_trip, step_s=0.5, **options):
+    """Indices at which a change was reported."""
+    detector, changes = Detector(Sensitivity(**options)), []
+    for index, pair in enumerate(zip(throughput, round_trip, strict=True)):
+        detector, change = detector.updated(index * step_s, *map(float, pair))
+        if change is not None:
+            changes.append((index, change))
+    return changes
+
+
+def trials(factor, *, quantity, traces=40, half=150, sigma=0.25, rho=0.6):
+    """(false alarms per 1,000 samples, delays of the first report after the change)."""
+    rng, false, delays = np.random.default_rng(7), 0, []
+    for _ in range(traces):
+        throughput = 20 * ar1(rng, 2 * half, sigma, rho)
+        round_trip = 20 * ar1(rng, 2 * half, sigma / 2, rho)
+        (throughput if quantity == "throughput" else round_trip)[half:] *= factor
+        changes = follow(throughput, round_trip)
+        false += sum(index < half for index, _ in changes)
+        delays.append(next((index - half for index, _ in changes if index >= half), None))
+    return 1000 * false / (traces * half), delays
+
+
+@pytest.mark.parametrize(
+    ("quantity", "factor"),
+    [("throughput", 0.4), ("throughput", 2.5), ("round_trip", 2.5), ("round_trip", 0.4)],
+)
+def test_changes_are_seen_early_and_nothing_else(quantity, factor):
+    false, delays = trials(factor, quantity=quantity)
+    assert false <= 3
+    assert None not in delays
+    assert np.median(delays) <= 8
+    assert np.percentile(delays, 95) <= 15
+
+
+def test_demo_change_there_and_back():
+    throughput = [50.0] * 30 + [1.0] * 20 + [50.0] * 20
+    round_trip = [2.0] * 30 + [60.0] * 20 + [2.0] * 20
+    changes = follow(throughput, round_trip)
+    assert [index for index, _ in changes] == [32, 52]
+    for _, change in changes:
+        assert change.throughput
+        assert change.round_trip
+        assert change.fresh == 3
+
+
+def test_cool_down_delays_the_second_report_but_does_not_lose_it():
+    throughput = [50.0] * 30 + [1.0] * 20 + [50.0] * 60
+    changes = follow(throughput, [2.0] * 110, cool_down_s=20)
+    assert changes[0][0] == 32
+    assert 72 <= changes[1][0] <= 76
+
+
+def test_one_outlier_is_no_change():
+    throughput = [50.0] * 30 + [0.01] + [50.0] * 30
+    assert follow(throughput, [2.0] * 61) == []
+
+
+def test_slow_drift_is_followed():
+    throughput = 50 * np.exp(np.linspace(0, -1.0, 1000))
+    assert follow(throughput, [2.0] * 1000) == []
+
+
+def test_differences_that_matter_to_nobody():
+    throughput = [20_000.0] * 30 + [60_000.0] * 30
+    round_trip = [0.1] * 30 + [0.2] * 30
+    assert follow(throughput, round_trip) == []
+
+
+def test_requests_without_an_answer_need_fewer():
+    detector = Detector()
+    for index in range(20):
+        detector, change = detector.updated(index, 50.0, 2.0)
+        assert change is None
+    seen = []
+    for index in range(20, 24):
+        detector, change = detector.updated(index, 0.1, 2.0, strong=True)
+        seen.append(change is not None)
+    assert seen.index(True) == 1

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from nasc_sdk.errors import RefusedError, RemoteProtocolError
+from nasc_sdk.profiling.profile import Conditions, Profile
+from nasc_sdk.profiling.remote import RemoteProfile, read_reply
+from nasc_sdk.protocol.messages import ServiceReply
+
+PROFILE = Profile("pi4", Conditions("ai-edge-litert 2.3.0", "xnnpack", 1, "aarch64", ""), ())
+
+
+def _reply(document: object, **facts: object) -> ServiceReply:
+    return ServiceReply(request_id="r", document=msgspec.Raw(msgspec.json.encode(document)), **facts)
+
+
+def test_profiles_are_read_from_the_reply():
+    document = RemoteProfile(PROFILE, PROFILE, {"mean_error": 0.02})
+    assert read_reply(_reply(document)) == document
+    assert read_reply(_reply({"profile": PROFILE, "edge_profile": None, "fit": {}})).edge_profile is None
+
+
+@pytest.mark.parametrize("document", [None, [], {}, {"profile": {}}, {"profile": PROFILE, "fit": 3}])
+def test_another_document_is_a_protocol_error(document):
+    with pytest.raises(RemoteProtocolError, match="not profiles"):
+        read_reply(_reply(document))
+
+
+def test_a_refusal_keeps_the_exit_code_of_the_service():
+    with pytest.raises(RefusedError, match="pi4 is offline") as caught:
+        read_reply(_reply(None, exit_code=4, error="pi4 is offline"))
+    assert caught.value.exit_code == 4
+    assert RefusedError.exit_code == 8

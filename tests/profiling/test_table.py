@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nasc_sdk.profiling.profile import Conditions, Measurement, OpTiming, Profile, TimeUnit, Timing, Validity
+from nasc_sdk.profiling.table import format_profile
+
+CONDITIONS = Conditions(
+    "ai-edge-litert 2.3.0", "reference", 1, "x86_64", "a processor", label="stands in for a board"
+)
+
+
+def _unit(title: str, median: float, **facts: object) -> Measurement:
+    found = Measurement(f"key of {title}", title, "8x8x4", Timing(median, 2 * median, median / 2, 9))
+    return replace(found, **facts)
+
+
+PROFILE = Profile(
+    "pi4",
+    CONDITIONS,
+    (_unit("stem", 25.0), _unit("cell", 75.0)),
+    (_unit("network 1", 99.0),),
+    notes=("a note",),
+)
+
+
+def _cells(text: str, title: str) -> list[str]:
+    return next(line for line in text.splitlines() if line.startswith(title)).split()
+
+
+def test_blocks_have_shares_and_cumulated_shares():
+    text = format_profile(PROFILE)
+    assert _cells(text, "stem") == ["stem", "whole", "8x8x4", "25.0", "50.0", "25.0", "25.0"]
+    assert _cells(text, "cell") == ["cell", "whole", "8x8x4", "75.0", "150.0", "75.0", "100.0"]
+    assert _cells(text, "network 1")[-2:] == ["99.0", "198.0"]
+    assert "2 blocks, 100.0 us in all (measured" in text
+    assert "median us" in text
+    assert "note: a note" in text
+
+
+def test_the_conditions_and_the_label_are_said():
+    first = format_profile(PROFILE).splitlines()[0]
+    assert first.startswith("pi4: ai-edge-litert 2.3.0; reference kernels; 1 thread; a processor, x86_64")
+    assert first.endswith("stands in for a board")
+
+
+def test_operators_come_before_their_whole():
+    ops = tuple(
+        OpTiming(index, op, "8x8x4", Timing(5.0, 6.0, 4.0, 9)) for index, op in enumerate(("CONV_2D", "ADD"))
+    )
+    text = format_profile(replace(PROFILE, blocks=(), heads=(_unit("a.tflite", 20.0, ops=ops),)))
+    lines = [line.split() for line in text.splitlines()]
+    assert ["a.tflite", "CONV_2D", "8x8x4", "5.0", "6.0", "25.0", "25.0"] in lines
+    assert ["ADD", "8x8x4", "5.0", "6.0", "25.0", "50.0"] in lines
+    assert ["whole", "8x8x4", "20.0", "40.0", "100.0", "100.0"] in lines
+
+
+def test_validity_is_shown_only_when_something_is_wrong():
+    assert "validity" not in format_profile(PROFILE)
+    noisy = _unit("stem", 25.0, validity=Validity.DEGRADED, code="noisy")
+    assert "degraded: noisy" in format_profile(replace(PROFILE, blocks=(noisy,)))
+
+
+def test_instructions_are_never_called_microseconds():
+    text = format_profile(replace(PROFILE, conditions=replace(CONDITIONS, unit=TimeUnit.INSTRUCTIONS)))
+    assert "median instructions" in text
+    assert " us" not in text
+
+
+def test_an_empty_profile_is_a_header():
+    assert "median us" in format_profile(Profile("pi4", CONDITIONS, ()))

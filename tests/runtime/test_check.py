@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from nasc_sdk.errors import InputError
+from nasc_sdk.runtime.base import Kernels
+from nasc_sdk.runtime.check import check_model, check_models, describe_exit
+from nasc_sdk.runtime.select import NAMES, open_runtime
+from tests.support.tiny_models import conv_chain, custom_op
+
+
+@pytest.mark.parametrize("kernels", Kernels)
+@pytest.mark.parametrize("name", NAMES[1:])
+def test_a_good_model_passes(name, kernels):
+    check_model(conv_chain(), name="good", runtime=open_runtime(name), kernels=kernels)
+
+
+@pytest.mark.parametrize("name", NAMES[1:])
+def test_every_truncation_is_an_input_error_and_this_process_lives(name):
+    model, runtime = conv_chain(2), open_runtime(name)
+    for size in (0, 4, 31, 32, 200, len(model) // 2, len(model) * 3 // 4, len(model) - 400):
+        with pytest.raises(InputError, match=r"cut\.tflite"):
+            check_model(model[:size], name="cut.tflite", runtime=runtime)
+
+
+def test_a_crash_of_the_runtime_is_told_as_one():
+    # tflite-runtime does not verify its input: a tensor table that points outside makes it crash.
+    model = conv_chain(2)
+    with pytest.raises(InputError, match=r"cut\.tflite: the runtime crashed \(SIG"):
+        check_model(model[:700], name="cut.tflite", runtime=open_runtime("tflite-runtime"))
+
+
+def test_the_first_bad_one_of_several_is_named():
+    models = [("one", conv_chain()), ("two", custom_op()), ("three", conv_chain(2))]
+    with pytest.raises(InputError, match=r"^two: cannot be loaded: .*SomebodysOwnOp"):
+        check_models(models, runtime=open_runtime())
+
+
+def test_a_model_that_takes_too_long_is_given_up():
+    with pytest.raises(InputError, match="slow: the runtime did not finish within"):
+        check_model(conv_chain(), name="slow", runtime=open_runtime(), timeout_s=0.001)
+
+
+def test_exit_states_are_worded():
+    assert describe_exit(-11) == "crashed (SIGSEGV)"
+    assert describe_exit(3) == "ended with status 3"

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nasc_edge.server import TensorServer
 from nasc_edge.tails import Installed, LitertTail, Logits, TailStore, decode_cut
@@ -49,7 +50,7 @@ ARCH = "|nor_conv_3x3~0|+|nor_conv_1x1~0|nor_conv_3x3~1|+|skip_connect~0|nor_con
 class NoTail:
     """Gives 10 logits for nothing."""
 
-    def run(self, cut: np.ndarray, worker: int) -> Logits:
+    def run(self, cut: NDArray[np.float32], worker: int) -> Logits:
         """Zeros."""
         return np.zeros((len(cut), 10), np.float32)
 
@@ -111,7 +112,7 @@ def ask_ours(connection: socket.socket, parser: FrameParser, payload: bytes) -> 
     assert frame.status is Status.OK, frame.reason
 
 
-def alternate(first: Callable[[], object], second: Callable[[], object], rounds: int) -> np.ndarray:
+def alternate(first: Callable[[], object], second: Callable[[], object], rounds: int) -> NDArray[np.float64]:
     """(2, rounds) milliseconds, warm-up not counted."""
     samples = np.empty((2, rounds))
     for number in range(-max(rounds // 10, 3), rounds):

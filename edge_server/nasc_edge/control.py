@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from nasc_sdk.mqtt.artifacts import fetch
-from nasc_sdk.mqtt.client import MqttClient
 
 from nasc_edge.deploy import Deployer
 from nasc_edge.tails import TailStore
 from nasc_sdk.durable import next_session
 from nasc_sdk.errors import RemoteProtocolError
+from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.profiling.conditions import read_conditions
 from nasc_sdk.profiling.measure import measure
 from nasc_sdk.profiling.plan import ProfilePlan
@@ -116,6 +116,8 @@ class EdgeControl:
 
     def _on_state(self, topic: str, payload: bytes) -> None:
         """Contradict a last will of ours that the broker published late, e.g. when it saw two connections."""
+        if not payload:
+            return
         try:
             state = decode(State, payload, topic)
         except RemoteProtocolError as error:
@@ -125,6 +127,8 @@ class EdgeControl:
             self._announce()
 
     def _on_desired(self, topic: str, payload: bytes) -> None:
+        if not payload:
+            return  # that is how a retained message is taken back: nothing new is desired
         try:
             desired = decode(DeployDesired, payload, topic)
         except RemoteProtocolError as error:

@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 class Deployer:
-    """Applies desired versions in its own thread, which also calls ``report`` and, after a drop, ``dropped``."""
+    """Applies desired versions in its own thread, which also calls ``report`` and ``dropped`` (after one)."""
 
     def __init__(
         self, store: TailStore, device: str, directory: Path, fetch: Fetch, report: Report,

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class Tail(Protocol):
-    """The blocks after a cut. ``worker`` says which thread of the server calls: one call a worker at a time."""
+    """The blocks after a cut. ``worker`` says which server thread calls: one call a worker at a time."""
 
     def run(self, cut: NDArray[np.float32], worker: int) -> Logits:
         """(n, H, W, C) real values of the cut tensor to (n, classes) logits."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from nasc_sdk.errors import StorageError
 
 
-def write_durably(path: Path, data: bytes) -> None:
+def write_durably(path: Path, data: bytes, *, before_rename: Callable[[], None] = lambda: None) -> None:
     """Replace a file's content; on return it is on the disk. Raises StorageError and leaves the old file.
 
     The parent directory must exist. Written beside, flushed, renamed, and the directory flushed: without the
-    first flush a power cut can leave an empty file under the new name.
+    first flush a power cut can leave an empty file under the new name. A process killed in between leaves
+    ``<name>.<pid>.part``; ``before_rename`` is where tests kill it.
     """
     beside = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
@@ -21,6 +23,7 @@ def write_durably(path: Path, data: bytes) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+            before_rename()
             beside.replace(path)
             _flush_directory(path.parent)
         finally:

@@ -1,4 +1,5 @@
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ def test_paths_lead_from_input_to_output():
         edges = [EDGES[edge] for edge in path]
         assert edges[0][0] == 0
         assert edges[-1][1] == 3
-        assert all(first[1] == second[0] for first, second in zip(edges, edges[1:], strict=False))
+        assert all(first[1] == second[0] for first, second in pairwise(edges))
 
 
 def test_dead_edges_do_not_count():

@@ -34,9 +34,7 @@ def hash_of(text):
 
 
 def true_us(keys, scale=1.0):
-    work = sum(
-        count * true_op_us(op) for key in keys for op, count in parse_block(key)[1].items()
-    )
+    work = sum(count * true_op_us(op) for key in keys for op, count in parse_block(key)[1].items())
     return INVOCATION_US + scale * work
 
 

@@ -38,7 +38,5 @@ def test_small_sees_every_operator_at_every_shape(every):
 
 
 def test_designs_repeat_with_their_seed():
-    first, again, other = (
-        profile_design(catalogue(), seed, Coverage.SMALL) for seed in (1, 1, 2)
-    )
+    first, again, other = (profile_design(catalogue(), seed, Coverage.SMALL) for seed in (1, 1, 2))
     assert first == again != other

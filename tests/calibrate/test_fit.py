@@ -72,7 +72,9 @@ def test_invalid_measurements_are_left_out_with_their_reason():
 def test_degraded_measurements_count_less():
     profile = synthetic.profile()
     first = profile.blocks[1]
-    slow = replace(first, timing=replace(first.timing, median=first.timing.median * 1.5, p95=first.timing.p95 * 1.5))
+    slow = replace(
+        first, timing=replace(first.timing, median=first.timing.median * 1.5, p95=first.timing.p95 * 1.5)
+    )
     trusted, _ = fit(replace(profile, blocks=(profile.blocks[0], slow, *profile.blocks[2:])))
     degraded = replace(slow, validity=Validity.DEGRADED, code="noisy")
     doubted, report = fit(replace(profile, blocks=(profile.blocks[0], degraded, *profile.blocks[2:])))
@@ -85,9 +87,7 @@ def test_foreign_keys_and_impossible_times_are_left_out():
     foreign = replace(profile.blocks[0], key="my model", title="mine")
     nothing = replace(profile.blocks[1], timing=replace(profile.blocks[1].timing, median=0.0), title="zero")
     nan = replace(profile.heads[0], timing=replace(profile.heads[0].timing, median=float("nan")), title="nan")
-    _, report = fit(
-        replace(profile, blocks=(*profile.blocks, foreign, nothing), heads=(*profile.heads, nan))
-    )
+    _, report = fit(replace(profile, blocks=(*profile.blocks, foreign, nothing), heads=(*profile.heads, nan)))
     codes = {item.title: item.code for item in report.ignored}
     assert codes == {"mine": "foreign_key", "zero": "no_positive_time", "nan": "no_positive_time"}
 

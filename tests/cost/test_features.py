@@ -28,7 +28,7 @@ def networks():
 
 def test_op_key_reads_as_documented():
     conv = Op(OpKind.CONV, (INPUT,), "y", SPEC, kernel=3, param="w")
-    assert op_key(conv, SPEC) == "conv3x3 28x28x16>28x28x16"
+    assert op_key(conv, SPEC) == "conv3x3 28x28x16"
 
 
 def test_op_keys_say_macs_and_shapes():
@@ -56,12 +56,20 @@ def test_block_and_head_keys_round_trip():
         assert head_key(network.blocks) == head_key(network) == join_blocks(keys)
 
 
+def test_repeated_blocks_keep_head_keys_short():
+    space = NB201Space(Macro(TensorSpec(28, 28, 1), classes=10, cells_per_stage=5))
+    network = simplify(space.network(format_arch((3, 2, 4, 3, 1, 2))))
+    key = head_key(network)
+    assert len(key) < 1024
+    assert parse_key(key) == tuple(block_key(block) for block in network.blocks)
+
+
 def test_dead_operators_are_no_features():
     relu = Op(OpKind.RELU, (INPUT,), "y", SPEC)
     dead = Op(OpKind.CONV, (INPUT,), "z", SPEC, kernel=3, param="w")
     alive = Block("b", BlockKind.CELL, SPEC, (relu,), "y")
     assert block_key(Block("b", BlockKind.CELL, SPEC, (dead, relu), "y")) == block_key(alive)
-    assert block_features(alive) == {"relu 28x28x16>28x28x16": 1}
+    assert block_features(alive) == {"relu 28x28x16": 1}
 
 
 @pytest.mark.parametrize(
@@ -76,7 +84,10 @@ def test_dead_operators_are_no_features():
         "cell|conv3x2 28x28x16>28x28x16*1",
         "cell|teleport 28x28x16>28x28x16*1",
         "cell|relu 28x28x16>28x28x16*1|relu 28x28x16>28x28x16*1",
-        "cell|relu 1x1x1>1x1x1*1;cell|relu 1x1x1>1x1x1*1",
+        "cell|relu 1x1x1*1;cell|relu 1x1x1*1",
+        "head;cell|relu 1x1x1*1#0",
+        "head;cell|relu 1x1x1*1#9999999999",
+        "cell|relu 1x1x1*1#2",
     ],
 )
 def test_foreign_keys_are_refused(key):

@@ -17,7 +17,7 @@ from nasc_sdk.errors import InputError
 from nasc_sdk.profiling.profile import Conditions
 
 CONDITIONS = Conditions("ai-edge-litert 2.3.0", "reference", 1, "x86_64", "cpu")
-CONV, RELU = "conv3x3 8x8x4>8x8x4", "relu 8x8x4>8x8x4"
+CONV, RELU = "conv3x3 8x8x4", "relu 8x8x4"
 CELL, PLAIN = f"cell|{CONV}*2|{RELU}*1", f"cell|{CONV}*1"
 MODEL = CostModel(
     "board",

@@ -65,7 +65,12 @@ def slow_total(table, link, percentile, row, cut, code):
             trip + payload * 8 / 1e6 / speed * 1e3
             for trip, speed in zip(link.round_trip_ms, link.throughput_mbit_s, strict=True)
         ]
-        median += np.median(times) + table.overheads.encode_ms + table.overheads.decode_ms + table.overheads.reply_ms
+        median += (
+            np.median(times)
+            + table.overheads.encode_ms
+            + table.overheads.decode_ms
+            + table.overheads.reply_ms
+        )
         spreads.append(np.percentile(times, percentile) - np.median(times))
     return float(median + np.sqrt(sum(spread**2 for spread in spreads)))
 

@@ -17,7 +17,16 @@ from tests.joint.catalogues import SPACE, catalogue
 def same(first, second):
     return all(
         np.array_equal(getattr(first, name), getattr(second, name))
-        for name in ("archs", "block_keys", "block_of", "cut_specs", "arena_bytes", "flash_bytes", "digest", "space")
+        for name in (
+            "archs",
+            "block_keys",
+            "block_of",
+            "cut_specs",
+            "arena_bytes",
+            "flash_bytes",
+            "digest",
+            "space",
+        )
     )
 
 

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def test_a_higher_percentile_is_never_faster():
     rng = np.random.default_rng(3)
     table, link = random_table(rng), random_link(rng)
     totals = [table.total_ms(link, percentile) for percentile in (50, 75, 90, 95, 99, 99.9)]
-    assert all((low <= high).all() for low, high in zip(totals, totals[1:], strict=False))
+    assert all((low <= high).all() for low, high in pairwise(totals))
 
 
 def test_all_local_pays_no_network():
@@ -205,7 +206,11 @@ def test_switching_needs_a_reason():
 def test_strangers_are_refused():
     table = random_table(np.random.default_rng(12))
     link = Link.fixed(10, 1)
-    for candidate in (Candidate("stranger", 1), Candidate("arch0", 99), Candidate("arch0", 1, replace(INT8, bits=2))):
+    for candidate in (
+        Candidate("stranger", 1),
+        Candidate("arch0", 99),
+        Candidate("arch0", 1, replace(INT8, bits=2)),
+    ):
         with pytest.raises(InputError, match="not in the candidate table"):
             score_candidate(table, link, EASY, candidate)
 

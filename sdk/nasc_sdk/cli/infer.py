@@ -3,56 +3,83 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from nasc_sdk.cli.output import json_option, print_json
+from nasc_sdk.cli.output import broker_option, device_option, format_table, json_option, print_json, site_option
+from nasc_sdk.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from nasc_sdk.agent.client import InferReport
 
 EPILOG = """\b
 Examples:
+  nasc-sdk infer --device pi4 --input images.npy --labels labels.npy
+  nasc-sdk infer --agent 127.0.0.1:7800 --input images.npy --output logits.npy --json
   nasc-sdk infer --model ANY.tflite --input X.npy --output Y.npy
   nasc-sdk infer --model ANY.tflite --input X.npy --output Y.npy --real-output --json
 \b
-X.npy holds one sample or N of them along the first axis: real numbers (quantized for an int8 model) or the
-model's own integers. Y.npy holds as many outputs, in order."""
+Without --model: images.npy holds uint8 images, N x height x width (x channels); the board's agent answers them
+through its head and the edge server, or alone. Latencies are measured on the board.
+With --model: X.npy holds one sample or N of them along the first axis: real numbers (quantized for an int8
+model) or the model's own integers. Y.npy holds as many outputs, in order."""
 
 
 @click.command(epilog=EPILOG)
+@broker_option
+@site_option
+@device_option
+@click.option(
+    "--agent", "agent_address", default="", metavar="HOST:PORT",
+    help="Local port of the agent  [default: by the broker].",
+)  # fmt: skip
 @click.option("--model", "model_path", type=click.Path(path_type=Path), help="Run this .tflite model here.")
 @click.option(
     "--input", "input_path", type=click.Path(path_type=Path), required=True, help="Samples, a .npy file."
 )
 @click.option(
-    "--output", "output_path", type=click.Path(path_type=Path), required=True, help="Where outputs go, .npy."
+    "--labels", "labels_path", type=click.Path(path_type=Path), help="Without --model: right answers, .npy."
 )
+@click.option(
+    "--output", "output_path", type=click.Path(path_type=Path),
+    help="Where outputs (without --model: logits) go, .npy.",
+)  # fmt: skip
 @click.option(
     "--runtime",
     "runtime_name",
     default="auto",
     show_default=True,
-    help="auto, ai-edge-litert or tflite-runtime.",
+    help="With --model: auto, ai-edge-litert or tflite-runtime.",
 )
 @click.option(
     "--kernels",
     type=click.Choice(["xnnpack", "builtin", "reference"]),
     default="xnnpack",
     show_default=True,
-    help="Operator kernels.",
+    help="With --model: operator kernels.",
 )
-@click.option("--real-output", is_flag=True, help="Write real numbers instead of the model's integers.")
+@click.option("--real-output", is_flag=True, help="With --model: real numbers, not the model's integers.")
 @json_option
 def command(
-    model_path: Path | None,
-    input_path: Path,
-    output_path: Path,
-    runtime_name: str,
-    kernels: str,
-    real_output: bool,
+    broker_url: str, site: str, device: str, agent_address: str, model_path: Path | None, input_path: Path,
+    labels_path: Path | None, output_path: Path | None, runtime_name: str, kernels: str, real_output: bool,
     as_json: bool,
-) -> None:
+) -> None:  # fmt: skip
     """Run inputs through the deployed split, or through any int8 model here."""
     if model_path is None:
-        raise click.UsageError("--model is required")
+        from nasc_sdk.agent.ask import find_agent, infer_files
+
+        address = agent_address or find_agent(broker_url, site, device)
+        with progress_bar("asking the board", quiet=as_json) as progress:
+            report = infer_files(address, input_path, labels_path, output_path, progress)
+        if as_json:
+            print_json(report)
+        else:
+            click.echo(format_report(report))
+        return
+    if output_path is None or labels_path is not None or agent_address:
+        raise click.UsageError("--model needs --output, and takes neither --agent nor --labels")
     from nasc_sdk.runtime.base import Kernels
     from nasc_sdk.runtime.standalone import infer_file
 
@@ -68,3 +95,23 @@ def command(
         print_json(result)
     else:
         click.echo(result)
+
+
+def format_report(report: InferReport) -> str:
+    """Latency by part, who answered, accuracy."""
+    parts = (
+        ("head", report.head_ms),
+        ("uplink", report.uplink_ms),
+        ("tail", report.tail_ms),
+        ("total", report.total_ms),
+    )
+    rows = [(name, f"{median:.3f} ms", f"{p95:.3f} ms") for name, (median, p95) in parts]
+    lines = [format_table(("measured", "p50", "p95"), rows), ""]
+    served = ", ".join(f"{count} {who}" for who, count in report.served_by.items()) or "none"
+    lines.append(f"{report.answered} of {report.requests} answered: {served}")
+    lines.append("contracts: " + (", ".join(f"{key} ({n})" for key, n in report.contracts.items()) or "none"))
+    if report.failures:
+        lines.append("failures: " + ", ".join(f"{count} {code}" for code, count in report.failures.items()))
+    if report.accuracy is not None:
+        lines.append(f"accuracy: {report.accuracy:.2%} of the answered images")
+    return "\n".join(lines)

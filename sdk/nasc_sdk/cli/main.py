@@ -17,10 +17,10 @@ from nasc_sdk.errors import NascError
 
 _PREFIX: Final = "nasc_sdk.cli."
 _VERBS: Final[dict[str, str]] = {
-    "demo": "Run the whole loop on this machine and leave a report.",
     "up": "Start broker, search service and edge server.",
     "agent": "Run the device agent on this board.",
     "profile": "Measure per-block latency on a device, or any int8 model here.",
+    "search": "Find the best architecture, cut and encoding under a limit.",
     "deploy": "Push a candidate: head to the board, tail to the edge server.",
     "infer": "Run inputs through the deployed split, or any int8 model here.",
     "status": "Show devices, what they run and how they do.",
@@ -31,7 +31,7 @@ _VERBS: Final[dict[str, str]] = {
 }
 # Help lines of verbs registered by the other packages, shown without importing them.
 _OTHER_HELP: Final[dict[str, str]] = {
-    "search": "Find the best architecture, cut and encoding under a limit.",
+    "demo": "Run the whole loop on this machine and leave a report.",
     "train": "Train a supernet, resumable and seeded.",
     "service": "Run the search service.",
     "edge": "Run the edge server that holds the tails.",

@@ -28,7 +28,9 @@ Example:
 @click.option("--jitter-ms", default=0.0, show_default=True, help="Largest extra delay each way, ms.")
 @click.option("--loss", default=0.0, show_default=True, help="Share of 1400-byte segments lost, 0 to 0.9.")
 @click.option("--seed", default=0, show_default=True, help="Of jitter and loss.")
-def command(listen: str, to: str, control: str, seed: int, **link: float) -> None:
+# Spelled as for every verb; the ready line is JSON either way, since programs wait for it.
+@click.option("--json", "as_json", is_flag=True, hidden=True)
+def command(listen: str, to: str, control: str, seed: int, as_json: bool, **link: float) -> None:
     """Put a proxy with bandwidth, delay and loss before a port.
 
     Prints its ports as one JSON line when ready and runs until SIGTERM or Ctrl-C.

@@ -2,9 +2,9 @@
 
 Grammar (counts are of operators that reach the output, in canonical order)::
 
-    op     conv3x3/2 28x28x16>14x14x32          label, first input's shape, output's shape
-    block  cell|add 28x28x16>28x28x16*2|relu 28x28x16>28x28x16*1
-    head   head;stem|...*1;cell|...*2           the blocks in order; a tail has the same form
+    op     conv3x3/2 28x28x16>14x14x32          label, first input's shape, output's shape if it differs
+    block  cell|add 28x28x16*2|relu 28x28x16*1
+    head   head;stem|...*1;cell|...*2#3         the blocks in order, #3: three times; a tail has the same form
 
 Two blocks with one key run the same operators at the same shapes, only wired differently: they take the same
 time. A fused activation is not part of the key: it is the clamp that the kernels do anyway.
@@ -17,15 +17,17 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 from typing import Final
 
 from nasc_sdk.errors import InputError
 from nasc_sdk.ir.network import Block, Network, Op, OpKind, TensorSpec
 
 _HEAD: Final = "head"
+MAX_BLOCKS: Final = 1024
 _OP: Final = re.compile(
     r"(?P<kind>[a-z_]+?)(?:(?P<kernel>\d+)x(?P=kernel))?(?:/(?P<stride>\d+))?"
-    r" (?P<source>\d+x\d+x\d+)>(?P<spec>\d+x\d+x\d+)"
+    r" (?P<source>\d+x\d+x\d+)(?:>(?P<spec>\d+x\d+x\d+))?"
 )
 
 
@@ -61,7 +63,7 @@ class OpFeatures:
 
 def op_key(op: Op, source: TensorSpec) -> str:
     """The operator at its shapes; ``source`` is its first input's shape."""
-    return f"{op.label} {source}>{op.spec}"
+    return f"{op.label} {source}" if source == op.spec else f"{op.label} {source}>{op.spec}"
 
 
 @lru_cache(maxsize=1 << 14)
@@ -79,7 +81,7 @@ def parse_op(key: str) -> OpFeatures:
         int(match["kernel"] or 1),
         int(match["stride"] or 1),
         _spec(match["source"]),
-        _spec(match["spec"]),
+        _spec(match["spec"] or match["source"]),
     )
 
 
@@ -124,21 +126,25 @@ def head_key(blocks: Network | Iterable[Block]) -> str:
 
 def join_blocks(keys: Iterable[str]) -> str:
     """The key of a head made of blocks with these keys."""
-    return ";".join((_HEAD, *keys))
+    runs = ((key, len(list(run))) for key, run in groupby(keys))
+    return ";".join((_HEAD, *(f"{key}#{times}" if times > 1 else key for key, times in runs)))
 
 
 def parse_key(key: str) -> tuple[str, ...]:
     """The block keys of a measurement's key, one for a block; InputError when it is neither."""
-    first, *blocks = key.split(";")
-    if first == _HEAD:
-        if not blocks:
-            raise InputError(f"{key!r} is a head without blocks")
-    elif blocks:
-        raise InputError(f"{key!r} is neither a block key nor a head key")
-    else:
-        blocks = [first]
-    for block in blocks:
+    first, *runs = key.split(";")
+    if first != _HEAD:
+        parse_block(key)
+        return (key,)
+    blocks: list[str] = []
+    for run in runs:
+        block, mark, times = run.partition("#")
         parse_block(block)
+        if mark and not (times.isdecimal() and 1 < int(times) <= MAX_BLOCKS):
+            raise InputError(f"{run!r} in {key!r} is no number of blocks")
+        blocks += [block] * (int(times) if mark else 1)
+    if not 0 < len(blocks) <= MAX_BLOCKS:
+        raise InputError(f"{key!r} is a head of {len(blocks)} blocks; 1 to {MAX_BLOCKS} are possible")
     return tuple(blocks)
 
 

@@ -100,38 +100,46 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """Both tests, and when the last report was."""
+    """Both tests, and what is known since the last change.
+
+    During the cool-down changes are followed as at any time; the report waits for its end.
+    """
 
     sensitivity: Sensitivity = DEFAULT
     throughput: PageHinkley = PageHinkley()
     round_trip: PageHinkley = PageHinkley()
     recent: tuple[tuple[float, float], ...] = ()
-    """Newest logarithms, to start the next mean from."""
+    """Newest logarithms since the last change began."""
+    unreported: tuple[bool, bool] = (False, False)
+    """Whether throughput and round trip changed since the last report."""
     reported_s: float = -math.inf
 
     def updated(
         self, now_s: float, throughput_mbit_s: float, round_trip_ms: float, *, strong: bool = False
     ) -> tuple[Detector, Change | None]:
         """With one more sample, positive and finite; ``strong`` is a request that got no answer."""
+        sensitivity = self.sensitivity
         pair = (math.log(1 / (1 / throughput_mbit_s + 1 / FAST_MBIT_S)), math.log(round_trip_ms + SHORT_MS))
         throughput, round_trip = self.throughput, self.round_trip
-        for _ in range(self.sensitivity.strong_weight if strong else 1):
-            throughput = throughput.updated(pair[0], self.sensitivity)
-            round_trip = round_trip.updated(pair[1], self.sensitivity)
-        recent = (*self.recent, pair)[-self.sensitivity.memory :]
+        for _ in range(sensitivity.strong_weight if strong else 1):
+            throughput = throughput.updated(pair[0], sensitivity)
+            round_trip = round_trip.updated(pair[1], sensitivity)
+        recent = (*self.recent, pair)[-sensitivity.memory :]
         after = replace(self, throughput=throughput, round_trip=round_trip, recent=recent)
-        runs = throughput.run(self.sensitivity), round_trip.run(self.sensitivity)
-        fresh = min(max(runs), len(recent))
-        if fresh < self.sensitivity.min_fresh or now_s - self.reported_s < self.sensitivity.cool_down_s:
+        runs = throughput.run(sensitivity), round_trip.run(sensitivity)
+        if max(runs) >= sensitivity.min_fresh:
+            after = after._restarted(min(max(runs), len(recent)), (runs[0] > 0, runs[1] > 0))
+        if not any(after.unreported) or now_s - self.reported_s < sensitivity.cool_down_s:
             return after, None
-        change = Change(now_s, fresh, throughput=runs[0] > 0, round_trip=runs[1] > 0)
-        return after._restarted(now_s, fresh), change
+        change = Change(now_s, len(after.recent), *after.unreported)
+        return replace(after, unreported=(False, False), reported_s=now_s), change
 
-    def _restarted(self, now_s: float, fresh: int) -> Detector:
+    def _restarted(self, fresh: int, changed: tuple[bool, bool]) -> Detector:
         """The new link's own samples are the next mean."""
         kept = self.recent[-fresh:]
         throughput, round_trip = PageHinkley(), PageHinkley()
         for pair in kept[-self.sensitivity.warm_up :]:
             throughput = throughput.updated(pair[0], self.sensitivity)
             round_trip = round_trip.updated(pair[1], self.sensitivity)
-        return Detector(self.sensitivity, throughput, round_trip, kept, now_s)
+        unreported = (self.unreported[0] or changed[0], self.unreported[1] or changed[1])
+        return replace(self, throughput=throughput, round_trip=round_trip, recent=kept, unreported=unreported)

@@ -11,8 +11,8 @@ Rule 1: a transfer is informative when it took longer than the round trip by mor
     noise.
 Rule 2: one that did not still shows a lower bound. When that is above the last estimate, the link got
     faster, and the bound is the estimate; otherwise the sample is set aside and the earlier value stays.
-Rule 3: a transfer clearly faster than the round trip shows that the round trip is out of date: a ping is
-    wanted.
+Rule 3: a transfer clearly faster than the round trip, or far from the last estimate, says that the round trip
+    may be out of date: pings are wanted, and the first of them replaces all earlier ones.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ from nasc_sdk.link.link import Link
 
 MAX_MBIT_S: Final = 100_000.0
 MIN_MBIT_S: Final = 1e-4
+MIN_PINGS: Final = 3
+"""Fewer are not enough for a median: the first one on a connection is often slow."""
+FAR: Final = 1.5
+"""A throughput by this factor from the last one is far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +72,25 @@ class LinkEstimator:
 
     def wants_ping(self, now_s: float) -> bool:
         """Whether the round trip is unknown, old or contradicted."""
-        return self._outdated or now_s - self._last_ping_s >= self._ping_interval_s
+        return (
+            self._outdated
+            or len(self._pings) < MIN_PINGS
+            or now_s - self._last_ping_s >= self._ping_interval_s
+        )
 
     def ping(self, now_s: float, elapsed_ms: float, payload_bytes: int = 0) -> LinkSample | None:
-        """A small exchange; None while the throughput is unknown, since a sample is a pair."""
+        """A small exchange; None while the throughput is unknown or out of date, since a sample is a pair."""
         if not math.isfinite(elapsed_ms):
             return None
         on_wire_ms = payload_bytes * 8e-3 / self._throughput if self._throughput else 0.0
         round_trip_ms = max(elapsed_ms - on_wire_ms, 0.0)
-        if self._outdated:
+        outdated = self._outdated
+        if outdated:
             self._pings.clear()
         self._pings.append(round_trip_ms)
         self._last_ping_s, self._outdated = now_s, False
         self._answers.append(True)
-        if self._throughput is None:
+        if self._throughput is None or outdated:
             return None
         return self._keep(LinkSample(now_s, self._throughput, round_trip_ms, informative=True))
 
@@ -98,6 +107,8 @@ class LinkEstimator:
             self._outdated = True
         faster = self._throughput is None or throughput > self._throughput
         if on_wire_ms > noise_ms or (faster and not self._outdated):
+            if self._throughput is not None and not 1 / FAR < throughput / self._throughput < FAR:
+                self._outdated = True
             self._throughput = throughput
             return self._keep(LinkSample(now_s, throughput, round_trip_ms, informative=True))
         return LinkSample(now_s, self._throughput or throughput, round_trip_ms, informative=False)

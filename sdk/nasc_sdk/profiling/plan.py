@@ -62,7 +62,7 @@ class _Blob(msgspec.Struct, frozen=True):
 
 
 class _Entry(msgspec.Struct, frozen=True):
-    key: Annotated[str, Meta(min_length=1, max_length=1024)]
+    key: Annotated[str, Meta(min_length=1, max_length=8192)]
     title: Annotated[str, Meta(max_length=1024)]
     shape: Annotated[str, Meta(max_length=256)]
     model: Annotated[int, Meta(ge=0)]

@@ -35,7 +35,8 @@ def profile_remote(
     progress: Progress,
 ) -> RemoteProfile:
     """Have a device profiled; raises RemoteError when it does not answer or cannot."""
-    from nasc_sdk.mqtt.client import MqttClient, ask
+    from nasc_sdk.mqtt.ask import ask
+    from nasc_sdk.mqtt.client import MqttClient
 
     def show(step: ServiceProgress) -> None:
         progress(step.done, step.total, step.label)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from nasc_sdk.cli.output import json_option, print_json
 
+if TYPE_CHECKING:
+    from nasc_search.data.dataset import Dataset
+    from nasc_search.supernet.model import Supernet
+
+_SAVE_EVERY = 20
+
 
 @click.command(
     epilog="""\b
 Examples:
-  nasc-sdk train --steps 30000 --bfloat16 --output runs/demo.safetensors
+  nasc-sdk train --steps 30000 --bfloat16 --output runs/demo/supernet.safetensors
   nasc-sdk train --dataset cifar10 --data ~/cifar --channels 16 --cells 3 --steps 50000
-  nasc-sdk train --resume --steps 30000 --output runs/demo.safetensors      after Ctrl-C or a crash
+  nasc-sdk train --resume --steps 30000 --output runs/demo/supernet.safetensors      after Ctrl-C or a crash
 """
 )
 @click.option("--dataset", default="fashion-mnist", show_default=True, help="fashion-mnist, cifar10, cifar100, folder.")
@@ -28,9 +35,10 @@ Examples:
 @click.option("--seed", default=0, show_default=True)
 @click.option("--threads", default=0, help="Processor threads (default: all).")
 @click.option("--bfloat16", is_flag=True, help="Mixed precision; faster with AVX512-BF16 or AMX.")
+@click.option("--evaluate", default=400, show_default=True, help="Sub-networks evaluated after training (0: none).")
 @click.option("--resume", is_flag=True, help="Go on from --output, with the same options.")
 @click.option(
-    "--output", type=click.Path(path_type=Path), default=Path("runs/supernet.safetensors"), show_default=True
+    "--output", type=click.Path(path_type=Path), default=Path("runs/mine/supernet.safetensors"), show_default=True
 )
 @json_option
 def command(
@@ -45,16 +53,21 @@ def command(
     seed: int,
     threads: int,
     bfloat16: bool,
+    evaluate: int,
     resume: bool,
     output: Path,
     as_json: bool,
 ) -> None:
-    """Train a single-path one-shot supernet of NAS-Bench-201 cells."""
+    """Train a single-path one-shot supernet of NAS-Bench-201 cells, then evaluate some of its sub-networks.
+
+    Leaves the checkpoint and, beside it, accuracy.npz; ``nasc-sdk service --pretrained`` takes their folder.
+    """
     from nasc_search.torch_extra import require_torch
 
     torch = require_torch("search")
     from nasc_search.data.registry import load_dataset
     from nasc_search.spaces.nb201 import Macro, NB201Space
+    from nasc_search.supernet.checkpoint import load
     from nasc_search.supernet.model import Supernet
     from nasc_search.supernet.train import StepReport, TrainOptions, train
 
@@ -80,4 +93,28 @@ def command(
     except KeyboardInterrupt:
         click.echo(f"\ninterrupted; saved. Go on with the same options and --resume --output {output}", err=True)
         raise
-    click.echo(f"\n{space.name}: {output}" if not as_json else "", err=True)
+    supernet = load(output).supernet
+    evaluated = _evaluate(supernet, task, evaluate, seed, output, as_json) if evaluate else 0
+    summary = {"space": space.name, "checkpoint": str(output), "evaluated": evaluated}
+    if as_json:
+        print_json(summary)
+    else:
+        click.echo(f"\n{space.name}: {output}, {evaluated} sub-networks evaluated")
+
+
+def _evaluate(supernet: Supernet, task: Dataset, count: int, seed: int, output: Path, quiet: bool) -> int:
+    """Accuracies beside the checkpoint, saved now and then; those that are there already are kept."""
+    from nasc_search.pretrained.load import ACCURACY, load_accuracies, save_accuracies
+    from nasc_search.supernet.sampling import draw, evaluate
+
+    path = output.with_name(ACCURACY)
+    known = load_accuracies(path) if path.exists() else {}
+
+    def report(done: int, total: int, found: dict[str, float]) -> None:
+        if done % _SAVE_EVERY == 0 or done == total:
+            save_accuracies(path, found)
+        if not quiet:
+            best = max(found.values())
+            click.echo(f"\revaluated {done}/{total}  best {best:.2%}   ", nl=False, err=True)
+
+    return len(evaluate(supernet, task, draw(supernet.space, count, seed), known, report))

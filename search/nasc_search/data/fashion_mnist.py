@@ -26,7 +26,7 @@ CLASSES: Final = (
 )  # fmt: skip
 MEAN: Final = (0.2860,)
 STD: Final = (0.3530,)
-VALIDATION: Final = 5000
+HELD_OUT: Final = 5000
 SHIPPED_VALIDATION: Final = 2000
 CALIBRATION: Final = 1024
 _SHIPPED: Final = "fashion_mnist"
@@ -42,14 +42,14 @@ def load(folder: Path | None = None, *, need_train: bool = False) -> Dataset:
         return Dataset("fashion-mnist", CLASSES, MEAN, STD, None, validation, calibration, test)
     folder = folder or SYSTEM_FOLDER
     whole = Split(_idx_images(folder, "train"), _idx_labels(folder, "train"))
-    held = len(whole) - VALIDATION
+    held = len(whole) - HELD_OUT
     return Dataset(
         "fashion-mnist",
         CLASSES,
         MEAN,
         STD,
         train=Split(whole.images[:held], whole.labels[:held]),
-        validation=Split(whole.images[held:], whole.labels[held:]),
+        validation=Split(whole.images[held:], whole.labels[held:]).take(SHIPPED_VALIDATION),
         calibration=whole.take(CALIBRATION),
         test=Split(_idx_images(folder, "t10k"), _idx_labels(folder, "t10k")),
     )
@@ -90,7 +90,7 @@ def _ship(folder: Path) -> None:
     target.mkdir(exist_ok=True)
     parts = {
         "test": whole.test,
-        "validation": whole.validation.take(SHIPPED_VALIDATION),
+        "validation": whole.validation,
         "calibration": whole.calibration,
     }
     for name, split in parts.items():

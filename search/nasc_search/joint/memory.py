@@ -8,8 +8,8 @@ from typing import Final
 from nasc_sdk.ir.count import op_parameters
 from nasc_sdk.ir.network import INPUT, Block, Op, OpKind
 
-# What the exporter writes beside weights: tables of the file, of each block (names) and of each operator, and for
-# each output channel a bias and the scales and zero points of weights and bias.
+# What the exporter writes beside weights: tables of the file, of each block (names) and of each operator, and
+# for each output channel a bias and the scales and zero points of weights and bias.
 FILE_BYTES: Final = 300
 _BLOCK_BYTES: Final = 165
 _OP_BYTES: Final = 275

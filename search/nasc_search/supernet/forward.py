@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import assert_never
 
 import torch
 import torch.nn.functional as F
-from typing_extensions import assert_never
 
 from nasc_sdk.ir.network import INPUT, Activation, Block, Network, Op, OpKind
 

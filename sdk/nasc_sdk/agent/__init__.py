@@ -1,0 +1,1 @@
+"""The device process: installs heads, answers inferences, profiles, watches the link, reports."""

@@ -1,0 +1,204 @@
+"""The device process: heads, local port, link watch, deployments and profiles, wired together.
+
+Inference depends on none of MQTT: with the broker lost, heads, edge server and local port go on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import signal
+import sys
+import threading
+from typing import Final
+
+from nasc_sdk.agent.deploy import Deployer
+from nasc_sdk.agent.edge_client import EdgeClient
+from nasc_sdk.agent.install import Installer, LoadedHead
+from nasc_sdk.agent.latency import LatencyTally
+from nasc_sdk.agent.link_watch import LinkReporter, LinkWatch
+from nasc_sdk.agent.local_port import LocalPort
+from nasc_sdk.agent.options import Options
+from nasc_sdk.agent.pipeline import Pipeline
+from nasc_sdk.agent.presence import EdgeFinder, Presence, publish_if_possible, read_state
+from nasc_sdk.agent.prober import Prober
+from nasc_sdk.agent.quantize import Image
+from nasc_sdk.agent.slots import HeadStore
+from nasc_sdk.durable import make_directory, next_session
+from nasc_sdk.errors import NascError, UnreachableError
+from nasc_sdk.mqtt.client import MqttClient
+from nasc_sdk.profiling.conditions import read_conditions
+from nasc_sdk.profiling.measure import measure
+from nasc_sdk.profiling.plan import ProfilePlan
+from nasc_sdk.profiling.profile import Profile
+from nasc_sdk.profiling.respond import ProfileResponder, Progress
+from nasc_sdk.protocol.local import Answer
+from nasc_sdk.protocol.messages import Capabilities, LinkReport, ProfileRequest, encode
+from nasc_sdk.protocol.topics import Topics
+from nasc_sdk.runtime.base import describe
+from nasc_sdk.runtime.check import check_models
+from nasc_sdk.runtime.select import open_runtime
+
+REPORT_INTERVAL_S: Final = 2.0
+CONNECT_RETRY_S: Final = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class Agent:
+    """Everything the board does, from :meth:`start` to :meth:`close`; the local port is open from the start."""
+
+    def __init__(self, options: Options) -> None:
+        """Loads the runtime and the installed heads; raises NascError when that is not possible."""
+        self._options, self._kernels = options, options.board.kernels
+        make_directory(options.state_dir)
+        self.runtime = open_runtime(options.runtime_name)
+        self._topics = Topics(options.site, options.device)
+        conditions = read_conditions(
+            self.runtime, self._kernels, options.threads, label=options.board.label
+        )
+        capabilities = Capabilities(
+            conditions=conditions, arena_bytes=options.arena_bytes, flash_bytes=options.flash_bytes
+        )
+        self._tally = LatencyTally(options.device)
+        self._reporter = LinkReporter(LinkWatch(options.device), self._report_link)
+        self._edge = EdgeClient(self._reporter, timeout_s=options.edge_timeout_s)
+        self._pipeline = Pipeline(self._edge)
+        self._installer = Installer(
+            HeadStore(options.state_dir), self.runtime, self._kernels, options.threads, capabilities
+        )
+        self._pipeline.switch(self._installer.restore())
+        self._stopped = threading.Event()
+        self._parts = contextlib.ExitStack()
+        self._port = LocalPort(options.listen, self._infer)
+        self._presence = Presence(
+            self._topics, next_session(options.state_dir), capabilities, self._port.address,
+            lambda: self._pipeline.manifests,
+        )  # fmt: skip
+        self._client = MqttClient(
+            options.broker_url, f"nasc-{options.site}-{options.device}", will=self._presence.will
+        )
+        self._finder = EdgeFinder(self._edge.go_to, lambda: self._edge.up)
+
+    @property
+    def address(self) -> str:
+        """host:port of the local inference port."""
+        return self._port.address
+
+    @property
+    def contracts(self) -> tuple[str, ...]:
+        """Of the held heads, the active one first."""
+        return tuple(manifest.contract.id for manifest in self._pipeline.manifests)
+
+    def start(self) -> None:
+        """Take part. Without a broker: raises UnreachableError, or with a head installed goes on and retries."""
+        if self._options.edge is not None:
+            self._edge.go_to(self._options.edge)
+        else:
+            self._client.subscribe(Topics(self._options.site, "+").state, self._on_state)
+        self._client.subscribe(self._topics.state, self._on_state)
+        self._presence.start(self._client)
+        directory = self._options.state_dir
+        responder = ProfileResponder(
+            self._client, self._topics, self._options.device, directory / "profiles", self._profile
+        )
+        self._parts.callback(responder.close)
+        deployer = Deployer(
+            self._client, self._topics, self._options.device, self._installer, directory, self._switch
+        )
+        self._parts.callback(deployer.close)
+        self._parts.callback(Prober(self._edge, self._reporter, interval_s=self._options.probe_interval_s).close)
+        try:
+            self._client.connect()
+        except UnreachableError as error:
+            if not self._pipeline.manifests:
+                raise
+            _log.warning("%s; inference goes on without a broker", error)
+        reports = threading.Thread(target=self._work, name="reports", daemon=True)
+        reports.start()
+        self._parts.callback(reports.join, 10.0)
+
+    def close(self) -> None:
+        """Say goodbye and end all threads."""
+        self._stopped.set()
+        self._port.close()
+        self._parts.close()
+        self._presence.end()
+        self._client.close()
+        self._edge.close()
+
+    def _infer(self, image: Image) -> Answer:
+        try:
+            answer = self._pipeline.infer(image)
+        except NascError:
+            self._tally.failed()
+            raise
+        self._tally.answered(answer)
+        return answer
+
+    def _switch(self, heads: tuple[LoadedHead, ...]) -> None:
+        self._pipeline.switch(heads)
+        self._presence.announce()
+
+    def _on_state(self, topic: str, payload: bytes) -> None:
+        state = read_state(topic, payload)
+        if state is None:
+            return
+        if state.device == self._options.device:
+            self._presence.heard(state)
+        elif self._options.edge is None:
+            self._finder.heard(state)
+
+    def _report_link(self, report: LinkReport) -> None:
+        publish_if_possible(self._client, self._topics.link, encode(report))
+
+    def _profile(self, plan: ProfilePlan, request: ProfileRequest, progress: Progress) -> Profile:
+        # In a child process first: a damaged model may crash the runtime, and the agent with it.
+        models = [(item.key, item.model) for item in plan.items]
+        check_models(models, runtime=self.runtime, kernels=self._kernels)
+        return measure(
+            plan, self.runtime, self._kernels,
+            device=self._options.device, rounds=request.rounds, threads=self._options.threads,
+            progress=progress, per_op=request.per_op, label=self._options.board.label,
+        )  # fmt: skip
+
+    def _work(self) -> None:
+        """Latency reports, and a broker that was not there at the start."""
+        connected = self._client.connected
+        while not self._stopped.wait(REPORT_INTERVAL_S):
+            if not connected:
+                connected = self._reached_broker()
+            report = self._tally.report()
+            if report is not None:
+                publish_if_possible(self._client, self._topics.latency, encode(report), qos=0)
+
+    def _reached_broker(self) -> bool:
+        try:
+            self._client.connect()
+        except NascError as error:
+            _log.info("%s", error)
+            return False
+        return True
+
+
+def run(options: Options) -> None:
+    """Serve until SIGTERM or SIGINT; raises NascError when it cannot start."""
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    agent = Agent(options)
+    try:
+        agent.start()
+        ready = {
+            "device": options.device,
+            "address": agent.address,
+            "runtime": describe(agent.runtime),
+            "kernels": options.board.kernels.value,
+            "contracts": agent.contracts,
+        }
+        sys.stdout.write(json.dumps(ready) + "\n")
+        sys.stdout.flush()
+        stopped.wait()
+    finally:
+        agent.close()

@@ -1,0 +1,137 @@
+"""Notices when the link changes, from the transfers and pings that the edge client tells, and says so.
+
+:class:`LinkWatch` is values and a clock given as an argument; :class:`LinkReporter` adds the lock, the clock
+and the publishing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from nasc_sdk.link.detect import DEFAULT, Detector, Sensitivity
+from nasc_sdk.link.estimate import LinkEstimator, LinkSample
+from nasc_sdk.protocol.messages import LinkReport
+
+PERIOD_S: Final = 5.0
+MIN_SAMPLES: Final = 3
+"""Fewer say nothing about a distribution: the first periodic report waits for them."""
+
+
+class LinkWatch:
+    """Estimator and detector together. Every method takes the time and may return a report that is due now."""
+
+    def __init__(
+        self,
+        device: str,
+        *,
+        estimator: LinkEstimator | None = None,
+        sensitivity: Sensitivity = DEFAULT,
+        period_s: float = PERIOD_S,
+    ) -> None:
+        self._device, self._period_s, self._sensitivity = device, period_s, sensitivity
+        self.estimator = estimator or LinkEstimator()
+        self._detector = Detector(sensitivity)
+        self._reported_s: float | None = None
+        self._unsaid = 0
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether samples deviate, though not enough yet: more of them are wanted quickly."""
+        tests = (self._detector.throughput, self._detector.round_trip)
+        level = self._sensitivity.threshold / 4
+        return any(max(test.up, test.down) > level for test in tests) or any(self._detector.unreported)
+
+    def transfer(self, now_s: float, payload_bytes: int, elapsed_ms: float) -> LinkReport | None:
+        """A payload and its small answer."""
+        return self._take(self.estimator.transfer(now_s, payload_bytes, elapsed_ms), now_s)
+
+    def ping(self, now_s: float, elapsed_ms: float) -> LinkReport | None:
+        """A small exchange."""
+        return self._take(self.estimator.ping(now_s, elapsed_ms), now_s)
+
+    def timeout(self, now_s: float, payload_bytes: int, waited_ms: float) -> LinkReport | None:
+        """A request without an answer."""
+        return self._take(self.estimator.timeout(now_s, payload_bytes, waited_ms), now_s)
+
+    def tick(self, now_s: float) -> LinkReport | None:
+        """The periodic report, when its time has come and something new was seen."""
+        if self._reported_s is None:
+            self._reported_s = now_s - self._period_s + 1.0
+        if not self._unsaid or now_s - self._reported_s < self._period_s:
+            return None
+        link = self.estimator.link()
+        if link is None or len(link.throughput_mbit_s) < MIN_SAMPLES:
+            return None
+        return self._report(now_s, None)
+
+    def _take(self, sample: LinkSample | None, now_s: float) -> LinkReport | None:
+        # A sample that was set aside is not in the window, which the detector counts along with.
+        if sample is None or not sample.informative:
+            return None
+        self._unsaid += 1
+        self._detector, change = self._detector.updated(
+            now_s, sample.throughput_mbit_s, sample.round_trip_ms, strong=not sample.answered
+        )
+        if change is None:
+            return None
+        # What was before is another link: no later report may mix the two.
+        self.estimator.restart(change.fresh)
+        return self._report(now_s, change.fresh)
+
+    def _report(self, now_s: float, fresh: int | None) -> LinkReport | None:
+        link = self.estimator.link(fresh)
+        if link is None:
+            return None
+        self._reported_s, self._unsaid = now_s, 0
+        return LinkReport(
+            device=self._device,
+            throughput_mbit_s=link.throughput_mbit_s,
+            round_trip_ms=link.round_trip_ms,
+            loss=min(max(link.loss, 0.0), 1.0),
+            changed=fresh is not None,
+            observed_unix_s=time.time(),
+        )
+
+
+class LinkReporter:
+    """Implements :class:`nasc_sdk.agent.edge_client.Observer`; publishes what the watch says. Thread-safe."""
+
+    def __init__(self, watch: LinkWatch, publish: Callable[[LinkReport], None]) -> None:
+        self._watch, self._publish = watch, publish
+        self._lock = threading.Lock()
+        self.more_wanted = threading.Event()
+        """Set when the round trip is out of date or a change is suspected; whoever probes clears it."""
+
+    @property
+    def suspicious(self) -> bool:
+        """See :attr:`LinkWatch.suspicious`."""
+        with self._lock:
+            return self._watch.suspicious or self._watch.estimator.wants_ping(time.monotonic())
+
+    def transfer(self, payload_bytes: int, elapsed_ms: float) -> None:
+        """See :meth:`LinkWatch.transfer`."""
+        self._told(lambda now_s: self._watch.transfer(now_s, payload_bytes, elapsed_ms))
+
+    def ping(self, elapsed_ms: float) -> None:
+        """See :meth:`LinkWatch.ping`."""
+        self._told(lambda now_s: self._watch.ping(now_s, elapsed_ms))
+
+    def timeout(self, payload_bytes: int, waited_ms: float) -> None:
+        """See :meth:`LinkWatch.timeout`."""
+        self._told(lambda now_s: self._watch.timeout(now_s, payload_bytes, waited_ms))
+
+    def tick(self) -> None:
+        """See :meth:`LinkWatch.tick`."""
+        self._told(self._watch.tick)
+
+    def _told(self, tell: Callable[[float], LinkReport | None]) -> None:
+        with self._lock:
+            report = tell(time.monotonic())
+            suspicious = self._watch.suspicious
+        if suspicious:
+            self.more_wanted.set()
+        if report is not None:
+            self._publish(report)

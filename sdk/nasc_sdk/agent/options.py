@@ -1,0 +1,62 @@
+"""What the agent's process is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import assert_never
+
+from nasc_sdk.runtime.base import Kernels
+
+
+class Board(StrEnum):
+    """Which board this machine plays."""
+
+    SMALL = "small"
+    """A slow one: TFLite's reference kernels stand in for it."""
+    THIS_MACHINE = "this-machine"
+    """Itself, with its fast kernels."""
+
+    @property
+    def kernels(self) -> Kernels:
+        """What heads and profiles run on."""
+        match self:
+            case Board.SMALL:
+                return Kernels.REFERENCE
+            case Board.THIS_MACHINE:
+                return Kernels.XNNPACK
+            case _:
+                assert_never(self)
+
+    @property
+    def label(self) -> str:
+        """Said next to every figure."""
+        if self is Board.THIS_MACHINE:
+            return ""
+        return (
+            "reference kernels stand in for a small board "
+            "(60-90 times slower than this machine's fast kernels)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``listen`` and ``edge`` are (host, port); ``edge`` None takes it from the site's edge server's State.
+
+    Memory limits in bytes, 0: unlimited.
+    """
+
+    broker_url: str
+    site: str
+    device: str
+    edge: tuple[str, int] | None
+    board: Board
+    state_dir: Path
+    listen: tuple[str, int] = ("127.0.0.1", 0)
+    runtime_name: str = "auto"
+    threads: int = 1
+    arena_bytes: int = 0
+    flash_bytes: int = 0
+    probe_interval_s: float = 1.0
+    edge_timeout_s: float = 1.0

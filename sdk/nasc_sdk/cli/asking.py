@@ -1,0 +1,67 @@
+"""What the verbs that ask the search service share: options of a goal and a link, and the question itself."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from nasc_sdk.cli.progress import progress_bar
+from nasc_sdk.errors import RefusedError
+from nasc_sdk.protocol.messages import ServiceProgress, ServiceRequest, ServiceVerb
+from nasc_sdk.protocol.topics import SERVICE, Topics
+
+F = TypeVar("F", bound=Callable[..., Any])
+Options = dict[str, str | int | float | bool]
+
+_GOAL = (
+    click.option("--limit-ms", type=float, help="Latency limit of a request, milliseconds  [default: as before]."),
+    click.option("--percentile", type=float, help="The limit holds at this percentile  [default: 95]."),
+    click.option(
+        "--raw-input-may-leave", is_flag=True, default=None, help="Allow the raw input to leave the board (cut 0)."
+    ),
+    click.option("--arena-bytes", type=int, help="Memory for activations on the board  [default: the board's own]."),
+    click.option("--flash-bytes", type=int, help="Room for the head's model file  [default: the board's own]."),
+    click.option("--throughput-mbit-s", type=float, help="Assume this uplink instead of the measured one."),
+    click.option("--round-trip-ms", type=float, help="Assume this round trip instead of the measured one."),
+)
+
+
+def goal_options(function: F) -> F:
+    """Options that say what is wanted, the same for ``search`` and ``deploy``."""
+    for option in reversed(_GOAL):
+        function = option(function)
+    return function
+
+
+def given(options: dict[str, Any]) -> Options:
+    """Only what the user said."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def ask_service(
+    broker_url: str, site: str, verb: ServiceVerb, device: str, options: Options, *, timeout_s: float, quiet: bool
+) -> bytes:
+    """The reply's JSON document; raises RefusedError with the service's exit code, UnreachableError."""
+    from nasc_sdk.mqtt.ask import ask
+    from nasc_sdk.mqtt.client import MqttClient
+
+    request = ServiceRequest(request_id=uuid.uuid4().hex, verb=verb, device=device, options=options)
+    client = MqttClient(broker_url, f"nasc-{verb.value}-{request.request_id[:12]}")
+    try:
+        client.connect()
+        with progress_bar(verb.value, quiet=quiet) as show:
+
+            def progress(step: ServiceProgress) -> None:
+                show(step.done, step.total, step.label)
+
+            reply = ask(client, Topics(site, SERVICE), request, timeout_s=timeout_s, on_progress=progress)
+    finally:
+        client.close()
+    if reply.exit_code:
+        refused = RefusedError(verb.value, reply.error or "the service gave no reason")
+        refused.exit_code = reply.exit_code
+        raise refused
+    return bytes(reply.document)

@@ -1,0 +1,50 @@
+"""``nasc-sdk deploy``: search and bring the result to board and edge server, or push a candidate by hand."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from nasc_sdk.cli.asking import ask_service, given, goal_options
+from nasc_sdk.cli.output import broker_option, device_option, json_option, print_json, site_option
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  nasc-sdk deploy --limit-ms 8                      search, deploy, and adapt when the link changes
+  nasc-sdk deploy --limit-ms 8 --once               do not adapt by itself
+  nasc-sdk deploy --limit-ms 8 --arch '|nor_conv_3x3~0|+|...|' --cut 3
+"""
+)
+@broker_option
+@site_option
+@device_option
+@goal_options
+@click.option("--arch", help="Deploy this architecture instead of searching; needs --cut.")
+@click.option("--cut", type=int, help="Cut of --arch: blocks that run on the board.")
+@click.option("--once", is_flag=True, help="Do not search and deploy again when the link changes.")
+@json_option
+def command(broker_url: str, site: str, device: str, once: bool, as_json: bool, **options: Any) -> None:
+    """Push a candidate: head to the board, tail to the edge server.
+
+    The board verifies the head, tries it on a golden input and switches; the server holds the old tail until then.
+    """
+    from nasc_sdk.protocol.messages import ServiceVerb
+
+    asked = given(options) | {"automatic": not once}
+    document = ask_service(
+        broker_url, site, ServiceVerb.DEPLOY, device, asked, timeout_s=180.0, quiet=as_json
+    )
+    answer = json.loads(document)
+    if as_json:
+        print_json(answer)
+        return
+    if answer["text"]:
+        click.echo(answer["text"] + "\n")
+    deployment = answer["deployment"]
+    steps = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in deployment["seconds"].items())
+    click.echo(f"deployed contract {deployment['contract']} ({steps})")
+    click.echo(f"ready for other links: {answer['prepared']} architectures")

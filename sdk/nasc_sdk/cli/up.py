@@ -1,0 +1,64 @@
+"""``nasc-sdk up``: broker, search service and edge server as child processes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+from nasc_sdk.cli.output import site_option
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  nasc-sdk up                                    a broker on 127.0.0.1:1883, service and edge server
+  nasc-sdk up --broker mqtt://broker.local:1883  with a broker that is there already
+  nasc-sdk up --listen 0.0.0.0:7000 --advertise edge.local:7000
+"""
+)
+@click.option("--broker", "broker_url", default="", help="Use this broker instead of starting one.")
+@click.option("--port", default=1883, show_default=True, help="Port of the started broker (loopback only).")
+@site_option
+@click.option("--listen", default="127.0.0.1:7700", show_default=True, metavar="HOST:PORT", help="Tensor port.")
+@click.option("--advertise", default="", metavar="HOST:PORT", help="Where boards reach the tensor port.")
+@click.option(
+    "--state-dir", type=click.Path(file_okay=False, path_type=Path), default=Path("nasc-state"), show_default=True
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON line instead of text when everything serves.")
+def command(
+    broker_url: str, port: int, site: str, listen: str, advertise: str, state_dir: Path, as_json: bool
+) -> None:
+    """Start broker, search service and edge server; runs until Ctrl-C or SIGTERM."""
+    from nasc_sdk.durable import make_directory
+    from nasc_sdk.errors import UnreachableError
+    from nasc_sdk.processes import Family
+
+    make_directory(state_dir)
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    with Family(state_dir) as family:
+        if not broker_url:
+            _, ready = family.start(
+                "broker", "broker", "--json", "--port", str(port), "--state-dir", str(state_dir / "broker")
+            )
+            broker_url = ready["url"]
+        common = ("--broker", broker_url, "--site", site)
+        _, edge = family.start(
+            "edge", "edge", *common, "--listen", listen, "--advertise", advertise,
+            "--state-dir", str(state_dir / "edge"),
+        )  # fmt: skip
+        _, service = family.start("service", "service", *common, "--state-dir", str(state_dir / "service"))
+        if as_json:
+            click.echo(json.dumps({"broker": broker_url, "edge": edge["address"], "space": service["space"]}))
+        else:
+            click.echo(f"broker          {broker_url}\nedge server     {edge['address']} ({edge['runtime']})")
+            click.echo(f"search service  {service['space']}, {service['archs']} architectures")
+            click.echo(f"\nnext, on the board: nasc-sdk agent --broker {broker_url} --site {site}")
+        while not stopped.wait(0.5):
+            for child in family.dead():
+                raise UnreachableError(child.name, f"ended by itself; see {child.log}")

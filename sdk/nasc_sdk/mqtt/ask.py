@@ -1,0 +1,87 @@
+"""One question to the search service and its answer, as the command line asks."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from nasc_sdk.errors import UnreachableError
+from nasc_sdk.protocol.messages import (
+    ServiceProgress,
+    ServiceReply,
+    ServiceRequest,
+    ServiceVerb,
+    decode,
+    encode,
+)
+from nasc_sdk.protocol.topics import Topics
+
+if TYPE_CHECKING:
+    from nasc_sdk.mqtt.client import MqttClient
+
+Answer = ServiceProgress | ServiceReply
+
+HELLO_S: Final = 5.0
+"""How long a service may take to say that it is there; it answers ``status`` at once, also while it works."""
+
+
+def ask(
+    client: MqttClient,
+    topics: Topics,
+    request: ServiceRequest,
+    timeout_s: float,
+    on_progress: Callable[[ServiceProgress], None] = lambda step: None,
+) -> ServiceReply:
+    """Ask and wait; ``topics`` are those of the service, progress is told on the caller's thread.
+
+    The question is put again after the connection was lost, as the reply may have been lost with it: a service
+    answers the same ``request_id`` once. Raises UnreachableError.
+    """
+    deadline = time.monotonic() + timeout_s
+    if request.verb is not ServiceVerb.STATUS:
+        hello = ServiceRequest(request_id=f"{request.request_id[:120]}-hello", verb=ServiceVerb.STATUS)
+        _exchange(client, topics, hello, min(deadline, time.monotonic() + HELLO_S), lambda step: None)
+    else:
+        deadline = min(deadline, time.monotonic() + HELLO_S)
+    return _exchange(client, topics, request, deadline, on_progress)
+
+
+def _exchange(
+    client: MqttClient, topics: Topics, request: ServiceRequest, deadline: float,
+    on_progress: Callable[[ServiceProgress], None],
+) -> ServiceReply:  # fmt: skip
+    answers: queue.Queue[Answer | None] = queue.Queue(1000)
+
+    def take(kind: type[Answer]) -> Callable[[str, bytes], None]:
+        def handler(topic: str, payload: bytes) -> None:
+            answers.put_nowait(decode(kind, payload, topic))
+
+        return handler
+
+    seen = False
+    with (
+        client.subscribe(topics.service_progress(request.request_id), take(ServiceProgress)),
+        client.subscribe(topics.service_reply(request.request_id), take(ServiceReply)),
+    ):
+        connections = client.connections
+        client.publish(topics.service_request, encode(request))
+        while (left := deadline - time.monotonic()) > 0:
+            if client.connections != connections:
+                connections = client.connections
+                client.publish(topics.service_request, encode(request))
+            try:
+                answer = answers.get(timeout=min(left, 0.5))
+            except queue.Empty:
+                continue
+            if isinstance(answer, ServiceReply):
+                return answer
+            if answer is not None:
+                seen = True
+                on_progress(answer)
+    if seen:
+        raise UnreachableError("search service", f"began {request.verb.value} but gave no answer in time")
+    raise UnreachableError(
+        "search service", f"no search service answered on {client.address}; start one with: nasc-sdk up"
+    )

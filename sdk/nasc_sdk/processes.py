@@ -1,0 +1,105 @@
+"""Child processes of the product: started by verb, ready when they say so in one JSON line, ended together."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from nasc_sdk.errors import UnreachableError
+
+STOP_TIMEOUT_S: Final = 10.0
+
+
+class Child:
+    """One ``nasc-sdk`` verb as a process of its own; its standard error goes to a log file."""
+
+    def __init__(self, name: str, arguments: list[str], log: Path, *, nice: int = 0) -> None:
+        self.name, self.log = name, log
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        with log.open("ab") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "nasc_sdk", *arguments],
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                # A group of its own: Ctrl-C reaches the parent only, which ends its children in order.
+                start_new_session=True,
+                preexec_fn=(lambda: os.nice(nice) and None) if nice else None,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def ready(self, timeout_s: float) -> dict[str, Any]:
+        """The JSON line it prints when it serves; UnreachableError with its last words when it does not."""
+        assert self._process.stdout is not None
+        lines: list[bytes] = []
+        reader = threading.Thread(target=lambda: lines.append(self._process.stdout.readline()), daemon=True)  # type: ignore[union-attr] # it is a pipe
+        reader.start()
+        reader.join(timeout_s)
+        try:
+            document = json.loads(lines[0]) if lines else None
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise UnreachableError(self.name, f"did not start within {timeout_s:.0f} s: {self._last_words()}")
+        return document
+
+    def stop(self) -> int:
+        """SIGTERM, then SIGKILL; its exit status."""
+        if self.running:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(STOP_TIMEOUT_S)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        return self._process.returncode
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else f"no message; see {self.log}"
+
+
+class Family:
+    """Several children; leaving the block ends them, newest first."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.children: list[Child] = []
+
+    def start(self, name: str, *arguments: str, timeout_s: float = 60.0) -> tuple[Child, dict[str, Any]]:
+        """Start a verb and wait until it serves."""
+        child = Child(name, list(arguments), self._directory / f"{name}.log")
+        self.children.append(child)
+        return child, child.ready(timeout_s)
+
+    def dead(self) -> tuple[Child, ...]:
+        """Children that have ended by themselves."""
+        return tuple(child for child in self.children if not child.running)
+
+    def __enter__(self) -> Family:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for child in reversed(self.children):
+            child.stop()

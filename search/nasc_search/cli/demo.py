@@ -1,0 +1,71 @@
+"""``nasc-sdk demo``: the whole loop on this machine, with a report."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import click
+
+from nasc_sdk.cli.output import print_json
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  nasc-sdk demo
+  nasc-sdk demo --board this-machine --limit-ms 3
+  nasc-sdk demo --coverage every            time all distinct blocks: about a minute longer
+\b
+The board is this machine. As fast as the server it would never split, so by default it runs TFLite's
+reference kernels, 60 to 90 times slower: a stand-in for a small board, labelled so everywhere.
+"""
+)
+@click.option("--board", type=click.Choice(["small", "this-machine"]), default="small", show_default=True)
+@click.option("--limit-ms", default=8.0, show_default=True, help="Latency limit at p95, milliseconds.")
+@click.option("--coverage", type=click.Choice(["small", "every"]), default="small", show_default=True)
+@click.option(
+    "--broker", type=click.Choice(["auto", "mosquitto", "embedded"]), default="embedded", show_default=True
+)
+@click.option("--requests", default=1000, show_default=True, type=click.IntRange(100, 10_000), help="Test images.")
+@click.option(
+    "--output", type=click.Path(file_okay=False, path_type=Path), default=Path("nasc-demo"), show_default=True
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON at the end instead of text.")
+@click.pass_context
+def command(
+    context: click.Context, board: str, limit_ms: float, coverage: str, broker: str, requests: int, output: Path,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Run the whole loop on this machine and leave a report.
+
+    Profile, calibrate, search, deploy, split inference, a worse link, recovery. Exit status 0 only if every promise
+    was held.
+    """
+    from nasc_search.torch_extra import require_torch
+
+    require_torch("search")
+    from nasc_sdk.report.html import render
+
+    from nasc_sdk.durable import make_directory, write_durably
+    from nasc_sdk.report.summary import save
+    from nasc_search.demo.play import Options, run
+
+    def say(text: str) -> None:
+        if not as_json:
+            click.echo(text)
+
+    state = output / "state"
+    shutil.rmtree(state, ignore_errors=True)
+    make_directory(state)
+    summary = run(Options(board, state.resolve(), broker, limit_ms, coverage, requests), say)
+    save(output / "summary.json", summary)
+    write_durably(output / "report.html", render(summary).encode())
+    if as_json:
+        print_json(summary)
+    else:
+        say("\n== Promises ==")
+        for promise in summary.promises:
+            say(f"{'held    ' if promise.held else 'NOT HELD'}  {promise.name}: {promise.detail}")
+        say(f"\n{summary.duration_s:.0f} s; {output / 'summary.json'} and {output / 'report.html'}")
+    context.exit(0 if summary.held else 1)

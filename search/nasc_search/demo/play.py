@@ -1,0 +1,334 @@
+"""The play: profile, calibrate, search, deploy, split inference, a worse link, a better one again.
+
+Everything goes over MQTT and sockets, as it would with a board elsewhere; only the float accuracy of the deployed
+network, to compare with, is computed here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from nasc_sdk.agent.client import AgentClient, Answer
+from nasc_sdk.cli.asking import ask_service
+from nasc_sdk.errors import UnreachableError
+from nasc_sdk.link.shape import set_link
+from nasc_sdk.mqtt.client import MqttClient
+from nasc_sdk.processes import Family
+from nasc_sdk.profiling.profile import Profile
+from nasc_sdk.profiling.table import format_profile
+from nasc_sdk.protocol.messages import LinkReport, ServiceEvent, ServiceVerb, decode
+from nasc_sdk.protocol.topics import SERVICE, Topics
+from nasc_sdk.report.summary import FrontPoint, HeadCheck, LinkState, Part, Summary
+from nasc_search.calibrate.report import FitReport
+from nasc_search.data.fashion_mnist import load as load_images
+from nasc_search.demo.stage import BOARD, SITE, Stage, maps_torch, resident_mb, set_stage
+from nasc_search.demo.traffic import Diary, Traffic
+from nasc_search.demo.verdict import Change, Course, verdict
+from nasc_search.service.records import DeployAnswer, Deployment
+
+GOOD: Final = (50.0, 2.0)
+"""Mbit/s and round trip, ms."""
+BAD: Final = (1.0, 60.0)
+REQUESTS: Final = 1000
+_SETTLE_S: Final = 1.5
+_WARM_UP: Final = 50
+_DEPLOY_TIMEOUT_S: Final = 30.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the demo is told."""
+
+    board: str
+    directory: Path
+    broker: str
+    limit_ms: float
+    coverage: str
+    requests: int = REQUESTS
+
+
+class Events:
+    """What the search service says it did, kept in order."""
+
+    def __init__(self, client: MqttClient) -> None:
+        self._seen: list[ServiceEvent] = []
+        self._link: LinkReport | None = None
+        self._arrived = threading.Condition()
+        client.subscribe(Topics(SITE, SERVICE).service_event, self._on_event)
+        client.subscribe(Topics(SITE, BOARD).link, self._on_link)
+
+    def _on_event(self, topic: str, payload: bytes) -> None:
+        with self._arrived:
+            self._seen.append(decode(ServiceEvent, payload, topic))
+            self._arrived.notify_all()
+
+    def _on_link(self, topic: str, payload: bytes) -> None:
+        with self._arrived:
+            self._link = decode(LinkReport, payload, topic)
+            self._arrived.notify_all()
+
+    def count(self) -> int:
+        """Events so far: where to start waiting."""
+        with self._arrived:
+            return len(self._seen)
+
+    def wait(self, name: str, start: int, timeout_s: float) -> ServiceEvent:
+        """The first event of this name from ``start`` on; UnreachableError when it does not come."""
+        with self._arrived:
+            found = self._arrived.wait_for(lambda: self._first(name, start), timeout_s)
+        if not isinstance(found, ServiceEvent):
+            heard = "; ".join(f"{event.event}: {event.text}" for event in self._seen[start:]) or "nothing"
+            raise UnreachableError("search service", f"no {name!r} within {timeout_s:.0f} s; heard {heard}")
+        return found
+
+    def wait_link(self, timeout_s: float) -> LinkReport:
+        """The newest link report, waiting for the first."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._link, timeout_s)
+        if self._link is None:
+            raise UnreachableError(BOARD, f"reported no link within {timeout_s:.0f} s")
+        return self._link
+
+    def _first(self, name: str, start: int) -> ServiceEvent | None:
+        return next((event for event in self._seen[start:] if event.event == name), None)
+
+
+class Play:
+    """One run; each act is a method and leaves its findings in ``course``."""
+
+    def __init__(self, options: Options, stage: Stage, client: MqttClient, say: Say) -> None:
+        self._options, self._stage, self._say = options, stage, say
+        self._events = Events(client)
+        self._diary = Diary()
+        self._images = load_images()
+        self.course = Course(limit_ms=options.limit_ms)
+
+    def profile(self) -> None:
+        """Acts 2 and 3: time board and server, fit, state the error."""
+        self._say("\n== Profile: the board and the edge server time their blocks ==")
+        document = self._ask(ServiceVerb.PROFILE, {"coverage": self._options.coverage}, 600.0)
+        answer = msgspec.json.decode(document, type=_ProfileDocument)
+        self.course.profiles = (answer.profile, answer.edge_profile)
+        self.course.fits = answer.fit
+        self.course.distinct_blocks = answer.distinct_blocks
+        self._say(format_profile(answer.profile))
+        self._say("\n== Calibrate ==\n" + answer.text)
+
+    def deploy(self) -> None:
+        """Acts 4 and 5: search over the measured link, install on both sides."""
+        self._events.wait_link(30.0)
+        time.sleep(_SETTLE_S)
+        self._say("\n== Search and deploy ==")
+        goal = {"limit_ms": self._options.limit_ms}
+        answer = _deployed(self._ask(ServiceVerb.DEPLOY, goal, 300.0))
+        self._say(answer.text)
+        steps = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in answer.deployment.seconds.items())
+        self._say(f"deployed under contract {answer.deployment.contract} ({steps})")
+        self._infer("good link", GOOD, answer, self._options.requests)
+        self.course.float_accuracy = self._float_accuracy(answer.deployment)
+
+    def change(self, name: str, link: tuple[float, float]) -> None:
+        """Act 7: the link becomes another; the application goes on asking."""
+        self._say(f"\n== The link becomes {link[0]:g} Mbit/s, {link[1]:g} ms round trip ==")
+        images = self._images.test.images
+        with Traffic(self._stage.agent_address, images, self._diary) as traffic:
+            time.sleep(_SETTLE_S)
+            start = self._events.count()
+            changed_s = self._diary.mark(f"link set to {link[0]:g} Mbit/s, {link[1]:g} ms")
+            set_link(self._stage.shape_control, rate_mbit=link[0], round_trip_ms=link[1])
+            seen = self._events.wait("link-changed", start, _DEPLOY_TIMEOUT_S)
+            seen_s = self._diary.now_s() - (time.time() - seen.unix_s)
+            self._diary.mark("change reported")
+            event = self._events.wait("deployed", start, _DEPLOY_TIMEOUT_S)
+            deployment = msgspec.json.decode(event.document, type=Deployment)
+            served_s = traffic.first_served(deployment.contract, changed_s, _DEPLOY_TIMEOUT_S)
+            self._diary.mark(f"{deployment.predicted.kind.value} serves")
+            time.sleep(_SETTLE_S)
+        self.course.samples += traffic.samples
+        self.course.failures += traffic.failures
+        if served_s is None:
+            raise UnreachableError(BOARD, f"never answered under contract {deployment.contract}")
+        self.course.changes.append(Change(name, changed_s, seen_s, served_s))
+        self._say(
+            f"seen after {seen_s - changed_s:.2f} s; {deployment.predicted.kind.value} at cut "
+            f"{deployment.candidate.cut} serves {served_s - seen_s:.2f} s later ({deployment.reason})"
+        )
+        answer = self._search(deployment)
+        self._infer(name, link, answer, max(self._options.requests // 3, 100))
+
+    def finish(self) -> None:
+        """What can only be seen while the processes run."""
+        self.course.agent_mb = resident_mb(self._stage.agent.pid)
+        self.course.agent_has_torch = maps_torch(self._stage.agent.pid)
+        self.course.marks = self._diary.marks
+
+    def _search(self, deployment: Deployment) -> DeployAnswer:
+        """Fronts and explanation over the link as it is now."""
+        document = json.loads(self._ask(ServiceVerb.SEARCH, {}, 60.0))
+        fronts = json.dumps(document["fronts"]).encode()
+        return DeployAnswer(deployment, document["text"], _fronts(fronts))
+
+    def _ask(self, verb: ServiceVerb, options: dict[str, Any], timeout_s: float) -> bytes:
+        return ask_service(self._stage.broker_url, SITE, verb, BOARD, options, timeout_s=timeout_s, quiet=False)
+
+    def _infer(self, name: str, link: tuple[float, float], answer: DeployAnswer, count: int) -> None:
+        """Act 6: real test images through agent, link and server, against what was predicted."""
+        self._say(f"\n== {count} test images over the {name} ==")
+        images, labels = self._images.test.images, self._images.test.labels
+        answers: list[Answer] = []
+        with AgentClient(self._stage.agent_address, timeout_s=10.0) as client:
+            for index in range(_WARM_UP):
+                client.infer(images[index])
+            for index in range(count):
+                answers.append(client.infer(images[index % len(images)]))
+        hits = sum(answer.label == labels[index % len(labels)] for index, answer in enumerate(answers))
+        deployment = answer.deployment
+        parts = _parts(deployment, answers)
+        own = sum(answer.contract == deployment.contract for answer in answers)
+        self.course.own_answers[name] = own / count
+        self.course.states.append(
+            LinkState(
+                name=name,
+                rate_mbit_s=link[0],
+                round_trip_ms=link[1],
+                arch=deployment.candidate.arch,
+                cut=deployment.candidate.cut,
+                kind=deployment.predicted.kind.value,
+                contract=deployment.contract,
+                accuracy=deployment.predicted.accuracy,
+                requests=count,
+                parts=parts,
+                front=tuple(
+                    FrontPoint(p.kind, p.candidate.arch, p.candidate.cut, p.accuracy, p.limited_ms)
+                    for p in answer.fronts
+                ),
+                explanation=answer.text,
+            )
+        )
+        self.course.measured_accuracy[name] = hits / count
+        self._say(_format_parts(parts))
+        self._say(f"accuracy of the int8 pipeline on these images: {hits / count:.2%}")
+
+    def _float_accuracy(self, deployment: Deployment) -> float:
+        """The same images through the float network, 0..1."""
+        import torch
+
+        from nasc_search.pretrained.load import open_pretrained
+        from nasc_search.service.workshop import Workshop
+
+        torch.set_num_threads(1)
+        trained = open_pretrained(None, self._options.directory)
+        prepared = Workshop(trained.supernet, self._images).prepare(deployment.candidate.arch)
+        part = self._images.test.take(self._options.requests)
+        accuracy = prepared.folded.accuracy(
+            torch.from_numpy(self._images.normalise(part.images)), torch.from_numpy(part.labels)
+        )
+        self._say(f"accuracy of the float network on the same images: {accuracy:.2%}")
+        return accuracy
+
+
+class _ProfileDocument(msgspec.Struct, frozen=True):
+    profile: Profile
+    edge_profile: Profile
+    fit: dict[str, FitReport]
+    text: str
+    distinct_blocks: int
+
+
+def run(options: Options, say: Say) -> Summary:
+    """Play everything; the summary says which promises were held. UnreachableError when a part dies."""
+    begun, begun_unix_s = time.monotonic(), time.time()
+    with Family(options.directory) as family:
+        say("== Start: broker, edge server, link proxy, search service and device agent, a process each ==")
+        stage = set_stage(family, options.directory, options.board, options.broker, *GOOD)
+        say(f"broker {stage.broker_kind} at {stage.broker_url}; board runs {stage.runtime}\n{stage.predictor}")
+        client = MqttClient(stage.broker_url, "nasc-demo")
+        client.connect()
+        try:
+            play = Play(options, stage, client, say)
+            play.profile()
+            play.deploy()
+            play.change("worse link", BAD)
+            play.change("recovered link", GOOD)
+            play.finish()
+        finally:
+            client.close()
+        dead = tuple(child.name for child in family.dead())
+    course = play.course
+    promises, figures = verdict(course, dead)
+    return Summary(
+        board=options.board,
+        machine=f"{platform.machine()}, {os.cpu_count()} cores, {course.profiles[0].conditions.processor}",
+        started_unix_s=begun_unix_s,
+        duration_s=time.monotonic() - begun,
+        limit_ms=options.limit_ms,
+        percentile=95.0,
+        promises=promises,
+        figures=figures,
+        profiles=course.profiles,
+        checks=tuple(
+            HeadCheck(device, check.title, check.predicted_us, check.measured_us, check.held_out)
+            for device, report in course.fits.items()
+            for check in report.checks
+        ),
+        states=tuple(course.states),
+        timeline=tuple(course.samples),
+        marks=course.marks,
+    )
+
+
+def _deployed(document: bytes) -> DeployAnswer:
+    return msgspec.json.decode(document, type=DeployAnswer)
+
+
+def _fronts(document: bytes) -> Any:
+    from nasc_search.service.records import FrontPoint as Point
+
+    return msgspec.json.decode(document, type=tuple[Point, ...])
+
+
+def _parts(deployment: Deployment, answers: list[Answer]) -> tuple[Part, ...]:
+    predicted = deployment.predicted
+    rows = (
+        ("head", predicted.head_ms, [answer.head_ms for answer in answers]),
+        ("uplink", predicted.transfer_ms, [answer.uplink_ms for answer in answers]),
+        ("tail", predicted.tail_ms, [answer.tail_ms for answer in answers]),
+        ("total", predicted.total_ms, [answer.total_ms for answer in answers]),
+    )
+    return tuple(
+        Part(name, *quantiles, *np.percentile(values, [50, 95]).tolist()) for name, quantiles, values in rows
+    )
+
+
+def _format_parts(parts: tuple[Part, ...]) -> str:
+    from nasc_sdk.cli.output import format_table
+
+    def error(predicted: float, measured: float) -> str:
+        return f"{predicted / measured - 1:+.1%}" if measured > 0.01 else "-"
+
+    rows = [
+        (
+            part.name,
+            f"{part.predicted_p50:.2f}",
+            f"{part.measured_p50:.2f}",
+            error(part.predicted_p50, part.measured_p50),
+            f"{part.predicted_p95:.2f}",
+            f"{part.measured_p95:.2f}",
+        )
+        for part in parts
+    ]
+    header = ("ms", "p50 predicted", "p50 measured", "error", "p95 predicted", "p95 measured")
+    return format_table(header, rows)

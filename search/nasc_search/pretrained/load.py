@@ -1,0 +1,80 @@
+"""A folder with ``supernet.safetensors``, ``accuracy.npz`` and ``catalogue.npz`` to what the search service needs."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from nasc_sdk.errors import InputError
+from nasc_search.joint.catalogue import Catalogue, load_catalogue, open_catalogue, space_digest
+from nasc_search.supernet.checkpoint import Progress, load
+from nasc_search.supernet.model import Supernet
+
+SUPERNET: Final = "supernet.safetensors"
+ACCURACY: Final = "accuracy.npz"
+CATALOGUE: Final = "catalogue.npz"
+_DEMO: Final = "fashion_mnist"
+
+
+@dataclass(frozen=True, slots=True)
+class Pretrained:
+    """A supernet with what was evaluated of it."""
+
+    supernet: Supernet
+    progress: Progress
+    evaluated: dict[str, float]
+    """Architecture to accuracy on the validation images, 0..1."""
+    catalogue: Catalogue
+    weights: str
+    """Digest of the checkpoint's file."""
+
+
+def open_pretrained(
+    folder: Path | None, cache: Path, progress: Callable[[int, int], None] | None = None
+) -> Pretrained:
+    """Load from ``folder`` (default: the shipped demo); a missing catalogue is built and kept in ``cache``.
+
+    Raises InputError when files are missing, truncated or of another space.
+    """
+    if folder is None:
+        with as_file(files("nasc_search.pretrained").joinpath(_DEMO)) as shipped:
+            return _open(shipped, cache, progress)
+    return _open(folder, cache, progress)
+
+
+def save_accuracies(path: Path, evaluated: dict[str, float]) -> None:
+    """Write real evaluations beside a checkpoint."""
+    archs = np.asarray(sorted(evaluated))
+    np.savez_compressed(path, archs=archs, accuracy=np.asarray([evaluated[str(arch)] for arch in archs]))
+
+
+def load_accuracies(path: Path) -> dict[str, float]:
+    """What :func:`save_accuracies` wrote; InputError when it is something else."""
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as data:
+            return dict(zip(data["archs"].tolist(), data["accuracy"].tolist(), strict=True))
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is not there; make it with: nasc-sdk train --evaluate 400 --resume") from error
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} holds no accuracies: {error}") from error
+
+
+def _open(folder: Path, cache: Path, progress: Callable[[int, int], None] | None) -> Pretrained:
+    checkpoint = load(folder / SUPERNET)
+    space = checkpoint.supernet.space
+    shipped = folder / CATALOGUE
+    catalogue = load_catalogue(shipped) if shipped.exists() else None
+    if catalogue is None or catalogue.digest != space_digest(space):
+        catalogue = open_catalogue(space, cache / CATALOGUE, progress)
+    digest = hashlib.sha256((folder / SUPERNET).read_bytes()).hexdigest()[:16]
+    return Pretrained(
+        checkpoint.supernet, checkpoint.progress, load_accuracies(folder / ACCURACY), catalogue, digest
+    )

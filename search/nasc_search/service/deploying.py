@@ -1,0 +1,159 @@
+"""The verb ``deploy`` and the automatic answer to a link change: decide, make bundles, roll out, remember."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from nasc_sdk.bundle import Bundle
+from nasc_sdk.candidate import INT8, Candidate
+from nasc_sdk.errors import InfeasibleError, InputError, UnreachableError
+from nasc_sdk.link.link import Link
+from nasc_sdk.protocol.messages import State
+from nasc_search.joint.exact import worth_switching
+from nasc_search.joint.explain import explain
+from nasc_search.joint.scored import Scored, score_candidate
+from nasc_search.joint.table import CandidateTable
+from nasc_search.service.bundles import make_bundles
+from nasc_search.service.mailbox import Mailbox
+from nasc_search.service.planner import Planned, Planner, decide, neighbourhood, winners
+from nasc_search.service.records import DeployAnswer, Deployment, Goal
+from nasc_search.service.rollout import Rollout
+from nasc_search.service.searching import Options, Searching, fronts
+from nasc_search.service.store import Store
+from nasc_search.service.target import target_of
+from nasc_search.service.workshop import Workshop
+
+Progress = Callable[[int, int, str], None]
+ROLLOUT_TIMEOUT_S: Final = 30.0
+AHEAD: Final = 12
+"""Architectures that are evaluated and made ready for other link states after a deployment."""
+
+
+class Deploying:
+    """Runs one rollout at a time."""
+
+    def __init__(
+        self, store: Store, mailbox: Mailbox, workshop: Workshop, planner: Planner, searching: Searching,
+        rollout: Rollout, weights: str,
+    ) -> None:  # fmt: skip
+        self._store, self._mailbox, self._workshop, self._planner = store, mailbox, workshop, planner
+        self._searching, self._rollout, self._weights = searching, rollout, weights
+
+    def run(self, device: str, options: Options, progress: Progress) -> DeployAnswer:
+        """Search (or take ``arch`` and ``cut``), roll out, and get ready for other link states."""
+        goal = self._searching.goal(device, options)
+        link, _ = self._searching.link(device, options)
+        table = self._searching.table(device, goal)
+        begun = time.monotonic()
+        progress(0, AHEAD + 2, "searching")
+        if "arch" in options:
+            chosen = self._by_hand(table, link, goal, options)
+            planned, reason, text = None, "asked for by hand", ""
+        else:
+            planned = decide(table, link, goal.constraints, self._evaluate)
+            chosen, table = planned.decision.chosen, planned.table
+            reason, text = f"most accurate within {goal.constraints.limit_ms:g} ms over {link}", explain(planned.decision)
+        self._store.put("goal", device, goal)
+        fallback = self._fallback(table, link, goal, planned)
+        seconds = {"search": time.monotonic() - begun}
+        progress(1, AHEAD + 2, "installing")
+        deployment = self._roll_out(device, goal, chosen, fallback, link, reason, seconds)
+        prepared = self._get_ready(table, goal, progress) if goal.automatic else 0
+        return DeployAnswer(deployment, text, fronts(table, link, goal.constraints), prepared)
+
+    def adapt(self, device: str, goal: Goal, link: Link, seen_unix_s: float) -> DeployAnswer | str:
+        """Search again for a new link; a deployment, or why the present one is kept."""
+        newest = self._store.deployments(device, Deployment, 1)
+        table = self._searching.table(device, goal)
+        begun = time.monotonic()
+        goal = self._searching.goal(device, {})
+        planned = decide(table, link, goal.constraints, self._evaluate, count=1)
+        chosen = planned.decision.chosen
+        if newest:
+            worth, reason = worth_switching(
+                newest[0].candidate, chosen.candidate, planned.table, link, goal.constraints
+            )
+            if not worth:
+                return reason
+        else:
+            reason = "nothing was deployed before"
+        fallback = self._fallback(planned.table, link, goal, planned)
+        seconds = {"queued": time.time() - seen_unix_s, "search": time.monotonic() - begun}
+        deployment = self._roll_out(device, goal, chosen, fallback, link, reason, seconds)
+        return DeployAnswer(
+            deployment, explain(planned.decision), fronts(planned.table, link, goal.constraints)
+        )
+
+    def _evaluate(self, arch: str) -> float:
+        accuracy = self._workshop.accuracy(arch)
+        self._store.put_accuracy(self._weights, arch, accuracy)
+        self._planner.add({arch: accuracy})
+        return accuracy
+
+    def _by_hand(self, table: CandidateTable, link: Link, goal: Goal, options: Options) -> Scored:
+        if "cut" not in options:
+            raise InputError("--arch needs --cut as well")
+        candidate = Candidate(str(options["arch"]), int(options["cut"]), INT8)
+        return score_candidate(table, link, goal.constraints, candidate)
+
+    def _fallback(self, table: CandidateTable, link: Link, goal: Goal, planned: Planned | None) -> Candidate:
+        """The best network that fits the board alone: answers when the server is lost."""
+        if planned is not None:
+            return planned.decision.all_local.candidate
+        try:
+            return decide(table, link, goal.constraints, self._evaluate, count=1).decision.all_local.candidate
+        except InfeasibleError:
+            fastest = int(table.head_ms[:, -1].argmin())
+            return Candidate(table.archs[fastest], table.cuts - 1, INT8)
+
+    def _bundles(self, device: str, candidate: Candidate) -> tuple[Bundle, Bundle | None]:
+        state = self._mailbox.get("state", device, State) or self._store.get("state", device, State)
+        if state is None or state.capabilities is None:
+            raise UnreachableError(device, "never said what it can run; see: nasc-sdk status")
+        return make_bundles(
+            self._workshop.prepare(candidate.arch),
+            candidate.cut,
+            self._workshop.dataset,
+            self._workshop.sample_image(),
+            target_of(state.capabilities.conditions),
+        )
+
+    def _roll_out(
+        self, device: str, goal: Goal, chosen: Scored, fallback: Candidate, link: Link, reason: str,
+        seconds: dict[str, float],
+    ) -> Deployment:  # fmt: skip
+        begun = time.monotonic()
+        head, tail = self._bundles(device, chosen.candidate)
+        heads = (head,)
+        if fallback != chosen.candidate:
+            heads = (head, self._bundles(device, fallback)[0])
+        seconds["prepare"] = time.monotonic() - begun
+        rolled = self._rollout.run(device, goal.edge, heads, tail, reason, ROLLOUT_TIMEOUT_S)
+        seconds |= {"edge": rolled.edge_s, "board": rolled.board_s}
+        deployment = Deployment(
+            device=device,
+            candidate=chosen.candidate,
+            contract=head.manifest.contract.id,
+            predicted=chosen,
+            link=link,
+            reason=reason,
+            board_version=rolled.board_version,
+            started_unix_s=time.time() - sum(seconds.values()),
+            seconds=seconds,
+            fallback=heads[-1].manifest.contract.id if len(heads) > 1 else "",
+        )
+        self._store.add_deployment(device, deployment)
+        return deployment
+
+    def _get_ready(self, table: CandidateTable, goal: Goal, progress: Progress) -> int:
+        """Evaluate and prepare what would win over other links, so that a link change costs no training time."""
+        ready = 0
+        for arch in winners(table, neighbourhood(goal.constraints.limit_ms), goal.constraints)[:AHEAD]:
+            if not table.evaluated[table.index_of[arch]]:
+                self._evaluate(arch)
+            self._workshop.prepare(arch)
+            ready += 1
+            progress(2 + ready, AHEAD + 2, "getting ready for other links")
+        return ready

@@ -1,0 +1,99 @@
+"""Decides: cost models, accuracies, link and goal in; a Decision out. Evaluates finalists for real before it commits.
+
+The accuracy of most architectures is predicted from a few hundred evaluated ones. A winner that was only predicted is
+evaluated on the validation images and the search repeated with the real value, until the winner is an evaluated one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from nasc_sdk.cost.model import CostModel
+from nasc_sdk.errors import InfeasibleError
+from nasc_sdk.link.link import Link
+from nasc_search.accuracy.predictor import AccuracyPredictor
+from nasc_search.joint.catalogue import Catalogue
+from nasc_search.joint.exact import Decision, finalists, search
+from nasc_search.joint.table import CandidateTable, Constraints, build_table
+from nasc_search.spaces.space import SearchSpace
+
+FINALISTS: Final = 3
+_MAX_ROUNDS: Final = 8
+
+Evaluate = Callable[[str], float]
+"""Architecture to accuracy on the validation images, 0..1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A decision, and the table it was taken from (with the finalists' real accuracies)."""
+
+    decision: Decision
+    table: CandidateTable
+    evaluated: dict[str, float]
+    """Architectures evaluated on the way."""
+
+
+class Planner:
+    """Accuracy of every architecture, and the candidate table of a board and a server."""
+
+    def __init__(self, space: SearchSpace, catalogue: Catalogue, evaluated: dict[str, float], seed: int = 0) -> None:
+        self.catalogue = catalogue
+        self._evaluated = {arch: value for arch, value in evaluated.items() if arch in set(catalogue.archs)}
+        known = tuple(self._evaluated)
+        self.predictor = AccuracyPredictor.fit(
+            np.asarray([space.encode(arch) for arch in known]),
+            np.asarray([self._evaluated[arch] for arch in known]),
+            seed,
+        )
+        self._predicted = self.predictor.predict(np.asarray([space.encode(arch) for arch in catalogue.archs]))
+
+    def add(self, evaluated: dict[str, float]) -> None:
+        """Remember real evaluations for later tables."""
+        self._evaluated |= evaluated
+
+    def table(self, board: CostModel, edge: CostModel) -> CandidateTable:
+        """All candidates of this board and server."""
+        table = build_table(self.catalogue, board, edge, self._predicted)
+        return table.with_accuracy(self._evaluated)
+
+
+def decide(
+    table: CandidateTable, link: Link, constraints: Constraints, evaluate: Evaluate, count: int = FINALISTS
+) -> Planned:
+    """Exact search, then real evaluations of the finalists until the winner is an evaluated one.
+
+    Raises InfeasibleError when nothing meets the constraints. Bounded: after eight rounds the best evaluated
+    finalist is taken as it is.
+    """
+    evaluated: dict[str, float] = {}
+    for _ in range(_MAX_ROUNDS):
+        names = [item.candidate.arch for item in finalists(table, link, constraints, count) if not item.evaluated]
+        if not names:
+            break
+        found = {arch: evaluate(arch) for arch in names}
+        evaluated |= found
+        table = table.with_accuracy(found)
+    return Planned(search(table, link, constraints), table, evaluated)
+
+
+def winners(table: CandidateTable, links: Iterable[Link], constraints: Constraints) -> tuple[str, ...]:
+    """Architectures that win at any of these links, in order of first appearance: worth preparing ahead."""
+    found: dict[str, None] = {}
+    for link in links:
+        try:
+            found[search(table, link, constraints).chosen.candidate.arch] = None
+        except InfeasibleError:
+            continue
+    return tuple(found)
+
+
+def neighbourhood(limit_ms: float) -> tuple[Link, ...]:
+    """Link states around which a link may move: 0.5 to 100 Mbit/s, round trips up to the limit."""
+    throughputs = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+    round_trips = tuple(limit_ms * share for share in (0.05, 0.2, 0.35, 0.5, 0.75, 1.0))
+    return tuple(Link.fixed(throughput, trip) for throughput in throughputs for trip in round_trips)

@@ -1,0 +1,60 @@
+"""The search service's process: everything opened, one ready line, ended by SIGTERM."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from nasc_sdk.durable import make_directory
+from nasc_sdk.errors import InputError
+from nasc_sdk.mqtt.client import MqttClient
+from nasc_search.data.registry import load_dataset
+from nasc_search.pretrained.load import open_pretrained
+from nasc_search.service.planner import Planner
+from nasc_search.service.service import Service
+from nasc_search.service.store import Store
+from nasc_search.service.workshop import Workshop
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the process is told."""
+
+    broker_url: str
+    site: str
+    directory: Path
+    pretrained: Path | None
+    dataset: str
+    data: Path | None
+    threads: int
+
+
+def run(options: Options) -> None:
+    """Serve until SIGTERM or SIGINT; raises NascError when it cannot start."""
+    torch.set_num_threads(options.threads)
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    directory = make_directory(options.directory)
+    trained = open_pretrained(options.pretrained, directory)
+    dataset = load_dataset(options.dataset, options.data)
+    space = trained.supernet.space
+    if dataset.input != space.network(space.archs[0]).input:
+        raise InputError(f"the supernet takes other images than {dataset.name} ({dataset.input})")
+    store = Store(directory / "service.sqlite")
+    evaluated = trained.evaluated | store.accuracies(trained.weights)
+    planner = Planner(space, trained.catalogue, evaluated)
+    client = MqttClient(options.broker_url, f"nasc-{options.site}-service")
+    service = Service(client, options.site, store, Workshop(trained.supernet, dataset), planner, trained.weights)
+    service.start()
+    ready = {"space": space.name, "archs": len(trained.catalogue.archs), "predictor": str(planner.predictor.report)}
+    sys.stdout.write(json.dumps(ready) + "\n")
+    sys.stdout.flush()
+    stopped.wait()
+    service.close()

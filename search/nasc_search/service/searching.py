@@ -1,0 +1,150 @@
+"""The verb ``search``: goal and link in, decision with fronts and explanation out. Changes nothing."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from nasc_sdk.cost.model import CostModel
+from nasc_sdk.errors import InputError
+from nasc_sdk.link.link import Link
+from nasc_sdk.protocol.messages import LinkReport, State
+from nasc_search.joint.exact import Decision, search
+from nasc_search.joint.explain import explain
+from nasc_search.joint.front import pareto_front
+from nasc_search.joint.table import CandidateTable, Constraints, Kind
+from nasc_search.service.mailbox import Mailbox
+from nasc_search.service.planner import Planner
+from nasc_search.service.records import FrontPoint, Goal, SearchAnswer
+from nasc_search.service.store import Store
+
+Options = dict[str, str | int | float | bool]
+COST_MODEL: Final = "cost-model"
+_GOAL_OPTIONS: Final = frozenset(
+    {"limit_ms", "percentile", "raw_input_may_leave", "arena_bytes", "flash_bytes", "edge", "automatic"}
+)
+_LINK_OPTIONS: Final = frozenset({"throughput_mbit_s", "round_trip_ms"})
+
+
+class Searching:
+    """Answers searches from stored cost models and the newest link."""
+
+    def __init__(self, store: Store, planner: Planner, mailbox: Mailbox) -> None:
+        self._store, self._planner, self._mailbox = store, planner, mailbox
+
+    def run(self, device: str, options: Options) -> SearchAnswer:
+        """The exact search over all candidates; InfeasibleError, or InputError when nothing was profiled."""
+        goal = self.goal(device, options)
+        link, source = self.link(device, options)
+        table = self.table(device, goal)
+        begun = time.perf_counter()
+        decision = search(table, link, goal.constraints)
+        elapsed_ms = 1000 * (time.perf_counter() - begun)
+        return SearchAnswer(
+            device=device,
+            link=link,
+            link_source=source,
+            constraints=goal.constraints,
+            chosen=decision.chosen,
+            runners_up=decision.runners_up,
+            candidates=decision.candidates,
+            feasible=decision.feasible,
+            search_ms=elapsed_ms,
+            text=explain(decision),
+            predictor=str(self._planner.predictor.report),
+            fronts=fronts(table, link, goal.constraints),
+        )
+
+    def goal(self, device: str, options: Options) -> Goal:
+        """From the options, on top of what was asked for before; the board's own memory limits always hold."""
+        goal = parse_goal(options, self._store.get("goal", device, Goal))
+        state = self._store.get("state", device, State)
+        if state is None or state.capabilities is None:
+            return goal
+        constraints = goal.constraints
+        return Goal(
+            Constraints(
+                constraints.limit_ms,
+                constraints.percentile,
+                constraints.raw_input_stays,
+                _tighter(constraints.arena_bytes, state.capabilities.arena_bytes),
+                _tighter(constraints.flash_bytes, state.capabilities.flash_bytes),
+            ),
+            goal.edge,
+            goal.automatic,
+        )
+
+    def link(self, device: str, options: Options) -> tuple[Link, str]:
+        """The link the user gave, else the one that the board measured; InputError when there is neither."""
+        given = parse_link(options)
+        if given is not None:
+            return given, "given"
+        report = self._mailbox.get("link", device, LinkReport) or self._store.get("link", device, LinkReport)
+        if report is None:
+            raise InputError(
+                f"{device} has not measured its link yet; start the edge server, or give "
+                "--throughput-mbit-s and --round-trip-ms"
+            )
+        return Link(report.throughput_mbit_s, report.round_trip_ms, report.loss), "measured"
+
+    def table(self, device: str, goal: Goal) -> CandidateTable:
+        """Candidates of this board and its server; InputError when one of them was never profiled."""
+        board = self._store.get(COST_MODEL, device, CostModel)
+        edge = self._store.get(COST_MODEL, goal.edge, CostModel)
+        for name, model in ((device, board), (goal.edge, edge)):
+            if model is None:
+                raise InputError(f"{name} was never profiled; run: nasc-sdk profile --device {device}")
+        assert board is not None
+        assert edge is not None
+        return self._planner.table(board, edge)
+
+
+def parse_goal(options: Options, before: Goal | None) -> Goal:
+    """Goal from options; InputError names what is unknown, missing or out of range."""
+    unknown = set(options) - _GOAL_OPTIONS - _LINK_OPTIONS - {"arch", "cut"}
+    if unknown:
+        raise InputError(f"unknown options: {', '.join(sorted(unknown))}")
+    if "limit_ms" not in options and before is None:
+        raise InputError("no latency limit; give --limit-ms")
+    old = before.constraints if before else Constraints(float(options.get("limit_ms", 0.0)))
+    may_leave = bool(options.get("raw_input_may_leave", not old.raw_input_stays))
+    return Goal(
+        Constraints(
+            float(options.get("limit_ms", old.limit_ms)),
+            float(options.get("percentile", old.percentile)),
+            not may_leave,
+            int(options.get("arena_bytes", old.arena_bytes)),
+            int(options.get("flash_bytes", old.flash_bytes)),
+        ),
+        str(options.get("edge", before.edge if before else "edge")),
+        bool(options.get("automatic", before.automatic if before else True)),
+    )
+
+
+def parse_link(options: Options) -> Link | None:
+    """A fixed link from options, None when none is given; InputError when only half of it is."""
+    given = _LINK_OPTIONS & set(options)
+    if not given:
+        return None
+    if given != _LINK_OPTIONS:
+        raise InputError("a link is given by both --throughput-mbit-s and --round-trip-ms")
+    return Link.fixed(float(options["throughput_mbit_s"]), float(options["round_trip_ms"]))
+
+
+def fronts(table: CandidateTable, link: Link, constraints: Constraints) -> tuple[FrontPoint, ...]:
+    """Accuracy-latency fronts of each kind over one link, for plots."""
+    return tuple(
+        FrontPoint(kind.value, point.candidate, point.accuracy, point.limited_ms)
+        for kind in Kind
+        for point in pareto_front(table, link, constraints, kind)
+    )
+
+
+def describe(decision: Decision) -> str:
+    """The explanation that people read."""
+    return explain(decision)
+
+
+def _tighter(asked: int, has: int) -> int:
+    """The smaller of two limits where 0 means none."""
+    return min(asked, has) if asked and has else asked or has

@@ -1,0 +1,264 @@
+"""The search service: MQTT at its edge, one worker that does what is asked, in order.
+
+Messages arrive on the client's thread and only go into the mailbox or the (bounded) queue of jobs; the worker
+profiles, searches and deploys. A link change that a board reports is a job like any other, so at most one rollout
+runs at a time; of several waiting link changes of a board only the newest counts.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from nasc_sdk.mqtt.artifacts import ArtifactShelf
+
+from nasc_sdk.errors import InputError, NascError, UnreachableError
+from nasc_sdk.link.link import Link
+from nasc_sdk.mqtt.client import MqttClient
+from nasc_sdk.protocol.messages import (
+    DeployReported,
+    LatencyReport,
+    LinkReport,
+    Message,
+    ProfileProgress,
+    ProfileResult,
+    ServiceEvent,
+    ServiceProgress,
+    ServiceReply,
+    ServiceRequest,
+    ServiceVerb,
+    State,
+    decode,
+    encode,
+)
+from nasc_sdk.protocol.topics import SERVICE, Topics
+from nasc_search.service.deploying import Deploying
+from nasc_search.service.mailbox import Mailbox
+from nasc_search.service.planner import Planner
+from nasc_search.service.profiling import Profiling
+from nasc_search.service.records import DeployAnswer, Deployment, Goal
+from nasc_search.service.rollout import REPORTED, Rollout
+from nasc_search.service.searching import Searching, parse_goal, parse_link
+from nasc_search.service.store import Store
+from nasc_search.service.workshop import Workshop
+
+MAX_JOBS: Final = 32
+_BAND: Final = 0.10
+"""Predicted and measured total differ by less, or the service says so."""
+_MIN_REQUESTS: Final = 100
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """Something for the worker; ``key`` lets a newer job replace a waiting one."""
+
+    name: str
+    run: Callable[[], None]
+
+
+class Service:
+    """Owns client, store, workshop and planner; ``start`` connects, ``close`` ends the threads."""
+
+    def __init__(
+        self, client: MqttClient, site: str, store: Store, workshop: Workshop, planner: Planner, weights: str
+    ) -> None:
+        self._client, self._site, self._store = client, site, store
+        self._mailbox = Mailbox()
+        shelf = ArtifactShelf(client, site)
+        rollout = Rollout(client, site, shelf, store, self._mailbox)
+        self._rollout = rollout
+        self._searching = Searching(store, planner, self._mailbox)
+        self._profiling = Profiling(client, site, shelf, store, self._mailbox, workshop, planner.catalogue)
+        self._deploying = Deploying(store, self._mailbox, workshop, planner, self._searching, rollout, weights)
+        self._jobs: queue.Queue[_Job | None] = queue.Queue(MAX_JOBS)
+        self._latest_change: dict[str, LinkReport] = {}
+        self._answered: dict[str, bytes] = {}
+        self._compared: set[str] = set()
+        self._worker = threading.Thread(target=self._work, name="service", daemon=True)
+
+    def start(self, timeout_s: float = 10.0) -> None:
+        """Subscribe, connect, repeat what is desired; raises UnreachableError."""
+        every = Topics(self._site, "+")
+        self._on(every.state, State, self._on_state)
+        self._on(every.deploy_reported, DeployReported, lambda m: self._mailbox.put(REPORTED, m.device, m))
+        self._on(every.profile_result, ProfileResult, lambda m: self._mailbox.put("profile", m.request_id, m))
+        self._on(every.profile_progress, ProfileProgress, self._profiling.on_progress)
+        self._on(every.link, LinkReport, self._on_link)
+        self._on(every.latency, LatencyReport, self._on_latency)
+        self._on(Topics(self._site, SERVICE).service_request, ServiceRequest, self._on_request)
+        self._client.connect(timeout_s)
+        self._rollout.restore()
+        self._worker.start()
+
+    def close(self) -> None:
+        """Finish the present job, then end."""
+        self._jobs.put(None)
+        self._worker.join(30.0)
+        self._client.close()
+        self._store.close()
+
+    def _on(self, topic: str, kind: type[Any], handle: Callable[[Any], None]) -> None:
+        def receive(name: str, payload: bytes) -> None:
+            if payload:  # an empty payload takes a retained message back
+                handle(decode(kind, payload, name))
+
+        self._client.subscribe(topic, receive)
+
+    def _on_state(self, state: State) -> None:
+        self._mailbox.put("state", state.device, state)
+        if state.online:
+            self._store.put("state", state.device, state)
+
+    def _on_link(self, report: LinkReport) -> None:
+        self._mailbox.put("link", report.device, report)
+        self._store.put("link", report.device, report)
+        goal = self._store.get("goal", report.device, Goal)
+        if report.changed and goal is not None and goal.automatic:
+            self._event(report.device, "link-changed", f"link is now {link_of(report)}")
+            self._latest_change[report.device] = report
+            self._enqueue(_Job("link", lambda: self._link_changed(report, goal, time.time())))
+
+    def _on_latency(self, report: LatencyReport) -> None:
+        """Predicted against measured, once for each deployment with enough requests behind it."""
+        self._mailbox.put("latency", report.device, report)
+        newest = self._store.deployments(report.device, Deployment, 1)
+        if not newest or newest[0].contract != report.contract or report.requests < _MIN_REQUESTS:
+            return
+        if report.contract in self._compared:
+            return
+        self._compared.add(report.contract)
+        predicted, measured = newest[0].predicted.total_ms[0], report.total_ms[0]
+        error = predicted / max(measured, 1e-9) - 1
+        verdict = "within the band" if abs(error) <= _BAND else "outside the band of 10 %: profile again"
+        self._event(
+            report.device,
+            "prediction",
+            f"total p50 predicted {predicted:.2f} ms, measured {measured:.2f} ms ({error:+.1%}), {verdict}",
+        )
+
+    def _on_request(self, request: ServiceRequest) -> None:
+        done = self._answered.get(request.request_id)
+        if done is not None:
+            self._client.publish(Topics(self._site, SERVICE).service_reply(request.request_id), done)
+            return
+        if request.verb is ServiceVerb.STATUS:
+            self._reply(request, self._status(request.device))
+            return
+        try:
+            self._enqueue(_Job(request.verb.value, lambda: self._serve(request)))
+        except UnreachableError as error:
+            self._refuse(request, error)
+
+    def _enqueue(self, job: _Job) -> None:
+        try:
+            self._jobs.put_nowait(job)
+        except queue.Full:
+            raise UnreachableError("search service", f"{MAX_JOBS} jobs are waiting already") from None
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                job.run()
+            except Exception:
+                # One failed job must not end the service; its sender was answered or sees an event.
+                _log.exception("job %s failed", job.name)
+
+    def _serve(self, request: ServiceRequest) -> None:
+        def progress(done: int, total: int, label: str) -> None:
+            message = ServiceProgress(request_id=request.request_id, done=done, total=total, label=label)
+            topic = Topics(self._site, SERVICE).service_progress(request.request_id)
+            self._client.publish(topic, encode(message), qos=0)
+
+        try:
+            document: Any
+            match request.verb:
+                case ServiceVerb.PROFILE:
+                    document = self._profiling.run(request.device, request.options, progress)
+                case ServiceVerb.SEARCH:
+                    document = self._searching.run(request.device, request.options)
+                case ServiceVerb.DEPLOY:
+                    document = self._deploying.run(request.device, request.options, progress)
+                    self._announce(document)
+                case _:
+                    raise InputError(f"unknown verb {request.verb}")
+            self._reply(request, document)
+        except NascError as error:
+            self._refuse(request, error)
+        except Exception as error:
+            self._refuse(request, error)
+            raise
+
+    def _link_changed(self, report: LinkReport, goal: Goal, seen_unix_s: float) -> None:
+        if self._latest_change.get(report.device) is not report:
+            return  # a newer one waits
+        try:
+            answer = self._deploying.adapt(report.device, goal, link_of(report), seen_unix_s)
+        except NascError as error:
+            self._event(report.device, "search-failed", str(error)[:4096])
+            return
+        if isinstance(answer, str):
+            self._event(report.device, "kept", answer)
+        else:
+            self._announce(answer)
+
+    def _announce(self, answer: DeployAnswer) -> None:
+        deployment = answer.deployment
+        self._event(
+            deployment.device,
+            "deployed",
+            f"{deployment.predicted.kind.value} at cut {deployment.candidate.cut}, accuracy "
+            f"{deployment.predicted.accuracy:.2%}, predicted p95 {deployment.predicted.limited_ms:.2f} ms: "
+            f"{deployment.reason}",
+            deployment,
+        )
+
+    def _event(self, device: str, event: str, text: str, document: Any = None) -> None:
+        message = ServiceEvent(
+            device=device,
+            event=event,
+            text=text,
+            unix_s=time.time(),
+            document=msgspec.Raw(msgspec.json.encode(document)),
+        )
+        self._client.publish(Topics(self._site, SERVICE).service_event, encode(message))
+
+    def _status(self, device: str) -> dict[str, Any]:
+        return {
+            "goal": self._store.get("goal", device, Goal),
+            "deployments": self._store.deployments(device, Deployment, 5),
+            "link": self._mailbox.get("link", device, LinkReport),
+            "latency": self._mailbox.get("latency", device, LatencyReport),
+            "jobs_waiting": self._jobs.qsize(),
+        }
+
+    def _reply(self, request: ServiceRequest, document: Any) -> None:
+        raw = msgspec.Raw(msgspec.json.encode(document))
+        self._send(request, ServiceReply(request_id=request.request_id, document=raw))
+
+    def _refuse(self, request: ServiceRequest, error: Exception) -> None:
+        code = error.exit_code if isinstance(error, NascError) else 1
+        text = str(error) if isinstance(error, NascError) else f"{type(error).__name__}: {error}"
+        self._send(request, ServiceReply(request_id=request.request_id, exit_code=code, error=text[:4096]))
+
+    def _send(self, request: ServiceRequest, reply: Message) -> None:
+        payload = encode(reply)
+        while len(self._answered) >= MAX_JOBS:
+            self._answered.pop(next(iter(self._answered)))
+        self._answered[request.request_id] = payload
+        self._client.publish(Topics(self._site, SERVICE).service_reply(request.request_id), payload)
+
+
+def link_of(report: LinkReport) -> Link:
+    """The report's samples as a Link."""
+    return Link(report.throughput_mbit_s, report.round_trip_ms, report.loss)
+
+
+__all__ = ["Service", "link_of", "parse_goal", "parse_link"]

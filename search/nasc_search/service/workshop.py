@@ -1,0 +1,76 @@
+"""Workshop: sub-networks made ready for export and evaluation, the recently used ones kept."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nasc_sdk.ir.network import Network
+from nasc_search.data.dataset import Dataset
+from nasc_search.export.quantize import QuantizedNetwork, quantize
+from nasc_search.supernet.fold import FoldedNetwork, recalibrate
+from nasc_search.supernet.model import Supernet
+
+RANGE_IMAGES: Final = 256
+LIGHT_IMAGES: Final = 64
+_KEEP: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One sub-network with its own weights, in float and in int8."""
+
+    network: Network
+    folded: FoldedNetwork
+    quantized: QuantizedNetwork
+    version: str
+    """Digest of architecture and weights."""
+
+
+class Workshop:
+    """Folds, quantizes and evaluates sub-networks of one supernet on one data set."""
+
+    def __init__(self, supernet: Supernet, dataset: Dataset) -> None:
+        self.supernet = supernet.eval()
+        self.dataset = dataset
+        self._calibration = torch.from_numpy(dataset.normalise(dataset.calibration.images))
+        self._validation = torch.from_numpy(dataset.normalise(dataset.validation.images))
+        self._labels = torch.from_numpy(dataset.validation.labels)
+        self._ready: OrderedDict[str, Prepared] = OrderedDict()
+
+    def holds(self, arch: str) -> bool:
+        """Whether the sub-network is ready now."""
+        return arch in self._ready
+
+    def prepare(self, arch: str) -> Prepared:
+        """The sub-network calibrated on all calibration images; InputError when the space does not know it."""
+        if arch not in self._ready:
+            self._ready[arch] = self._make(arch, len(self._calibration), RANGE_IMAGES)
+            while len(self._ready) > _KEEP:
+                self._ready.popitem(last=False)
+        self._ready.move_to_end(arch)
+        return self._ready[arch]
+
+    def prepare_light(self, arch: str) -> Prepared:
+        """The same on few images: good enough to be timed, not to be deployed; not kept."""
+        return self._ready.get(arch) or self._make(arch, LIGHT_IMAGES, LIGHT_IMAGES)
+
+    def accuracy(self, arch: str) -> float:
+        """Float accuracy on the validation images, 0..1."""
+        return self.prepare(arch).folded.accuracy(self._validation, self._labels)
+
+    def sample_image(self) -> NDArray[np.float32]:
+        """One calibration image (1, C, H, W), for golden inputs and activations."""
+        return np.asarray(self._calibration[:1].numpy())
+
+    def _make(self, arch: str, images: int, range_images: int) -> Prepared:
+        network = self.supernet.space.network(arch)
+        weights = recalibrate(self.supernet, network, self._calibration[:images])
+        folded = FoldedNetwork(network, weights)
+        quantized = quantize(network, weights, folded.ranges(self._calibration[:range_images]))
+        return Prepared(network, folded, quantized, folded.version)

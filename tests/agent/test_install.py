@@ -1,0 +1,147 @@
+"""Installing real heads: refusals, restarts, kill -9 at every fault point, a full disk."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nasc_sdk.agent import faults, install, trust
+from nasc_sdk.bundle import sha256
+from nasc_sdk.errors import RefusedError
+from tests.agent.heads import contract_of, contracts, head_bundle, installer_at, wrong_golden
+
+ROOT = Path(__file__).parents[2]
+OLD, NEW, FALLBACK = (head_bundle(seed).pack() for seed in range(3))
+ALL_EDGE = head_bundle(7, cut=0).pack()
+OLD_ID, NEW_ID, FALLBACK_ID, ALL_EDGE_ID = map(contract_of, (OLD, NEW, FALLBACK, ALL_EDGE))
+
+
+@pytest.fixture
+def installer(tmp_path):
+    installer = installer_at(tmp_path / "state")
+    installer.install(1, [OLD])
+    return installer
+
+
+def test_installed_heads_run_and_survive_a_restart(installer, tmp_path):
+    heads = installer.install(2, [NEW, ALL_EDGE])
+    assert contracts(heads) == (NEW_ID, ALL_EDGE_ID)
+    assert heads[1].session is None
+    restored = installer_at(tmp_path / "state")
+    again = restored.restore()
+    assert (restored.version, contracts(again)) == (2, (NEW_ID, ALL_EDGE_ID))
+    bundle = again[0].bundle
+    given = np.frombuffer(bundle.golden_input, np.int8).reshape(again[0].session.inputs[0].shape)
+    wanted = np.frombuffer(bundle.golden_output, np.int8)
+    assert np.abs(again[0].session.run(given).ravel().astype(int) - wanted).max() <= 1
+
+
+def test_the_same_version_is_not_applied_twice(installer, monkeypatch):
+    heads = installer.install(2, [NEW])
+    monkeypatch.setattr(installer, "_verified", lambda blobs: pytest.fail("applied again"))
+    assert installer.install(2, [NEW]) == heads
+
+
+def test_a_head_that_stays_keeps_its_session(installer):
+    (old,) = installer.heads
+    assert installer.install(2, [NEW, OLD])[1] is old
+
+
+@pytest.mark.parametrize(
+    ("version", "blobs", "code"),
+    [
+        (0, [NEW], "stale_version"),
+        (1, [NEW], "stale_version"),
+        (2, [], "bad_bundle"),
+        (2, [NEW[:-1]], "bad_bundle"),
+        (2, [b"not a bundle"], "bad_bundle"),
+        (2, [NEW, wrong_golden(4).pack()], "golden_mismatch"),
+        (2, [head_bundle(5, scale=0.07).pack()], "contract_mismatch"),
+        (2, [head_bundle(5, model=b"\0\0\0\0TFL3" + bytes(99), golden_output=b"").pack()], "not_a_model"),
+    ],
+)
+def test_refusals_leave_the_old_head(installer, tmp_path, version, blobs, code):
+    with pytest.raises(RefusedError) as caught:
+        installer.install(version, blobs)
+    assert caught.value.code == code
+    assert (installer.version, installer.contracts) == (1, (OLD_ID,))
+    assert contracts(installer_at(tmp_path / "state").restore()) == (OLD_ID,)
+    assert [path.stem for path in (tmp_path / "state" / "bundles").iterdir()] == [sha256(OLD)]
+
+
+def test_too_large(tmp_path):
+    installer = installer_at(tmp_path, flash_bytes=100)
+    with pytest.raises(RefusedError, match="too_large"):
+        installer.install(1, [OLD])
+    assert installer.restore() == ()
+
+
+def test_a_head_that_no_longer_gives_its_golden_output_gives_way(installer, tmp_path, monkeypatch):
+    """As after an update of the runtime: the bytes are right, the numbers are not."""
+    installer.install(2, [NEW])
+    real = trust.check_golden
+
+    def check(bundle, output):
+        wrong = bundle.manifest.contract.id == NEW_ID
+        return real(bundle, np.bitwise_xor(output, -128) if wrong else output)
+
+    monkeypatch.setattr(install.trust, "check_golden", check)
+    restored = installer_at(tmp_path / "state")
+    assert contracts(restored.restore()) == (OLD_ID,)
+    assert restored.version == 1
+
+
+# --- kill -9, a full disk -----------------------------------------------------------------------------
+
+
+def run_installer(directory, *blobs, version=2, store="sound", **environment):
+    files = []
+    for index, blob in enumerate(blobs):
+        files.append(directory / f"{index}.blob")
+        files[-1].write_bytes(blob)
+    command = [sys.executable, "-m", "tests.agent.installing", directory / "state", store, str(version), *files]
+    return subprocess.run(
+        list(map(str, command)), cwd=ROOT, env={**os.environ, **environment}, capture_output=True, timeout=60
+    )
+
+
+def restored_after_kill(directory, point, store):
+    """Kill an installation at ``point``, restart; what is restored. Fails when it is neither old nor new."""
+    installer_at(directory / "state").install(1, [OLD])
+    killed = run_installer(directory, NEW, FALLBACK, store=store, **{faults.VARIABLE: point})
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    restored = contracts(installer_at(directory / "state").restore())
+    assert restored in ((OLD_ID,), (NEW_ID, FALLBACK_ID)), f"killed at {point}: {restored} is left"
+    return restored
+
+
+@pytest.mark.parametrize("point", faults.POINTS)
+def test_killed_at(point, tmp_path):
+    restored = restored_after_kill(tmp_path, point, "sound")
+    committed = faults.POINTS.index(point) >= faults.POINTS.index(faults.RECORD_STORED)
+    assert restored == ((NEW_ID, FALLBACK_ID) if committed else (OLD_ID,))
+    installer = installer_at(tmp_path / "state")
+    installer.restore()
+    assert contracts(installer.install(2, [NEW, FALLBACK])) == (NEW_ID, FALLBACK_ID)
+    installer.install(3, [OLD])
+    held = {path.name for path in (tmp_path / "state" / "bundles").iterdir()}
+    assert held == {f"{sha256(blob)}.nascb" for blob in (OLD, NEW, FALLBACK)}
+
+
+def test_the_harness_catches_a_record_written_before_its_bundles(tmp_path):
+    with pytest.raises(AssertionError, match="is left"):
+        restored_after_kill(tmp_path, faults.RECORD_STORED, "broken")
+
+
+@pytest.mark.parametrize("limit", [10, len(NEW) - 1])
+def test_a_full_disk_leaves_the_old_head(installer, tmp_path, limit):
+    done = run_installer(tmp_path, NEW, FALLBACK, FILE_LIMIT=str(limit))
+    assert done.returncode == 0, done.stderr.decode()
+    assert json.loads(done.stdout) == {"before": [OLD_ID], "after": [OLD_ID], "code": "disk_full"}
+    assert contracts(installer_at(tmp_path / "state").restore()) == (OLD_ID,)
+    assert [path.stem for path in (tmp_path / "state" / "bundles").iterdir()] == [sha256(OLD)]

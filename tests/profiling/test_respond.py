@@ -1,0 +1,187 @@
+"""Profile requests over a real broker: answered once, kept over a restart, refused with a code."""
+
+import contextlib
+import json
+import queue
+import threading
+
+import numpy as np
+import pytest
+
+from nasc_sdk.bundle import sha256
+from nasc_sdk.errors import ArtifactError, UnreachableError
+from nasc_sdk.mqtt.client import MqttClient
+from nasc_sdk.profiling import respond
+from nasc_sdk.profiling.measure import measure
+from nasc_sdk.profiling.plan import PlanItem, ProfilePlan, pack
+from nasc_sdk.profiling.respond import KEPT_RESULTS, UNREADABLE, ProfileResponder
+from nasc_sdk.protocol.messages import Artifact, ProfileRequest, ProfileResult, decode, encode
+from nasc_sdk.protocol.topics import Topics
+from nasc_sdk.runtime.base import Kernels
+from nasc_sdk.runtime.select import open_runtime
+from tests.edge.brokers import mosquitto
+from tests.support.tiny_models import conv_chain
+
+TIMEOUT_S = 20.0
+TOPICS = Topics("lab", "board")
+MODEL = conv_chain(quantized=False)
+INPUT = np.random.default_rng(0).normal(size=(1, 8, 8, 4)).astype("<f4").tobytes()
+PLAN = pack(ProfilePlan((PlanItem("key", "title", "8x8x4", MODEL, INPUT, "float32"),)))
+ARTIFACT = Artifact(sha256(PLAN), len(PLAN))
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory):
+    with mosquitto(tmp_path_factory.mktemp("broker")) as url:
+        yield url
+
+
+class Bench:
+    """A responder and its asker; plans come from a dictionary, answers over the broker."""
+
+    def __init__(self, url, directory, monkeypatch):
+        self.directory, self.runs, self.failure, self.gate = directory, [], None, None
+        self.results = queue.Queue()
+        monkeypatch.setattr(respond, "fetch", self.fetch)
+        self.asker, self.client = MqttClient(url, "asker"), MqttClient(url, "board")
+        self.asker.subscribe(TOPICS.profile_result, self.on_result)
+        self.asker.connect(TIMEOUT_S)
+        self.start()
+        self.client.connect(TIMEOUT_S)
+        self.await_subscriptions()
+
+    def await_subscriptions(self):
+        """Connected is not yet subscribed: ask nonsense until it is answered."""
+        for _ in range(100):
+            self.ask_raw(b"ready?")
+            with contextlib.suppress(queue.Empty):
+                assert self.results.get(timeout=TIMEOUT_S / 100).request_id == UNREADABLE
+                return
+        raise AssertionError("the responder does not answer")
+
+    def start(self):
+        self.responder = ProfileResponder(self.client, TOPICS, "board", self.directory, self.run)
+
+    def fetch(self, client, topics, artifact, directory, *, timeout_s, max_bytes):
+        if self.failure is not None:
+            raise self.failure
+        path = directory / artifact.sha256
+        path.write_bytes(PLAN)
+        return path
+
+    def run(self, plan, request, progress):
+        self.runs.append(request.request_id)
+        if self.gate is not None:
+            assert self.gate.wait(TIMEOUT_S)
+        runtime = open_runtime()
+        return measure(
+            plan, runtime, Kernels.XNNPACK, device="board", rounds=request.rounds, progress=progress
+        )
+
+    def on_result(self, topic, payload):
+        self.results.put(decode(ProfileResult, bytes(payload), topic))
+
+    def ask_raw(self, payload):
+        self.asker.publish(TOPICS.profile_request, payload)
+
+    def ask(self, request_id):
+        self.ask_raw(encode(ProfileRequest(request_id=request_id, plan=ARTIFACT, rounds=1)))
+
+    def answer(self):
+        """The next answer to a request that was one."""
+        while (result := self.results.get(timeout=TIMEOUT_S)).request_id == UNREADABLE:
+            continue
+        return result
+
+    def close(self):
+        if self.gate is not None:
+            self.gate.set()
+        self.responder.close()
+        self.client.close()
+        self.asker.close()
+
+
+@pytest.fixture
+def bench(broker, tmp_path, monkeypatch):
+    bench = Bench(broker, tmp_path, monkeypatch)
+    yield bench
+    bench.close()
+
+
+def test_the_same_request_is_measured_once(bench):
+    bench.ask("r1")
+    first = bench.answer()
+    assert first.profile.device == "board"
+    assert [block.key for block in first.profile.blocks] == ["key"]
+    bench.ask("r1")
+    assert bench.answer() == first
+    assert bench.runs == ["r1"]
+
+
+def test_a_restart_forgets_nothing(bench):
+    bench.ask("r1")
+    first = bench.answer()
+    again = ProfileResponder(bench.client, Topics("lab", "other"), "board", bench.directory, bench.run)
+    again._on_request("topic", encode(ProfileRequest(request_id="r1", plan=ARTIFACT)))
+    again.close()
+    assert bench.runs == ["r1"]
+    stored = json.loads((bench.directory / "results" / "r1.json").read_bytes())
+    assert stored["profile"]["blocks"][0]["timing"]["median"] == first.profile.blocks[0].timing.median
+
+
+def test_a_repeat_while_measuring_starts_nothing(bench):
+    bench.gate = threading.Event()
+    for _ in range(3):
+        bench.ask("r1")
+    bench.gate.set()
+    assert bench.answer().profile is not None
+    bench.ask("r2")
+    assert bench.answer().request_id == "r2"
+    assert bench.runs == ["r1", "r2"]
+
+
+def test_too_many_are_told_so(bench):
+    bench.gate = threading.Event()
+    for number in range(8):
+        bench.ask(f"r{number}")
+    assert bench.answer().code == "busy"
+    bench.gate.set()
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (UnreachableError("service", "gone"), "unreachable"),
+        (ArtifactError("0" * 64, "other bytes"), "digest_mismatch"),
+        (RuntimeError("bug"), "failed"),
+    ],
+)
+def test_failures_have_a_code_and_are_tried_again(bench, failure, code):
+    bench.failure = failure
+    bench.ask("r1")
+    assert bench.answer().code == code
+    bench.failure = None
+    bench.ask("r1")
+    assert bench.answer().profile is not None
+
+
+def test_a_plan_that_is_none(bench, monkeypatch):
+    monkeypatch.setitem(globals(), "PLAN", b"nonsense")
+    bench.ask("r1")
+    assert bench.answer().code == "bad_plan"
+
+
+def test_results_on_disk_are_bounded(bench):
+    for number in range(KEPT_RESULTS + 4):
+        bench.ask(f"r{number}")
+        bench.answer()
+    assert len(list((bench.directory / "results").iterdir())) == KEPT_RESULTS
+    assert list((bench.directory / "plans").iterdir()) == []
+
+
+def test_closing_in_the_middle_of_a_measurement(bench):
+    bench.gate = threading.Event()
+    bench.ask("r1")
+    bench.gate.set()
+    bench.responder.close()
+    assert not bench.responder._thread.is_alive()

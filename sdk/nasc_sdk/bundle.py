@@ -64,7 +64,7 @@ class Manifest:
     golden_output_bytes: int
     golden_output_sha256: str
     golden_tolerance: float
-    """Largest difference allowed from the golden output: in steps (int8 heads) or in the output's unit (float tails)."""
+    """Largest difference allowed from the golden output: steps (int8 heads) or the output's unit (float tails)."""
     output_quantization: Quantization | None = None
     """Of the head's int8 output; for an all-local head, of the logits. None for tails (float32 logits)."""
     arena_bytes: int = 0

@@ -20,7 +20,7 @@ STOP_TIMEOUT_S: Final = 10.0
 class Child:
     """One ``nasc-sdk`` verb as a process of its own; its standard error goes to a log file."""
 
-    def __init__(self, name: str, arguments: list[str], log: Path, *, nice: int = 0) -> None:
+    def __init__(self, name: str, arguments: list[str], log: Path) -> None:
         self.name, self.log = name, log
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         with log.open("ab") as errors:
@@ -32,7 +32,6 @@ class Child:
                 env=environment,
                 # A group of its own: Ctrl-C reaches the parent only, which ends its children in order.
                 start_new_session=True,
-                preexec_fn=(lambda: os.nice(nice) and None) if nice else None,
             )
 
     @property

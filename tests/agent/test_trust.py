@@ -110,7 +110,9 @@ def test_tensors():
         assert refused(trust.check_tensors, replace(manifest, **changes), session) == "contract_mismatch"
 
 
-@pytest.mark.parametrize(("off", "tolerance", "good"), [(0, 0, True), (2, 2, True), (2, 1, False), (0, float("nan"), False)])
+@pytest.mark.parametrize(
+    ("off", "tolerance", "good"), [(0, 0, True), (2, 2, True), (2, 1, False), (0, float("nan"), False)]
+)
 def test_golden(off, tolerance, good):
     bundle = with_manifest(GOOD, golden_tolerance=tolerance)
     output = np.frombuffer(GOOD.golden_output, np.int8).copy()

@@ -77,7 +77,7 @@ class Agent:
             lambda: self._pipeline.manifests,
         )  # fmt: skip
         self._client = MqttClient(
-            options.broker_url, f"nasc-{options.site}-{options.device}", will=self._presence.will
+            options.broker_url, f"nasc-{options.site}-{options.device}", will=(*self._presence.will, 1, True)
         )
         self._finder = EdgeFinder(self._edge.go_to, lambda: self._edge.up)
 

@@ -58,14 +58,14 @@ class Deployer:
         self._thread = threading.Thread(target=self._work, name="deploy", daemon=True)
         self._thread.start()
         client.on_connect(self._announce)
-        client.subscribe(topics.deploy_desired, self._on_desired)
+        self._subscription = client.subscribe(topics.deploy_desired, self._on_desired)
 
     def close(self) -> None:
         """End the thread; what is installed stays."""
         with self._wake:
             self._closed = True
             self._wake.notify_all()
-        self._client.unsubscribe(self._topics.deploy_desired)
+        self._subscription.close()
         self._thread.join(_CLOSE_TIMEOUT_S)
 
     def _on_desired(self, topic: str, payload: bytes) -> None:

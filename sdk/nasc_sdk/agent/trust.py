@@ -80,7 +80,8 @@ def open_head(data: bytes, capabilities: Capabilities) -> Bundle:
     if manifest.contract.encoding != INT8:
         raise RefusedError("unsupported_encoding", f"this agent sends {INT8}, not {manifest.contract.encoding}")
     if manifest.all_edge == bool(bundle.model):
-        raise RefusedError("bad_bundle", f"a head at cut {manifest.contract.cut} has {len(bundle.model)} bytes of model")
+        found = f"a head at cut {manifest.contract.cut} has {len(bundle.model)} bytes of model"
+        raise RefusedError("bad_bundle", found)
     _limit("arena", manifest.arena_bytes, capabilities.arena_bytes)
     # What it is counts, not only what it claims.
     _limit("model", max(manifest.flash_bytes, len(bundle.model)), capabilities.flash_bytes)
@@ -117,7 +118,8 @@ def check_golden(bundle: Bundle, output: NDArray[np.int8]) -> int:
     """Rule 8; returns the largest difference, in steps."""
     if len(bundle.golden_output) != output.nbytes:
         raise RefusedError(
-            "golden_mismatch", f"the head gives {output.nbytes} bytes, the golden output has {len(bundle.golden_output)}"
+            "golden_mismatch",
+            f"the head gives {output.nbytes} bytes, the golden output has {len(bundle.golden_output)}",
         )
     wanted = np.frombuffer(bundle.golden_output, np.int8).astype(np.int16)
     difference = int(np.abs(output.ravel().astype(np.int16) - wanted).max(initial=0))

@@ -6,8 +6,12 @@ import json
 import signal
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from nasc_sdk.mqtt.broker import Kind
 
 
 @click.command(
@@ -24,7 +28,7 @@ Examples:
     show_default=True, help="Where retained messages are kept.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON line instead of text when it serves.")
-def command(kind: str, port: int, state_dir: Path, as_json: bool) -> None:
+def command(kind: Kind, port: int, state_dir: Path, as_json: bool) -> None:
     """Start a local MQTT broker; prints one line when ready and runs until SIGTERM or Ctrl-C."""
     from nasc_sdk.errors import UnreachableError
     from nasc_sdk.mqtt.broker import start_broker

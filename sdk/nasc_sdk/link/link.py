@@ -37,7 +37,7 @@ class Link:
     def transfer_ms(self, payload_bytes: int) -> NDArray[np.float64]:
         """Round trip plus time on the wire for a payload, one value a sample; milliseconds."""
         throughput = np.asarray(self.throughput_mbit_s)
-        return np.asarray(self.round_trip_ms) + payload_bytes * 8e-3 / throughput
+        return np.asarray(np.asarray(self.round_trip_ms) + payload_bytes * 8e-3 / throughput, np.float64)
 
     def transfer_quantile_ms(self, payload_bytes: int, percentile: float) -> float:
         """A percentile of :meth:`transfer_ms`."""

@@ -19,7 +19,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from nasc_sdk.agent.client import AgentClient, Answer
+from nasc_sdk.agent.client import AgentClient
 from nasc_sdk.cli.asking import ask_service
 from nasc_sdk.errors import UnreachableError
 from nasc_sdk.link.shape import set_link
@@ -27,6 +27,7 @@ from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.processes import Family
 from nasc_sdk.profiling.profile import Profile
 from nasc_sdk.profiling.table import format_profile
+from nasc_sdk.protocol.local import Answer
 from nasc_sdk.protocol.messages import LinkReport, ServiceEvent, ServiceVerb, decode
 from nasc_sdk.protocol.topics import SERVICE, Topics
 from nasc_sdk.report.summary import FrontPoint, HeadCheck, LinkState, Part, Summary
@@ -36,8 +37,9 @@ from nasc_search.demo.stage import BOARD, SITE, Stage, maps_torch, resident_mb, 
 from nasc_search.demo.traffic import Diary, Traffic
 from nasc_search.demo.verdict import Change, Course, verdict
 from nasc_search.service.records import DeployAnswer, Deployment
+from nasc_search.service.records import FrontPoint as Point
 
-GOOD: Final = (50.0, 2.0)
+GOOD: Final = (100.0, 1.0)
 """Mbit/s and round trip, ms."""
 BAD: Final = (1.0, 60.0)
 REQUESTS: Final = 1000
@@ -294,9 +296,7 @@ def _deployed(document: bytes) -> DeployAnswer:
     return msgspec.json.decode(document, type=DeployAnswer)
 
 
-def _fronts(document: bytes) -> Any:
-    from nasc_search.service.records import FrontPoint as Point
-
+def _fronts(document: bytes) -> tuple[Point, ...]:
     return msgspec.json.decode(document, type=tuple[Point, ...])
 
 

@@ -28,7 +28,9 @@ class Stage:
 
 def set_stage(family: Family, directory: Path, board: str, broker: str, rate_mbit: float, trip_ms: float) -> Stage:
     """Start everything; UnreachableError with the last words of what does not start."""
-    _, started = family.start("broker", "broker", "--json", "--port", "0", "--kind", broker, "--state-dir", str(directory / "broker"))
+    _, started = family.start(
+        "broker", "broker", "--json", "--port", "0", "--kind", broker, "--state-dir", str(directory / "broker")
+    )
     common = ("--broker", started["url"], "--site", SITE)
     _, edge = family.start("edge", "edge", *common, "--state-dir", str(directory / "edge"))
     _, shape = family.start(

@@ -10,8 +10,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from nasc_sdk.agent.client import AgentClient, Answer
+from nasc_sdk.agent.client import AgentClient
 from nasc_sdk.errors import NascError
+from nasc_sdk.protocol.local import Answer
 from nasc_sdk.report.summary import Mark, Sample
 
 MAX_SAMPLES: Final = 100_000

@@ -143,8 +143,8 @@ def _adaptation(course: Course) -> list[Promise]:
         Promise(
             f"{change.name}: new candidate serves within {MAX_ADAPT_S:g} s of the change being seen",
             change.served_s - change.seen_s <= MAX_ADAPT_S,
-            f"seen {change.seen_s - change.changed_s:.2f} s after the change, serving {change.served_s - change.seen_s:.2f} s "
-            "after that",
+            f"seen {change.seen_s - change.changed_s:.2f} s after the change, "
+            f"serving {change.served_s - change.seen_s:.2f} s after that",
         )
         for change in course.changes
     ]
@@ -162,7 +162,8 @@ def _adaptation(course: Course) -> list[Promise]:
         Promise(
             "the recovered link led back",
             again.kind == good.kind and abs(again.accuracy - good.accuracy) <= SAME_ACCURACY,
-            f"{again.kind} at cut {again.cut}, {again.accuracy:.2%}; before {good.kind} at cut {good.cut}, {good.accuracy:.2%}",
+            f"{again.kind} at cut {again.cut}, {again.accuracy:.2%}; "
+            f"before {good.kind} at cut {good.cut}, {good.accuracy:.2%}",
         ),
         Promise(
             "answers came from the deployed candidate",
@@ -195,6 +196,7 @@ def _figures(course: Course) -> list[Figure]:
                 figures.append(Figure(f"{state.name}: {part.name} {quantile}", predicted, "ms", Origin.PREDICTED))
                 figures.append(Figure(f"{state.name}: {part.name} {quantile}", measured, "ms", Origin.MEASURED))
     for change in course.changes:
-        figures.append(Figure(f"{change.name}: change to report", change.seen_s - change.changed_s, "s", Origin.MEASURED))
-        figures.append(Figure(f"{change.name}: report to serving", change.served_s - change.seen_s, "s", Origin.MEASURED))
+        seen_s, served_s = change.seen_s - change.changed_s, change.served_s - change.seen_s
+        figures.append(Figure(f"{change.name}: change to report", seen_s, "s", Origin.MEASURED))
+        figures.append(Figure(f"{change.name}: report to serving", served_s, "s", Origin.MEASURED))
     return figures

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from nasc_sdk.bundle import Bundle, Manifest, Side, sha256
 from nasc_sdk.candidate import Candidate
@@ -28,7 +29,7 @@ def contract_of(prepared: Prepared, cut: int) -> Contract:
 
 
 def make_bundles(
-    prepared: Prepared, cut: int, dataset: Dataset, image: np.ndarray, target: Target
+    prepared: Prepared, cut: int, dataset: Dataset, image: NDArray[np.float32], target: Target
 ) -> tuple[Bundle, Bundle | None]:
     """Head and tail; no tail at the last cut, and a head without a model at cut 0.
 

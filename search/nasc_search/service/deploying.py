@@ -54,7 +54,8 @@ class Deploying:
         else:
             planned = decide(table, link, goal.constraints, self._evaluate)
             chosen, table = planned.decision.chosen, planned.table
-            reason, text = f"most accurate within {goal.constraints.limit_ms:g} ms over {link}", explain(planned.decision)
+            reason = f"most accurate within {goal.constraints.limit_ms:g} ms over {link}"
+            text = explain(planned.decision)
         self._store.put("goal", device, goal)
         fallback = self._fallback(table, link, goal, planned)
         seconds = {"search": time.monotonic() - begun}
@@ -126,9 +127,8 @@ class Deploying:
     ) -> Deployment:  # fmt: skip
         begun = time.monotonic()
         head, tail = self._bundles(device, chosen.candidate)
-        heads = (head,)
-        if fallback != chosen.candidate:
-            heads = (head, self._bundles(device, fallback)[0])
+        spare = () if fallback == chosen.candidate else (self._bundles(device, fallback)[0],)
+        heads = (head, *spare)
         seconds["prepare"] = time.monotonic() - begun
         rolled = self._rollout.run(device, goal.edge, heads, tail, reason, ROLLOUT_TIMEOUT_S)
         seconds |= {"edge": rolled.edge_s, "board": rolled.board_s}
@@ -149,11 +149,16 @@ class Deploying:
 
     def _get_ready(self, table: CandidateTable, goal: Goal, progress: Progress) -> int:
         """Evaluate and prepare what would win over other links, so that a link change costs no training time."""
-        ready = 0
-        for arch in winners(table, neighbourhood(goal.constraints.limit_ms), goal.constraints)[:AHEAD]:
-            if not table.evaluated[table.index_of[arch]]:
-                self._evaluate(arch)
+        links, ready = neighbourhood(goal.constraints.limit_ms), 0
+        for done in range(AHEAD):
+            progress(2 + done, AHEAD + 2, "getting ready for other links")
+            likely = winners(table, links, goal.constraints)
+            unsure = [arch for arch in likely if not table.evaluated[table.index_of[arch]]]
+            if not unsure:
+                break
+            # A real accuracy may dethrone the winner: the next round looks again.
+            table = table.with_accuracy({unsure[0]: self._evaluate(unsure[0])})
+        for arch in winners(table, links, goal.constraints)[:AHEAD]:
             self._workshop.prepare(arch)
             ready += 1
-            progress(2 + ready, AHEAD + 2, "getting ready for other links")
         return ready

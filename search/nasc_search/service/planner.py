@@ -18,11 +18,13 @@ from nasc_sdk.link.link import Link
 from nasc_search.accuracy.predictor import AccuracyPredictor
 from nasc_search.joint.catalogue import Catalogue
 from nasc_search.joint.exact import Decision, finalists, search
-from nasc_search.joint.table import CandidateTable, Constraints, build_table
+from nasc_search.joint.table import CandidateTable, Constraints, Overheads, build_table
 from nasc_search.spaces.space import SearchSpace
 
 FINALISTS: Final = 3
 _MAX_ROUNDS: Final = 8
+OVERHEADS: Final = Overheads(encode_ms=0.12, decode_ms=0.08, reply_ms=0.05)
+"""What profiles do not hold: Python around a request, measured on an x86-64 machine; small beside any real link."""
 
 Evaluate = Callable[[str], float]
 """Architecture to accuracy on the validation images, 0..1."""
@@ -58,7 +60,7 @@ class Planner:
 
     def table(self, board: CostModel, edge: CostModel) -> CandidateTable:
         """All candidates of this board and server."""
-        table = build_table(self.catalogue, board, edge, self._predicted)
+        table = build_table(self.catalogue, board, edge, self._predicted, overheads=OVERHEADS)
         return table.with_accuracy(self._evaluated)
 
 

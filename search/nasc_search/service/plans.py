@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from nasc_sdk.ir.network import Network
 from nasc_sdk.profiling.plan import PlanItem, ProfilePlan
@@ -27,10 +28,10 @@ def make_plans(
     board: list[PlanItem] = []
     edge: list[PlanItem] = []
     image = torch.from_numpy(workshop.sample_image())
-    by_arch: dict[str, tuple[Prepared, dict[str, np.ndarray]]] = {}
+    by_arch: dict[str, tuple[Prepared, dict[str, NDArray[np.float32]]]] = {}
     total = len(design.blocks) + len(design.heads)
 
-    def ready(arch: str) -> tuple[Prepared, dict[str, np.ndarray]]:
+    def ready(arch: str) -> tuple[Prepared, dict[str, NDArray[np.float32]]]:
         # One architecture at a time is enough: the design lists blocks of one architecture together.
         if arch not in by_arch:
             by_arch.clear()
@@ -61,7 +62,7 @@ def _shape(network: Network) -> str:
 
 
 def _board_item(
-    prepared: Prepared, inputs: dict[str, np.ndarray], start: int, stop: int,
+    prepared: Prepared, inputs: dict[str, NDArray[np.float32]], start: int, stop: int,
     key: str, title: str, whole: bool, form: Form,
 ) -> PlanItem:  # fmt: skip
     part = prepared.quantized.slice(start, stop)
@@ -71,7 +72,7 @@ def _board_item(
 
 
 def _edge_item(
-    prepared: Prepared, inputs: dict[str, np.ndarray], start: int, stop: int, key: str, title: str, whole: bool
+    prepared: Prepared, inputs: dict[str, NDArray[np.float32]], start: int, stop: int, key: str, title: str, whole: bool
 ) -> PlanItem:
     part = replace(prepared.network, blocks=prepared.network.blocks[start:stop])
     given = inputs[part.blocks[0].name].astype("<f4").tobytes()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
-
-from nasc_sdk.mqtt.artifacts import ArtifactShelf
+from typing import Final
 
 from nasc_sdk.errors import InputError, RefusedError, UnreachableError
+from nasc_sdk.mqtt.artifacts import ArtifactShelf
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.profiling.plan import ProfilePlan
 from nasc_sdk.profiling.profile import Profile
@@ -117,7 +116,7 @@ class Profiling:
         raise UnreachableError(device, f"gave no profile within {PROFILE_TIMEOUT_S:.0f} s")
 
 
-def _always(_: Any) -> bool:
+def _always(_: object) -> bool:
     return True
 
 

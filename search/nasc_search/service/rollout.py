@@ -13,10 +13,9 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from nasc_sdk.mqtt.artifacts import ArtifactShelf
-
 from nasc_sdk.bundle import Bundle
 from nasc_sdk.errors import RefusedError, UnreachableError
+from nasc_sdk.mqtt.artifacts import ArtifactShelf
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.protocol.messages import Artifact, DeployDesired, DeployReported, DeployStatus, encode
 from nasc_sdk.protocol.topics import Topics
@@ -114,11 +113,8 @@ class Rollout:
 
     def _forget(self) -> None:
         """Drop artifacts that no device is told to hold."""
-        wanted = frozenset(
-            artifact.sha256
-            for device in self._store.devices("desired")
-            for artifact in (known.bundles if (known := self._store.get("desired", device, _Desired)) else ())
-        )
+        known = (self._store.get("desired", device, _Desired) for device in self._store.devices("desired"))
+        wanted = frozenset(artifact.sha256 for desired in known if desired for artifact in desired.bundles)
         for digest in frozenset(self._store.artifacts()) - wanted:
             self._shelf.drop(digest)
         self._store.keep_artifacts(wanted)

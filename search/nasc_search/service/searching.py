@@ -9,7 +9,7 @@ from nasc_sdk.cost.model import CostModel
 from nasc_sdk.errors import InputError
 from nasc_sdk.link.link import Link
 from nasc_sdk.protocol.messages import LinkReport, State
-from nasc_search.joint.exact import Decision, search
+from nasc_search.joint.exact import search
 from nasc_search.joint.explain import explain
 from nasc_search.joint.front import pareto_front
 from nasc_search.joint.table import CandidateTable, Constraints, Kind
@@ -138,11 +138,6 @@ def fronts(table: CandidateTable, link: Link, constraints: Constraints) -> tuple
         for kind in Kind
         for point in pareto_front(table, link, constraints, kind)
     )
-
-
-def describe(decision: Decision) -> str:
-    """The explanation that people read."""
-    return explain(decision)
 
 
 def _tighter(asked: int, has: int) -> int:

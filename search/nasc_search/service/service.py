@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from nasc_sdk.mqtt.artifacts import ArtifactShelf
 
 from nasc_sdk.errors import InputError, NascError, UnreachableError
 from nasc_sdk.link.link import Link
+from nasc_sdk.mqtt.artifacts import ArtifactShelf
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.protocol.messages import (
     DeployReported,
@@ -44,7 +44,7 @@ from nasc_search.service.planner import Planner
 from nasc_search.service.profiling import Profiling
 from nasc_search.service.records import DeployAnswer, Deployment, Goal
 from nasc_search.service.rollout import REPORTED, Rollout
-from nasc_search.service.searching import Searching, parse_goal, parse_link
+from nasc_search.service.searching import Searching
 from nasc_search.service.store import Store
 from nasc_search.service.workshop import Workshop
 
@@ -81,6 +81,7 @@ class Service:
         self._jobs: queue.Queue[_Job | None] = queue.Queue(MAX_JOBS)
         self._latest_change: dict[str, LinkReport] = {}
         self._answered: dict[str, bytes] = {}
+        self._working = ""
         self._compared: set[str] = set()
         self._worker = threading.Thread(target=self._work, name="service", daemon=True)
 
@@ -146,6 +147,8 @@ class Service:
 
     def _on_request(self, request: ServiceRequest) -> None:
         done = self._answered.get(request.request_id)
+        if request.request_id == self._working:
+            return  # asked again after a lost connection: the answer is on its way
         if done is not None:
             self._client.publish(Topics(self._site, SERVICE).service_reply(request.request_id), done)
             return
@@ -177,6 +180,7 @@ class Service:
             topic = Topics(self._site, SERVICE).service_progress(request.request_id)
             self._client.publish(topic, encode(message), qos=0)
 
+        self._working = request.request_id
         try:
             document: Any
             match request.verb:
@@ -195,6 +199,8 @@ class Service:
         except Exception as error:
             self._refuse(request, error)
             raise
+        finally:
+            self._working = ""
 
     def _link_changed(self, report: LinkReport, goal: Goal, seen_unix_s: float) -> None:
         if self._latest_change.get(report.device) is not report:
@@ -260,5 +266,3 @@ def link_of(report: LinkReport) -> Link:
     """The report's samples as a Link."""
     return Link(report.throughput_mbit_s, report.round_trip_ms, report.loss)
 
-
-__all__ = ["Service", "link_of", "parse_goal", "parse_link"]

@@ -11,6 +11,7 @@ import hashlib
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from nasc_sdk.ir.network import INPUT, Block, Network, Op
 from nasc_search.supernet.forward import Tap, convolve, run
@@ -28,7 +29,8 @@ def recalibrate(supernet: Supernet, network: Network, images: torch.Tensor) -> d
     def weighted(op: Op, x: torch.Tensor) -> torch.Tensor:
         layer = supernet.layer(op.param)
         y = convolve(op, x, layer.weight, layer.bias)
-        weight, bias = layer.weight, layer.bias
+        weight: torch.Tensor = layer.weight
+        bias: torch.Tensor | None = layer.bias
         if layer.norm is not None:
             variance, mean = torch.var_mean(y, (0, 2, 3), correction=0)
             gain = layer.norm.weight * torch.rsqrt(variance + EPSILON)
@@ -83,9 +85,9 @@ class FoldedNetwork:
         self(images, tap)
         return seen
 
-    def block_inputs(self, images: torch.Tensor) -> dict[str, np.ndarray]:
+    def block_inputs(self, images: torch.Tensor) -> dict[str, NDArray[np.float32]]:
         """Float input (n, H, W, C) of every block for these images: real activations for profiling."""
-        inputs: dict[str, np.ndarray] = {}
+        inputs: dict[str, NDArray[np.float32]] = {}
 
         def tap(block: Block, name: str, value: torch.Tensor) -> None:
             if name == INPUT:
@@ -105,5 +107,5 @@ class FoldedNetwork:
         return digest.hexdigest()[:16]
 
 
-def _array(tensor: torch.Tensor) -> np.ndarray:
+def _array(tensor: torch.Tensor) -> NDArray[np.float32]:
     return np.ascontiguousarray(tensor.detach().to(torch.float32).contiguous().numpy())

@@ -57,7 +57,7 @@ class Supernet(nn.Module):
                 layer = Layer(op, source)
                 layer.reset(generator)
                 self._layers[name] = layer
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stubs lack this form
 
     def layer(self, param: str) -> Layer:
         """The layer of a weight key."""

@@ -109,7 +109,7 @@ def _step(
     with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
         logits = supernet(images, network)
     loss = F.cross_entropy(logits.float(), labels)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call] # torch types it so
     torch.nn.utils.clip_grad_norm_([p for p in supernet.parameters() if p.grad is not None], CLIP_NORM)
     optimizer.step()
     return loss.detach()
@@ -133,7 +133,8 @@ def augment(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
     top, left = rng.integers(0, 2 * SHIFT_PIXELS + 1, (2, count))
     rows = top[:, None] + np.arange(height)
     columns = left[:, None] + np.arange(width)
-    return padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    shifted: NDArray[np.uint8] = padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return shifted
 
 
 def _momentum(supernet: Supernet, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:

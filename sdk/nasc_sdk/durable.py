@@ -25,7 +25,7 @@ def write_durably(path: Path, data: bytes, *, before_rename: Callable[[], None] 
                 os.fsync(file.fileno())
             before_rename()
             beside.replace(path)
-            _flush_directory(path.parent)
+            flush_directory(path.parent)
         finally:
             beside.unlink(missing_ok=True)
     except OSError as error:
@@ -56,7 +56,8 @@ def next_session(directory: Path) -> int:
     return session
 
 
-def _flush_directory(directory: Path) -> None:
+def flush_directory(directory: Path) -> None:
+    """Make what was created, renamed or removed in a directory last; raises OSError."""
     if os.name != "posix":
         return
     handle = os.open(directory, os.O_RDONLY)

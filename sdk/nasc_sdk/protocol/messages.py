@@ -254,9 +254,21 @@ def decode(kind: type[M], payload: bytes, where: str) -> M:
         raise RemoteProtocolError(where, f"{kind.__name__} of schema {message.schema}, this side speaks {SCHEMA}")
     if isinstance(message, LinkReport) and len(message.throughput_mbit_s) != len(message.round_trip_ms):
         raise RemoteProtocolError(where, "as many throughput as round-trip samples are needed")
+    # A number that overflows has an exponent or hundreds of digits; most messages end at this cheap look.
+    if (b"e" in payload or b"E" in payload or len(payload) > 300) and not _is_finite(message):
+        raise RemoteProtocolError(where, f"{kind.__name__} holds a number that is not finite")
     return message
 
 
-def finite(value: float) -> bool:
-    """JSON has no NaN, but a number such as 1e999 decodes to infinity."""
-    return math.isfinite(value)
+def _is_finite(value: object) -> bool:
+    """JSON has no NaN, but a number such as 1e999 decodes to infinity. Raw documents are not looked into."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, str | bytes | int | None | msgspec.Raw):
+        return True
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, tuple | list):
+        return all(map(_is_finite, value))
+    names = getattr(type(value), "__struct_fields__", None) or getattr(type(value), "__dataclass_fields__", ())
+    return all(_is_finite(getattr(value, name)) for name in names)

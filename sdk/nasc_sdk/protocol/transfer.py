@@ -143,13 +143,12 @@ class Download:
 class Upload:
     """The sending end: registered artifacts by digest, at most ``max_bytes`` of them.
 
-    The least recently used ones make room for new ones; pinned ones stay.
+    The least recently used ones make room for new ones.
     """
 
     def __init__(self, max_bytes: int = MAX_ARTIFACT_BYTES) -> None:
         self._max_bytes = max_bytes
         self._held: OrderedDict[str, bytes] = OrderedDict()
-        self._pinned: set[str] = set()
 
     @property
     def size(self) -> int:
@@ -160,8 +159,8 @@ class Upload:
         """Whether requests for this digest are answered."""
         return sha256 in self._held
 
-    def put(self, data: bytes, *, pin: bool = False) -> Artifact:
-        """Register an artifact; raises InputError when it is empty, or no room can be made for it."""
+    def put(self, data: bytes) -> Artifact:
+        """Register an artifact; raises InputError when it is empty, or larger than all the room there is."""
         if not 1 <= len(data) <= MAX_ARTIFACT_BYTES:
             raise InputError(f"an artifact has 1 to {MAX_ARTIFACT_BYTES} bytes, this one has {len(data)}")
         sha256 = hashlib.sha256(data).hexdigest()
@@ -169,14 +168,11 @@ class Upload:
             self._make_room(len(data))
             self._held[sha256] = data
         self._held.move_to_end(sha256)
-        if pin:
-            self._pinned.add(sha256)
         return Artifact(sha256, len(data))
 
     def drop(self, sha256: str) -> None:
-        """Forget an artifact, pinned or not; harmless when it is not held."""
+        """Forget an artifact; harmless when it is not held."""
         self._held.pop(sha256, None)
-        self._pinned.discard(sha256)
 
     def answer(self, request: ArtifactRequest) -> Iterator[tuple[int, bytes]]:
         """(index, encoded chunk) of the chunks asked for that exist; nothing when the artifact is not held."""
@@ -191,11 +187,7 @@ class Upload:
             yield index, encode(Chunk(request.sha256, index, total, size, piece))
 
     def _make_room(self, wanted: int) -> None:
-        loose = [sha256 for sha256 in self._held if sha256 not in self._pinned]
-        spare = self._max_bytes - self.size
-        if wanted > spare + sum(len(self._held[sha256]) for sha256 in loose):
+        if wanted > self._max_bytes:
             raise InputError(f"no room for an artifact of {wanted} bytes in {self._max_bytes}")
-        for sha256 in loose:
-            if spare >= wanted:
-                return
-            spare += len(self._held.pop(sha256))
+        while self.size + wanted > self._max_bytes:
+            self._held.popitem(last=False)

@@ -11,7 +11,7 @@ from nasc_search.calibrate.report import FitReport
 from nasc_search.demo.traffic import Failure
 
 PREDICTION_BAND: Final = 0.10
-MAX_HEAD_ERROR: Final = 0.05
+MAX_HEAD_ERROR: Final = 0.10
 MAX_ACCURACY_LOSS: Final = 0.01
 MAX_ADAPT_S: Final = 3.0
 MAX_AGENT_MB: Final = 150.0

@@ -27,6 +27,8 @@ from nasc_search.service.workshop import Workshop
 
 Progress = Callable[[int, int, str], None]
 ROLLOUT_TIMEOUT_S: Final = 30.0
+MARGIN: Final = 0.001
+"""Accuracy, 0..1, that makes another candidate worth a rollout: installing one costs the board a fraction of a second."""
 AHEAD: Final = 12
 """Architectures that are evaluated and made ready for other link states after a deployment."""
 
@@ -74,7 +76,7 @@ class Deploying:
         chosen = planned.decision.chosen
         if newest:
             worth, reason = worth_switching(
-                newest[0].candidate, chosen.candidate, planned.table, link, goal.constraints
+                newest[0].candidate, chosen.candidate, planned.table, link, goal.constraints, MARGIN
             )
             if not worth:
                 return reason

@@ -22,7 +22,7 @@ from nasc_search.joint.table import CandidateTable, Constraints, Overheads, buil
 from nasc_search.spaces.space import SearchSpace
 
 FINALISTS: Final = 3
-_MAX_ROUNDS: Final = 8
+_MAX_ROUNDS: Final = 4
 OVERHEADS: Final = Overheads(encode_ms=0.12, decode_ms=0.08, reply_ms=0.05)
 """What profiles do not hold: Python around a request, measured on an x86-64 machine; small beside any real link."""
 
@@ -69,7 +69,7 @@ def decide(
 ) -> Planned:
     """Exact search, then real evaluations of the finalists until the winner is an evaluated one.
 
-    Raises InfeasibleError when nothing meets the constraints. Bounded: after eight rounds the best evaluated
+    Raises InfeasibleError when nothing meets the constraints. Bounded: after four rounds the best evaluated
     finalist is taken as it is.
     """
     evaluated: dict[str, float] = {}

@@ -46,7 +46,7 @@ REQUESTS: Final = 1000
 _SETTLE_S: Final = 2.0
 _WARM_UP: Final = 50
 _DEPLOY_TIMEOUT_S: Final = 30.0
-_ADAPT_TIMEOUT_S: Final = 12.0
+_ADAPT_TIMEOUT_S: Final = 16.0
 
 Say = Callable[[str], None]
 
@@ -208,7 +208,7 @@ class Play:
                 client.infer(images[index])
             for index in range(count):
                 answers.append(client.infer(images[index % len(images)]))
-        hits = sum(answer.label == labels[index % len(labels)] for index, answer in enumerate(answers))
+        hits = sum(bool(answer.label == labels[index % len(labels)]) for index, answer in enumerate(answers))
         deployment = answer.deployment
         parts = _parts(deployment, answers)
         own = sum(answer.contract == deployment.contract for answer in answers)

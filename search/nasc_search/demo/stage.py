@@ -37,7 +37,9 @@ def set_stage(family: Family, directory: Path, board: str, broker: str, rate_mbi
         "link", "shape", "--listen", "127.0.0.1:0", "--to", edge["listen"], "--control", "127.0.0.1:0",
         "--rate-mbit", str(rate_mbit), "--round-trip-ms", str(trip_ms),
     )  # fmt: skip
-    _, service = family.start("service", "service", *common, "--threads", "2", "--state-dir", str(directory / "service"))
+    _, service = family.start(
+        "service", "service", *common, "--threads", "2", "--state-dir", str(directory / "service")
+    )
     agent, device = family.start(
         "agent", "agent", *common, "--device", BOARD, "--board", board, "--edge", shape["listen"],
         "--state-dir", str(directory / "agent"), "--probe-interval-s", "0.25",

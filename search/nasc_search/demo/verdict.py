@@ -78,7 +78,7 @@ def _calibration(course: Course) -> list[Promise]:
     return [
         Promise(
             f"the cost model of the {device} predicts heads it was not fitted on",
-            report.held_out > 0 and report.mean <= MAX_HEAD_ERROR,
+            bool(report.held_out > 0 and report.mean <= MAX_HEAD_ERROR),
             f"{report.held_out} held-out heads: mean error {report.mean:.1%}, max {report.maximum:.1%}",
         )
         for device, report in course.fits.items()
@@ -113,14 +113,14 @@ def _predictions(course: Course) -> list[Promise]:
         promises.append(
             Promise(
                 f"{state.name}: predicted total within {PREDICTION_BAND:.0%} of measured (p50)",
-                abs(error) <= PREDICTION_BAND,
+                bool(abs(error) <= PREDICTION_BAND),
                 f"{total.predicted_p50:.2f} ms predicted, {total.measured_p50:.2f} ms measured ({error:+.1%})",
             )
         )
         promises.append(
             Promise(
                 f"{state.name}: p95 under the limit",
-                total.measured_p95 <= course.limit_ms,
+                bool(total.measured_p95 <= course.limit_ms),
                 f"{total.measured_p95:.2f} ms measured, limit {course.limit_ms:g} ms",
             )
         )
@@ -132,7 +132,7 @@ def _accuracy(course: Course) -> Promise:
     measured = course.measured_accuracy[first.name]
     return Promise(
         "int8 split pipeline within one point of the float network",
-        course.float_accuracy - measured <= MAX_ACCURACY_LOSS,
+        bool(course.float_accuracy - measured <= MAX_ACCURACY_LOSS),
         f"{measured:.2%} against {course.float_accuracy:.2%} on {first.requests} test images",
     )
 

@@ -28,7 +28,7 @@ from nasc_search.service.workshop import Workshop
 Progress = Callable[[int, int, str], None]
 ROLLOUT_TIMEOUT_S: Final = 30.0
 MARGIN: Final = 0.001
-"""Accuracy, 0..1, that makes another candidate worth a rollout: installing one costs the board a fraction of a second."""
+"""Accuracy, 0..1, that makes another candidate worth a rollout, which takes a fraction of a second."""
 AHEAD: Final = 12
 """Architectures that are evaluated and made ready for other link states after a deployment."""
 

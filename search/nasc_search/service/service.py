@@ -52,6 +52,8 @@ MAX_JOBS: Final = 32
 _BAND: Final = 0.10
 """Predicted and measured total differ by less, or the service says so."""
 _MIN_REQUESTS: Final = 100
+_CONFIRMATIONS: Final = 2
+"""Periodic reports after a change that are looked at as well: the first report of a change has few samples."""
 
 _log = logging.getLogger(__name__)
 
@@ -81,6 +83,7 @@ class Service:
         self._jobs: queue.Queue[_Job | None] = queue.Queue(MAX_JOBS)
         self._latest_change: dict[str, LinkReport] = {}
         self._answered: dict[str, bytes] = {}
+        self._unsettled: dict[str, int] = {}
         self._working = ""
         self._compared: set[str] = set()
         self._worker = threading.Thread(target=self._work, name="service", daemon=True)
@@ -122,10 +125,17 @@ class Service:
         self._mailbox.put("link", report.device, report)
         self._store.put("link", report.device, report)
         goal = self._store.get("goal", report.device, Goal)
-        if report.changed and goal is not None and goal.automatic:
+        if goal is None or not goal.automatic:
+            return
+        if report.changed:
             self._event(report.device, "link-changed", f"link is now {link_of(report)}")
-            self._latest_change[report.device] = report
-            self._enqueue(_Job("link", lambda: self._link_changed(report, goal, time.time())))
+            self._unsettled[report.device] = _CONFIRMATIONS
+        elif self._unsettled.get(report.device, 0) > 0:
+            self._unsettled[report.device] -= 1
+        else:
+            return
+        self._latest_change[report.device] = report
+        self._enqueue(_Job("link", lambda: self._link_changed(report, goal, time.time())))
 
     def _on_latency(self, report: LatencyReport) -> None:
         """Predicted against measured, once for each deployment with enough requests behind it."""

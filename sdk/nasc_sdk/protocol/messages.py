@@ -270,5 +270,6 @@ def _is_finite(value: object) -> bool:
         return all(map(_is_finite, value.values()))
     if isinstance(value, tuple | list):
         return all(map(_is_finite, value))
-    names = getattr(type(value), "__struct_fields__", None) or getattr(type(value), "__dataclass_fields__", ())
+    kind = type(value)
+    names: tuple[str, ...] = tuple(getattr(kind, "__struct_fields__", getattr(kind, "__dataclass_fields__", ())))
     return all(_is_finite(getattr(value, name)) for name in names)

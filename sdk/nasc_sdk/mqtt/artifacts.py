@@ -1,4 +1,4 @@
-"""Artifacts over MQTT: a shelf that serves them to the devices of a site, and fetching one to disk."""
+"""Artifacts over MQTT: the shelf that serves them and the fetch that brings one to disk."""
 
 from __future__ import annotations
 
@@ -10,127 +10,133 @@ import time
 from pathlib import Path
 from typing import Final
 
-from nasc_sdk.errors import ArtifactError, InputError, RefusedError, RemoteProtocolError, UnreachableError
+from nasc_sdk.durable import make_directory
+from nasc_sdk.errors import ArtifactError, RefusedError, StorageError, UnreachableError
 from nasc_sdk.mqtt.client import MqttClient
-from nasc_sdk.mqtt.partial import Partial
-from nasc_sdk.protocol.chunks import MAX_ARTIFACT_BYTES
+from nasc_sdk.mqtt.partial_file import PartialFile
 from nasc_sdk.protocol.messages import Artifact, ArtifactRequest, decode, encode
 from nasc_sdk.protocol.topics import Topics
-from nasc_sdk.protocol.transfer import Download, Upload
+from nasc_sdk.protocol.transfer import WINDOW, Download, Upload
 
-_ACKNOWLEDGED_S: Final = 10.0
-_WAITING_CHUNKS: Final = 64
-_LOOK_AGAIN_S: Final = 0.25
+SHELF_BYTES: Final = 256 << 20
+_POLL_S: Final = 0.2
+_READ_BYTES: Final = 1 << 20
 
 
 class ArtifactShelf:
-    """Serves what is put on it to every device of the site, from memory, as long as the client lives.
+    """Serves registered artifacts to every device of a site; the least recently used make room for new ones."""
 
-    At most ``max_bytes`` are held; the least recently used artifacts make room for new ones.
-    """
-
-    def __init__(self, client: MqttClient, site: str, *, max_bytes: int = MAX_ARTIFACT_BYTES) -> None:
+    def __init__(self, client: MqttClient, site: str, *, max_bytes: int = SHELF_BYTES) -> None:
         self._client, self._site = client, site
         self._upload = Upload(max_bytes)
         self._lock = threading.Lock()
-        client.subscribe(Topics(site, "+").artifact_request("+"), self._on_request)
+        self.unknown = 0
+        """Requests for artifacts that were not held: they are not answered, as another process may hold them."""
+        self._subscription = client.subscribe(Topics(site, "+").artifact_request("+"), self._on_request)
 
-    def put(self, data: bytes) -> Artifact:
-        """Serve these bytes from now on; raises InputError when they are empty or more than the shelf holds."""
+    def put(self, data: bytes, *, pin: bool = False) -> Artifact:
+        """Serve ``data`` from now on; pinned until dropped. Raises InputError when there is no room."""
         with self._lock:
-            return self._upload.put(data)
+            return self._upload.put(data, pin=pin)
 
     def drop(self, sha256: str) -> None:
-        """Stop serving an artifact; harmless when it is not held."""
+        """Serve it no longer; harmless when it is not held."""
         with self._lock:
             self._upload.drop(sha256)
 
+    def holds(self, sha256: str) -> bool:
+        """Whether it is served."""
+        with self._lock:
+            return self._upload.holds(sha256)
+
+    def close(self) -> None:
+        """Serve nothing any more."""
+        self._subscription.close()
+
     def _on_request(self, topic: str, payload: bytes) -> None:
         request = decode(ArtifactRequest, payload, topic)
-        _, _, _, device, _, sha256, _ = topic.split("/")
-        try:
-            topics = Topics(self._site, device)
-        except InputError as error:
-            raise RemoteProtocolError(topic, str(error)) from error
-        if sha256 != request.sha256:
-            raise RemoteProtocolError(topic, f"asks for another artifact, {request.sha256[:12]}")
+        device = topic.split("/")[3]  # nasc/v1/<site>/<device>/artifact/<sha256>/request
+        topics = Topics(self._site, device)
         with self._lock:
-            chunks = [
-                (topics.artifact_chunk(sha256, index), chunk) for index, chunk in self._upload.answer(request)
-            ]
-        if not chunks:
-            return
-        for name, chunk in chunks[:-1]:
-            self._client.publish(name, chunk)
-        # Waiting here bounds what is queued to one request, however many devices ask.
-        self._client.publish_and_wait(*chunks[-1], timeout_s=_ACKNOWLEDGED_S)
+            if not self._upload.holds(request.sha256):
+                self.unknown += 1
+                return
+            chunks = list(self._upload.answer(request))
+        for index, chunk in chunks:
+            self._client.publish(topics.artifact_chunk(request.sha256, index), chunk)
 
 
 def fetch(
-    client: MqttClient, topics: Topics, artifact: Artifact, directory: Path, *, timeout_s: float, max_bytes: int
-) -> Path:
-    """Pull an artifact into ``directory`` and return its file, named by its digest and flushed to the disk.
+    client: MqttClient, topics: Topics, artifact: Artifact, directory: Path,
+    *, timeout_s: float, max_bytes: int, retry_s: float = 1.0,
+) -> Path:  # fmt: skip
+    """Download into ``directory``, under the digest as its name; ``topics`` are the fetching device's.
 
-    What was fetched before, by this process or one that crashed, is not asked for again. Not to be called by a
-    handler of ``client``. Raises RefusedError (``too_large``), UnreachableError when the time is up (what came is
-    kept), ArtifactError when the bytes are others than announced and StorageError (nothing is kept).
+    Continues what an earlier call left, also of an earlier process. Not to be called from a handler.
+    Raises RefusedError when it is larger than ``max_bytes``, UnreachableError when no new chunk came for
+    ``timeout_s``, ArtifactError when what came is something else, StorageError when the disk is full.
     """
-    assert not client.in_handler
+    assert not client.in_handler, "chunks arrive on the thread of handlers: fetch would wait for itself"
     if artifact.size > max_bytes:
-        raise RefusedError("too_large", f"an artifact of {artifact.size} bytes, at most {max_bytes} are taken")
-    installed = directory / artifact.sha256
-    if _is_installed(installed, artifact):
-        return installed
-    with Partial(directory, artifact) as partial:
-        download = Download(artifact, time.monotonic(), held=partial.held, give_up_s=timeout_s)
-        if not download.complete:
-            _pull(client, topics, download, partial, time.monotonic() + timeout_s)
+        raise RefusedError("too_large", f"artifact {artifact.sha256[:12]} has {artifact.size} bytes, {max_bytes} fit")
+    path = make_directory(directory) / artifact.sha256
+    if _is_there(path, artifact):
+        return path
+    with PartialFile(artifact, directory) as partial:
+        download = Download(
+            artifact, time.monotonic(), held=partial.held(), retry_s=retry_s, give_up_s=timeout_s
+        )
+        _receive(client, topics, download, partial)
         try:
-            download.check(partial.pieces())
+            download.check(partial.data())
         except ArtifactError:
-            partial.discard()
+            partial.remove()
             raise
         return partial.install()
 
 
-def _pull(client: MqttClient, topics: Topics, download: Download, partial: Partial, deadline: float) -> None:
-    """Ask and store until every chunk is held."""
+def _receive(client: MqttClient, topics: Topics, download: Download, partial: PartialFile) -> None:
     sha256 = download.artifact.sha256
-    arrived: queue.Queue[bytes] = queue.Queue(_WAITING_CHUNKS)
+    arrived: queue.Queue[bytes] = queue.Queue(4 * WINDOW)
 
-    def receive(topic: str, payload: bytes) -> None:
-        # More than a window is waiting: somebody else's repetitions. What is dropped is asked for again.
-        with contextlib.suppress(queue.Full):
+    def handler(topic: str, payload: bytes) -> None:
+        with contextlib.suppress(queue.Full):  # as if the broker had dropped it: it is asked for again
             arrived.put_nowait(payload)
 
-    with client.subscribe(topics.artifact_chunk(sha256, "+"), receive):
-        connections = client.connections
+    # One filter for all artifacts of the device: the embedded broker keeps a log for every filter it ever saw.
+    connections = client.connections
+    with client.subscribe(topics.artifact_chunk("+", "+"), handler):
         while not download.complete:
+            now = time.monotonic()
             if client.connections != connections:
                 connections = client.connections
                 download.ask_again()
-            now_s = time.monotonic()
-            if now_s >= deadline:
-                raise UnreachableError(
-                    f"artifact {sha256[:12]}",
-                    f"{download.held} of {download.total} chunks came in time; they are kept for a next try",
-                )
-            # Without a connection requests would only pile up, to be sent all at once.
-            while client.connected and (request := download.next_request(now_s)) is not None:
-                client.publish(topics.artifact_request(sha256), encode(request))
-            wait_s = min(download.wait_s(now_s), _LOOK_AGAIN_S, deadline - now_s)
-            with contextlib.suppress(queue.Empty):
-                payload = arrived.get(timeout=max(wait_s, 0.01))
-                chunk = download.receive(payload, time.monotonic())
-                if chunk is not None:
-                    partial.write(chunk)
+            request = download.next_request(now)
+            while request is not None:
+                if client.connected:  # else it would wait in the queue, and be outdated when it goes
+                    with contextlib.suppress(UnreachableError):
+                        client.publish(topics.artifact_request(sha256), encode(request))
+                request = download.next_request(now)
+            try:
+                payload = arrived.get(timeout=min(download.wait_s(now), _POLL_S) + 0.001)
+            except queue.Empty:
+                continue
+            chunk = download.receive(payload, time.monotonic())
+            if chunk is not None:
+                partial.store(chunk)
 
 
-def _is_installed(path: Path, artifact: Artifact) -> bool:
+def _is_there(path: Path, artifact: Artifact) -> bool:
+    """Whether an earlier fetch has installed it."""
+    digest = hashlib.sha256()
     try:
         if path.stat().st_size != artifact.size:
             return False
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == artifact.sha256
-    except OSError:
+            while piece := file.read(_READ_BYTES):
+                digest.update(piece)
+    except FileNotFoundError:
         return False
+    except OSError as error:
+        raise StorageError(str(path), error.strerror or str(error)) from error
+    return digest.hexdigest() == artifact.sha256

@@ -1,0 +1,114 @@
+"""Listening to a site: messages of every device as they come, and one line of words for each."""
+
+from __future__ import annotations
+
+import queue
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import numpy as np
+
+from nasc_sdk.mqtt.client import MqttClient
+from nasc_sdk.protocol.messages import (
+    DeployDesired,
+    DeployReported,
+    LatencyReport,
+    LinkReport,
+    Message,
+    ProfileResult,
+    ServiceEvent,
+    State,
+    decode,
+)
+from nasc_sdk.protocol.topics import SERVICE, Topics
+
+_MAX_WAITING: Final = 1000
+
+
+def observe(broker_url: str, site: str, seconds: float) -> Iterator[Message]:
+    """Messages of a site for so long; retained ones come first. Raises UnreachableError."""
+    heard: queue.Queue[Message] = queue.Queue(_MAX_WAITING)
+
+    def take(kind: type[Message]) -> Callable[[str, bytes], None]:
+        def receive(topic: str, payload: bytes) -> None:
+            if payload:
+                heard.put(decode(kind, payload, topic), timeout=1.0)
+
+        return receive
+
+    every = Topics(site, "+")
+    with MqttClient(broker_url, f"nasc-watch-{uuid.uuid4().hex[:12]}") as client:
+        for topic, kind in (
+            (every.state, State),
+            (every.deploy_desired, DeployDesired),
+            (every.deploy_reported, DeployReported),
+            (every.link, LinkReport),
+            (every.latency, LatencyReport),
+            (every.profile_result, ProfileResult),
+            (Topics(site, SERVICE).service_event, ServiceEvent),
+        ):
+            client.subscribe(topic, take(kind))
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                yield heard.get(timeout=left)
+            except queue.Empty:
+                return
+
+
+def describe(message: Message) -> str:
+    """One line, units included."""
+    match message:
+        case State():
+            where = f" at {message.address}" if message.address else ""
+            return f"{message.device} ({message.role}) is {'online' if message.online else 'offline'}{where}"
+        case DeployDesired():
+            return f"desired version {message.version}: {len(message.bundles)} bundles ({message.reason})"
+        case DeployReported():
+            why = f": {message.reason} [{message.code}]" if message.code else ""
+            return f"{message.device}: version {message.version} {message.status}{why}"
+        case LinkReport():
+            return f"{message.device}: link {'changed to' if message.changed else 'is'} {_link(message)}"
+        case LatencyReport():
+            return (
+                f"{message.device}: {message.requests} requests, total p50 {message.total_ms[0]:.2f} ms, "
+                f"p95 {message.total_ms[1]:.2f} ms, {message.fallbacks} fallbacks, {message.failures} failures"
+            )
+        case ProfileResult():
+            done = f"{len(message.profile.blocks)} blocks" if message.profile else f"failed: {message.reason}"
+            return f"profile {message.request_id[:8]}: {done}"
+        case ServiceEvent():
+            return f"{message.device}: {message.event}: {message.text}"
+        case _:
+            return type(message).__name__
+
+
+def summarise(heard: Sequence[Message]) -> list[tuple[str, ...]]:
+    """Rows of device, role, online, runtime, deployment, link and latency, from the newest of each."""
+    states = {m.device: m for m in heard if isinstance(m, State)}
+    reported = {m.device: m for m in heard if isinstance(m, DeployReported)}
+    links = {m.device: m for m in heard if isinstance(m, LinkReport)}
+    latencies = {m.device: m for m in heard if isinstance(m, LatencyReport)}
+    rows = []
+    for device, state in sorted(states.items()):
+        runs = state.capabilities.conditions if state.capabilities else None
+        deployed, link, latency = reported.get(device), links.get(device), latencies.get(device)
+        rows.append(
+            (
+                device,
+                state.role.value,
+                "yes" if state.online else "no",
+                f"{runs.runtime}, {runs.kernels}" if runs else "-",
+                f"{deployed.version} {deployed.status}: {' '.join(deployed.contracts)}" if deployed else "-",
+                _link(link) if link else "-",
+                f"{latency.total_ms[0]:.2f}/{latency.total_ms[1]:.2f}" if latency else "-",
+            )
+        )
+    return rows
+
+
+def _link(report: LinkReport) -> str:
+    throughput, trip = np.median(report.throughput_mbit_s), np.median(report.round_trip_ms)
+    return f"{throughput:.3g} Mbit/s, {trip:.3g} ms round trip"

@@ -37,7 +37,7 @@ class ArtifactShelf:
     def put(self, data: bytes, *, pin: bool = False) -> Artifact:
         """Serve ``data`` from now on; pinned until dropped. Raises InputError when there is no room."""
         with self._lock:
-            return self._upload.put(data, pin=pin)
+            return self._upload.put(data)
 
     def drop(self, sha256: str) -> None:
         """Serve it no longer; harmless when it is not held."""

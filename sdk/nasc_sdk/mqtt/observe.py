@@ -91,7 +91,7 @@ def summarise(heard: Sequence[Message]) -> list[tuple[str, ...]]:
     reported = {m.device: m for m in heard if isinstance(m, DeployReported)}
     links = {m.device: m for m in heard if isinstance(m, LinkReport)}
     latencies = {m.device: m for m in heard if isinstance(m, LatencyReport)}
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for device, state in sorted(states.items()):
         runs = state.capabilities.conditions if state.capabilities else None
         deployed, link, latency = reported.get(device), links.get(device), latencies.get(device)

@@ -34,8 +34,8 @@ class ArtifactShelf:
         """Requests for artifacts that were not held: they are not answered, as another process may hold them."""
         self._subscription = client.subscribe(Topics(site, "+").artifact_request("+"), self._on_request)
 
-    def put(self, data: bytes, *, pin: bool = False) -> Artifact:
-        """Serve ``data`` from now on; pinned until dropped. Raises InputError when there is no room."""
+    def put(self, data: bytes) -> Artifact:
+        """Serve ``data`` from now on. Raises InputError when there is no room."""
         with self._lock:
             return self._upload.put(data)
 
@@ -100,6 +100,8 @@ def _receive(client: MqttClient, topics: Topics, download: Download, partial: Pa
     arrived: queue.Queue[bytes] = queue.Queue(4 * WINDOW)
 
     def handler(topic: str, payload: bytes) -> None:
+        if topic.split("/")[5] != sha256:  # nasc/v1/<site>/<device>/artifact/<sha256>/chunk/<index>
+            return
         with contextlib.suppress(queue.Full):  # as if the broker had dropped it: it is asked for again
             arrived.put_nowait(payload)
 

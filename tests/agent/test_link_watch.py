@@ -1,0 +1,95 @@
+"""Reports of the link: a change at once and of the new link alone, the periodic one, nothing without news."""
+
+import pytest
+
+from nasc_sdk.agent.link_watch import LinkWatch
+
+BYTES = 16_384
+GOOD, BAD = (50.0, 2.0), (1.0, 60.0)
+
+
+class Link:
+    """A link that feeds a watch: a ping and a transfer every ``step_s``."""
+
+    def __init__(self, watch):
+        self.watch, self.now_s = watch, 100.0
+
+    def feed(self, link, count, step_s=0.1):
+        """Reports and the number of rounds after which each came."""
+        throughput, round_trip = link
+        reports = []
+        for index in range(count):
+            self.now_s += step_s
+            elapsed = round_trip + BYTES * 8e-3 / throughput
+            for report in (
+                self.watch.transfer(self.now_s, BYTES, elapsed),
+                self.watch.ping(self.now_s, round_trip),
+                self.watch.tick(self.now_s),
+            ):
+                if report is not None:
+                    reports.append((index + 1, report))
+        return reports
+
+
+@pytest.fixture
+def link():
+    return Link(LinkWatch("board"))
+
+
+def changed(reports):
+    return [(rounds, report) for rounds, report in reports if report.changed]
+
+
+@pytest.mark.parametrize(("before", "after"), [(GOOD, BAD), (BAD, GOOD)])
+def test_a_change_is_reported_at_once_and_alone(link, before, after):
+    assert not changed(link.feed(before, 40))
+    ((rounds, report),) = changed(link.feed(after, 40))
+    assert rounds <= 5
+    assert report.device == "board"
+    assert len(report.throughput_mbit_s) >= 3
+    for throughput in report.throughput_mbit_s[1:]:
+        assert throughput == pytest.approx(after[0], rel=0.6)
+    assert report.round_trip_ms[-1] == pytest.approx(after[1], rel=0.1)
+
+
+def test_later_reports_do_not_mix_in_the_link_before(link):
+    link.feed(GOOD, 40)
+    link.feed(BAD, 100)
+    reports = [report for _, report in link.feed(BAD, 60) if not report.changed]
+    assert reports
+    assert max(reports[-1].throughput_mbit_s) < 5
+
+
+def test_periodic_reports(link):
+    reports = link.feed(GOOD, 170)
+    assert not changed(reports)
+    assert len(reports) == 4
+    assert reports[-1][1].throughput_mbit_s[-1] == pytest.approx(GOOD[0], rel=0.05)
+
+
+def test_no_news_no_report(link):
+    link.feed(GOOD, 100)
+    link.watch.tick(link.now_s + 6)
+    assert link.watch.tick(link.now_s + 60) is None
+    assert LinkWatch("board").tick(1e6) is None
+
+
+def test_suspicion_asks_for_more(link):
+    link.feed(GOOD, 40)
+    assert not link.watch.suspicious
+    link.feed(BAD, 1)
+    assert link.watch.suspicious
+
+
+def test_a_request_without_an_answer_is_a_strong_sign(link):
+    link.feed(GOOD, 40)
+    reports = [link.watch.timeout(link.now_s + index, BYTES, 1000.0) for index in range(3)]
+    assert any(report is not None and report.changed and report.loss > 0 for report in reports)
+
+
+def test_two_changes_in_a_row_wait_for_the_cool_down(link):
+    link.feed(GOOD, 40)
+    assert len(changed(link.feed(BAD, 10))) == 1
+    assert not changed(link.feed(GOOD, 8))
+    ((_, report),) = changed(link.feed(GOOD, 30))
+    assert report.throughput_mbit_s[-1] == pytest.approx(GOOD[0], rel=0.1)

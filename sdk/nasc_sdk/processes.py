@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from nasc_sdk.errors import UnreachableError
+from nasc_sdk.errors import StorageError, UnreachableError
 
 STOP_TIMEOUT_S: Final = 10.0
 
@@ -23,7 +23,11 @@ class Child:
     def __init__(self, name: str, arguments: list[str], log: Path) -> None:
         self.name, self.log = name, log
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-        with log.open("ab") as errors:
+        try:
+            errors = log.open("ab")
+        except OSError as error:
+            raise StorageError(str(log), error.strerror or str(error)) from error
+        with errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "nasc_sdk", *arguments],
                 stdout=subprocess.PIPE,
@@ -56,7 +60,9 @@ class Child:
         except ValueError:
             document = None
         if not isinstance(document, dict):
-            raise UnreachableError(self.name, f"did not start within {timeout_s:.0f} s: {self._last_words()}")
+            ended = lines == [b""]
+            how = "ended before it was ready" if ended else f"did not say that it is ready within {timeout_s:.0f} s"
+            raise UnreachableError(self.name, f"{how}: {self._last_words()}")
         return document
 
     def stop(self) -> int:

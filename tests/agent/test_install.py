@@ -120,17 +120,9 @@ def restored_after_kill(directory, point, store):
     return restored
 
 
-@pytest.mark.parametrize("point", faults.POINTS)
-def test_killed_at(point, tmp_path):
-    restored = restored_after_kill(tmp_path, point, "sound")
-    committed = faults.POINTS.index(point) >= faults.POINTS.index(faults.RECORD_STORED)
-    assert restored == ((NEW_ID, FALLBACK_ID) if committed else (OLD_ID,))
-    installer = installer_at(tmp_path / "state")
-    installer.restore()
-    assert contracts(installer.install(2, [NEW, FALLBACK])) == (NEW_ID, FALLBACK_ID)
-    installer.install(3, [OLD])
-    held = {path.name for path in (tmp_path / "state" / "bundles").iterdir()}
-    assert held == {f"{sha256(blob)}.nascb" for blob in (OLD, NEW, FALLBACK)}
+def test_killed_after_the_record_it_restores_the_new_heads(tmp_path):
+    """Every point, and the agent's whole process: test_deploy_process.py."""
+    assert restored_after_kill(tmp_path, faults.RECORD_STORED, "sound") == (NEW_ID, FALLBACK_ID)
 
 
 def test_the_harness_catches_a_record_written_before_its_bundles(tmp_path):

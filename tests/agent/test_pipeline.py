@@ -99,6 +99,29 @@ def test_switching_changes_the_next_answer(port):
         assert [manifest.all_local for manifest in served.manifests] == [True]
 
 
+def test_a_request_under_way_ends_with_the_head_it_began_with(port):
+    """The switch comes while the server is asked, and even while the fallback takes over."""
+
+    class Switching:
+        def __init__(self, edge):
+            self._edge = edge
+
+        def ask(self, contract, payload):
+            served.switch((load(head_bundle(9, cut=4)),))
+            return self._edge.ask(contract, payload)
+
+    with edge_client(port) as edge:
+        served = pipeline(Switching(edge), HEAD, LOCAL)
+        answer = served.infer(image())
+        assert (answer.served_by, answer.contract) == (ServedBy.SPLIT, HEAD.manifest.contract.id)
+        np.testing.assert_allclose(answer.logits, direct(HEAD, TAIL, image()), atol=1e-4)
+        served.switch(tuple(map(load, (head_bundle(7, cut=2), LOCAL))))
+        answer = served.infer(image())
+        assert (answer.served_by, answer.contract) == (ServedBy.FALLBACK, LOCAL.manifest.contract.id)
+        np.testing.assert_allclose(answer.logits, local_logits(image()), atol=1e-5)
+        assert served.infer(image()).contract == head_bundle(9, cut=4).manifest.contract.id
+
+
 @pytest.mark.parametrize("wrong", [image()[:-1], image()[..., :1], image().astype(np.int16), image().ravel()])
 def test_images_of_another_kind_are_refused(wrong):
     with pytest.raises(InputError, match="uint8 images of 8x8x4"):

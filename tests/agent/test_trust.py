@@ -9,6 +9,7 @@ from nasc_sdk.agent import trust
 from nasc_sdk.bundle import Bundle, Quantization, Side, sha256
 from nasc_sdk.candidate import CutEncoding
 from nasc_sdk.errors import ArtifactError, InputError, RefusedError, StorageError, UnreachableError
+from nasc_sdk.ir.network import TensorSpec
 from nasc_sdk.profiling.conditions import read_conditions
 from nasc_sdk.protocol.messages import Artifact, Capabilities
 from nasc_sdk.runtime.select import open_runtime
@@ -86,6 +87,36 @@ def test_damaged_bytes():
 )
 def test_heads_that_are_none_of_ours(bundle, code):
     assert refused(trust.open_head, bundle.pack(), UNLIMITED) == code
+
+
+@pytest.mark.parametrize("cut", [0, 2])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mean": (0.5, 0.5)},
+        {"mean": ()},
+        {"mean": (float("inf"),)},
+        {"std": ()},
+        {"std": (0.5,) * 5},
+        {"std": (0.0,)},
+        {"std": (0.5, 0.5, 0.5, -0.5)},
+        {"input_quantization": Quantization(0.0, 3)},
+        {"input_quantization": Quantization(0.05, 128)},
+        {"input_shape": TensorSpec(0, 8, 4)},
+    ],
+)
+def test_inputs_that_no_image_can_be_turned_into(cut, changes):
+    """Found out only when the head is used, it would end the agent at every start."""
+    bundle = with_manifest(head_bundle(cut=cut), **changes)
+    assert refused(trust.open_head, bundle.pack(), UNLIMITED) == "bad_bundle"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"input_shape": TensorSpec(9, 8, 4)}, {"input_quantization": Quantization(0.05, 4)}]
+)
+def test_at_cut_0_the_input_is_what_the_contract_says(changes):
+    bundle = with_manifest(head_bundle(cut=0), **changes)
+    assert refused(trust.open_head, bundle.pack(), UNLIMITED) == "contract_mismatch"
 
 
 def test_memory():

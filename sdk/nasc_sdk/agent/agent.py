@@ -122,9 +122,10 @@ class Agent:
     def close(self) -> None:
         """Say goodbye and end all threads."""
         self._stopped.set()
+        # Before the threads: whoever ends this process may not wait as long as a pull that is under way.
+        self._presence.end()
         self._port.close()
         self._parts.close()
-        self._presence.end()
         self._client.close()
         self._edge.close()
 

@@ -21,7 +21,11 @@ from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.protocol.messages import Artifact, DeployDesired, DeployReported, DeployStatus, decode, encode
 from nasc_sdk.protocol.topics import Topics
 
-FETCH_TIMEOUT_S: Final = 15.0
+FETCH_TIMEOUT_S: Final = 4.0
+"""Without a new chunk for so long, a look whether a newer version or the end has come; the pull then goes on with
+twice the patience: over a slow link a single chunk takes longer.
+"""
+LONGEST_FETCH_TIMEOUT_S: Final = 16.0
 MAX_TRIES: Final = 30
 MAX_HEAD_BYTES: Final = 64 << 20
 _CLOSE_TIMEOUT_S: Final = 20.0
@@ -76,6 +80,8 @@ class Deployer:
         except RemoteProtocolError as error:
             self.ignored += 1
             _log.warning("%s", error)
+            # Not retained: the last verdict stays the one that whoever comes later reads.
+            self._publish(self._reported(0, DeployStatus.REFUSED, "bad_message", str(error)[:4096]), retain=False)
             return
         with self._wake:
             if desired.version < self._newest:
@@ -124,10 +130,11 @@ class Deployer:
         if held is not None:
             return held
         for attempt in range(MAX_TRIES):
+            patience_s = min(self._fetch_timeout_s * 2**attempt, LONGEST_FETCH_TIMEOUT_S)
             try:
                 path = fetch(
                     self._client, self._topics, artifact, self._directory,
-                    timeout_s=self._fetch_timeout_s, max_bytes=MAX_HEAD_BYTES,
+                    timeout_s=patience_s, max_bytes=MAX_HEAD_BYTES,
                 )  # fmt: skip
                 return _take(path)
             except UnreachableError as error:
@@ -169,10 +176,12 @@ class Deployer:
 
     def _announce(self) -> None:
         """Say where things stand; said again after each connect, so a failure here is made good."""
-        if self._last is None:
-            return
+        if self._last is not None:
+            self._publish(self._last, retain=True)
+
+    def _publish(self, reported: DeployReported, *, retain: bool) -> None:
         try:
-            self._client.publish(self._topics.deploy_reported, encode(self._last), retain=True)
+            self._client.publish(self._topics.deploy_reported, encode(reported), retain=retain)
         except UnreachableError as error:
             _log.info("%s", error)
 

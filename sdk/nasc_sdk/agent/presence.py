@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from collections.abc import Callable
 
 from nasc_sdk.bundle import Manifest
@@ -31,8 +33,11 @@ class Presence:
         """``manifests`` gives those of the held heads, the active one first."""
         self._topics, self._session, self._capabilities = topics, session, capabilities
         self._address, self._manifests = address, manifests
+        self._since_unix_s = time.time()
         self._client: MqttClient | None = None
         self._ended = False
+        # Announcements come from several threads; none may follow the goodbye, which is retained.
+        self._lock = threading.Lock()
 
     @property
     def will(self) -> tuple[str, bytes]:
@@ -47,20 +52,10 @@ class Presence:
 
     def announce(self) -> None:
         """Publish the state as it is now."""
-        if self._client is None or self._ended:
-            return
-        manifests = self._manifests()
-        state = State(
-            device=self._topics.device,
-            role=Role.BOARD,
-            session=self._session,
-            online=True,
-            capabilities=self._capabilities,
-            contracts=tuple(manifest.contract.id for manifest in manifests),
-            candidate=describe_candidate(manifests[0])[:4096] if manifests else "",
-            address=self._address,
-        )
-        publish_if_possible(self._client, self._topics.state, encode(state), retain=True)
+        with self._lock:
+            if self._client is None or self._ended:
+                return
+            publish_if_possible(self._client, self._topics.state, encode(self._present()), retain=True)
 
     def heard(self, state: State) -> None:
         """Contradict a last will of ours that the broker published late, e.g. after a takeover."""
@@ -69,9 +64,24 @@ class Presence:
 
     def end(self) -> None:
         """Say goodbye; the last will is for those who cannot."""
-        self._ended = True
-        if self._client is not None:
-            publish_if_possible(self._client, *self.will, retain=True)
+        with self._lock:
+            self._ended = True
+            if self._client is not None:
+                publish_if_possible(self._client, *self.will, retain=True)
+
+    def _present(self) -> State:
+        manifests = self._manifests()
+        return State(
+            device=self._topics.device,
+            role=Role.BOARD,
+            session=self._session,
+            online=True,
+            capabilities=self._capabilities,
+            contracts=tuple(manifest.contract.id for manifest in manifests),
+            candidate=describe_candidate(manifests[0])[:4096] if manifests else "",
+            address=self._address,
+            since_unix_s=self._since_unix_s,
+        )
 
 
 class EdgeFinder:

@@ -7,10 +7,12 @@ Rule 1 (``stale_version``): versions only grow.
 Rule 2 (``digest_mismatch``): the bytes are the ones that were announced.
 Rule 3 (``bad_bundle``): they are a bundle whose parts have the stated lengths and digests.
 Rule 4 (``wrong_side``, ``unsupported_encoding``): it is a head, and its cut tensor is one that this agent sends.
-Rule 5 (``too_large``): each head fits the board's memory. Only one head runs at a time, so sums are not limited.
-Rule 6 (``not_a_model``): a child process loaded and ran the model (:mod:`nasc_sdk.runtime.check`).
-Rule 7 (``contract_mismatch``): the model takes and gives the tensors that manifest and contract state.
-Rule 8 (``golden_mismatch``): here, on this runtime, it gives the golden output for the golden input.
+Rule 5 (``bad_bundle``, at cut 0 ``contract_mismatch``): images can be turned into the input that the manifest
+        states. Nothing later looks at it before the head counts as installed.
+Rule 6 (``too_large``): each head fits the board's memory. Only one head runs at a time, so sums are not limited.
+Rule 7 (``not_a_model``): a child process loaded and ran the model (:mod:`nasc_sdk.runtime.check`).
+Rule 8 (``contract_mismatch``): the model takes and gives the tensors that manifest and contract state.
+Rule 9 (``golden_mismatch``): here, on this runtime, it gives the golden output for the golden input.
 """
 
 from __future__ import annotations
@@ -69,7 +71,7 @@ def check_digest(data: bytes, digest: str) -> None:
 
 
 def open_head(data: bytes, capabilities: Capabilities) -> Bundle:
-    """Rules 3 to 5: the bundle in the bytes, when this board may try it."""
+    """Rules 3 to 6: the bundle in the bytes, when this board may try it."""
     try:
         bundle = Bundle.unpack(data)
     except RemoteProtocolError as error:
@@ -82,6 +84,7 @@ def open_head(data: bytes, capabilities: Capabilities) -> Bundle:
     if manifest.all_edge == bool(bundle.model):
         found = f"a head at cut {manifest.contract.cut} has {len(bundle.model)} bytes of model"
         raise RefusedError("bad_bundle", found)
+    _check_input(manifest)
     _limit("arena", manifest.arena_bytes, capabilities.arena_bytes)
     # What it is counts, not only what it claims.
     _limit("model", max(manifest.flash_bytes, len(bundle.model)), capabilities.flash_bytes)
@@ -89,7 +92,7 @@ def open_head(data: bytes, capabilities: Capabilities) -> Bundle:
 
 
 def check_tensors(manifest: Manifest, session: Session) -> None:
-    """Rule 7; what the golden input cannot show: equal numbers under another scale."""
+    """Rule 8; what the golden input cannot show: equal numbers under another scale."""
     try:
         require_int8(session, "the head")
     except InputError as error:
@@ -115,7 +118,7 @@ def golden_input(bundle: Bundle, session: Session) -> NDArray[np.int8]:
 
 
 def check_golden(bundle: Bundle, output: NDArray[np.int8]) -> int:
-    """Rule 8; returns the largest difference, in steps."""
+    """Rule 9; returns the largest difference, in steps."""
     if len(bundle.golden_output) != output.nbytes:
         raise RefusedError(
             "golden_mismatch",
@@ -143,6 +146,27 @@ def code_of(error: NascError) -> str:
             return "unreachable"
         case _:
             return "bad_bundle"
+
+
+def _check_input(manifest: Manifest) -> None:
+    """Rule 5."""
+    spec, quantization, contract = manifest.input_shape, manifest.input_quantization, manifest.contract
+    lengths = {len(manifest.mean), len(manifest.std)}
+    steps = (*manifest.std, quantization.scale)
+    usable = (
+        min(spec.height, spec.width, spec.channels) > 0
+        and lengths <= {1, spec.channels}
+        and all(map(math.isfinite, (*manifest.mean, *steps)))
+        and min(steps) > 0
+        and -128 <= quantization.zero_point <= 127
+    )
+    if not usable:
+        found = f"{spec}, {quantization}, mean {manifest.mean}, std {manifest.std}"
+        raise RefusedError("bad_bundle", f"no image can be turned into this input: {found}")
+    sent = Quantization(contract.scale, contract.zero_point)
+    if manifest.all_edge and (spec, quantization) != (contract.shape, sent):
+        reason = f"at cut 0 the input is sent: it is {spec}, {quantization}, stated are {contract.shape}, {sent}"
+        raise RefusedError("contract_mismatch", reason)
 
 
 def _limit(what: str, size: int, most: int) -> None:

@@ -48,7 +48,7 @@ Examples:
 \b
 Exit status: 0 done; 1 a promise was not held; 2 usage; 3 bad input; 4 a peer is unreachable or broke
 the protocol; 5 no candidate meets the limit; 6 an extra or runtime is missing; 7 the disk refused a
-write; 8 a device refused. Errors go to standard error."""
+write; 8 a device refused; 130 interrupted. Errors go to standard error."""
 
 
 class _Verbs(click.Group):
@@ -92,15 +92,15 @@ def cli() -> None:
 def main() -> None:
     """Entry point of ``nasc-sdk``: errors end as one message on standard error and a documented exit code."""
     try:
-        cli.main(standalone_mode=False)
+        # Without standalone mode click hands back the code of ctx.exit(); a verb itself returns None.
+        code = cli.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except click.exceptions.Exit as finished:
-        sys.exit(finished.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         sys.exit(130)
     except NascError as error:
         click.echo(f"nasc-sdk: {error}", err=True)
         sys.exit(error.exit_code)
+    sys.exit(code)

@@ -6,27 +6,39 @@ from pathlib import Path
 
 import click
 
+from nasc_sdk.cli.output import json_option, print_json
+
 
 @click.command(
     epilog="""\b
-Example:
-  nasc-sdk report --summary nasc-demo/summary.json --output report.html
+Examples:
+  nasc-sdk report                                       nasc-demo/summary.json -> nasc-demo/report.html
+  nasc-sdk report --summary run7/summary.json --output run7.html
+  nasc-sdk report --json | jq '.promises[] | select(.held | not)'
+\b
+With --json nothing is written: the checked summary is printed, and matplotlib is not needed.
 """
 )
-@click.option("--summary", type=click.Path(path_type=Path), default=Path("nasc-demo/summary.json"), show_default=True)
-@click.option("--output", type=click.Path(path_type=Path), default=Path("nasc-demo/report.html"), show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print the summary instead of writing a page.")
-def command(summary: Path, output: Path, as_json: bool) -> None:
+@click.option(
+    "--summary", "source", type=click.Path(path_type=Path), default=Path("nasc-demo/summary.json"), show_default=True,
+    help="What a demo left.",
+)  # fmt: skip
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=Path("nasc-demo/report.html"), show_default=True,
+    help="Page to write; its directory is made when missing.",
+)  # fmt: skip
+@json_option
+def command(source: Path, output: Path, as_json: bool) -> None:
     """Turn a demo's summary into a self-contained HTML page."""
-    from nasc_sdk.cli.output import print_json
-    from nasc_sdk.durable import write_durably
+    from nasc_sdk.durable import make_directory, write_durably
+    from nasc_sdk.report.html import render
     from nasc_sdk.report.summary import load
 
-    found = load(summary)
+    summary = load(source)
     if as_json:
-        print_json(found)
+        print_json(summary)
         return
-    from nasc_sdk.report.html import render
-
-    write_durably(output, render(found).encode())
-    click.echo(f"{output}: {'every promise was held' if found.held else 'NOT every promise was held'}")
+    page = render(summary).encode()
+    make_directory(output.parent)
+    write_durably(output, page)
+    click.echo(f"{output}: {'every promise was held' if summary.held else 'NOT every promise was held'}")

@@ -7,6 +7,7 @@ from nasc_sdk.ir.network import INPUT, Activation, Block, Network, Op, OpKind, T
 
 _ARITY = {OpKind.ADD: 2}
 _WEIGHTED = frozenset({OpKind.CONV, OpKind.DEPTHWISE, OpKind.DENSE})
+_WINDOWED = frozenset({OpKind.CONV, OpKind.DEPTHWISE, OpKind.AVG_POOL})
 _FUSES = _WEIGHTED | {OpKind.ADD}
 _KEEPS_CHANNELS = frozenset({OpKind.DEPTHWISE, OpKind.RELU, OpKind.ADD, OpKind.AVG_POOL, OpKind.GLOBAL_POOL})
 MAX_KERNEL = 7
@@ -75,6 +76,8 @@ def _check_op(block: Block, op: Op, shapes: dict[str, TensorSpec]) -> None:
             raise refuse(f"reads {name} before it is defined")
     if not (1 <= op.kernel <= MAX_KERNEL and op.stride in (1, 2)):
         raise refuse(f"kernel {op.kernel} and stride {op.stride} are outside 1..{MAX_KERNEL} and 1..2")
+    if op.kind not in _WINDOWED and (op.kernel, op.stride) != (1, 1):
+        raise refuse(f"{op.kind.value} has no kernel and no stride")
     inputs = tuple(shapes[name] for name in op.inputs)
     if op.kind is OpKind.ADD and inputs[0] != inputs[1]:
         raise refuse(f"adds {inputs[0]} to {inputs[1]}")

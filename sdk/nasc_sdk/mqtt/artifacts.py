@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from nasc_sdk.durable import make_directory
-from nasc_sdk.errors import ArtifactError, RefusedError, StorageError, UnreachableError
+from nasc_sdk.errors import ArtifactError, RefusedError, RemoteProtocolError, StorageError, UnreachableError
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.mqtt.partial_file import PartialFile
 from nasc_sdk.protocol.messages import Artifact, ArtifactRequest, decode, encode
@@ -19,6 +19,7 @@ from nasc_sdk.protocol.topics import Topics
 from nasc_sdk.protocol.transfer import WINDOW, Download, Upload
 
 SHELF_BYTES: Final = 256 << 20
+_ACKNOWLEDGED_S: Final = 10.0
 _POLL_S: Final = 0.2
 _READ_BYTES: Final = 1 << 20
 
@@ -55,15 +56,21 @@ class ArtifactShelf:
 
     def _on_request(self, topic: str, payload: bytes) -> None:
         request = decode(ArtifactRequest, payload, topic)
-        device = topic.split("/")[3]  # nasc/v1/<site>/<device>/artifact/<sha256>/request
+        _, _, _, device, _, sha256, _ = topic.split("/")
+        if sha256 != request.sha256:
+            raise RemoteProtocolError(topic, f"asks for another artifact, {request.sha256[:12]}")
         topics = Topics(self._site, device)
         with self._lock:
             if not self._upload.holds(request.sha256):
                 self.unknown += 1
                 return
-            chunks = list(self._upload.answer(request))
-        for index, chunk in chunks:
-            self._client.publish(topics.artifact_chunk(request.sha256, index), chunk)
+            chunks = [(topics.artifact_chunk(sha256, at), chunk) for at, chunk in self._upload.answer(request)]
+        if not chunks:
+            return
+        for name, chunk in chunks[:-1]:
+            self._client.publish(name, chunk)
+        # Waiting here bounds what is queued to one request, however many devices ask.
+        self._client.publish_and_wait(*chunks[-1], timeout_s=_ACKNOWLEDGED_S)
 
 
 def fetch(

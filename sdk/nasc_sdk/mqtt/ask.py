@@ -25,6 +25,9 @@ Answer = ServiceProgress | ServiceReply
 
 HELLO_S: Final = 5.0
 """How long a service may take to say that it is there; it answers ``status`` at once, also while it works."""
+# After the asker's connection came back; the service's may come back later, up to the longest reconnect delay.
+_AGAIN_S: Final = (0.0, 2.0, 6.0)
+_LOOK_AGAIN_S: Final = 0.5
 
 
 def ask(
@@ -52,7 +55,7 @@ def _exchange(
     client: MqttClient, topics: Topics, request: ServiceRequest, deadline: float,
     on_progress: Callable[[ServiceProgress], None],
 ) -> ServiceReply:  # fmt: skip
-    answers: queue.Queue[Answer | None] = queue.Queue(1000)
+    answers: queue.Queue[Answer] = queue.Queue(1000)
 
     def take(kind: type[Answer]) -> Callable[[str, bytes], None]:
         def handler(topic: str, payload: bytes) -> None:
@@ -65,21 +68,22 @@ def _exchange(
         client.subscribe(topics.service_progress(request.request_id), take(ServiceProgress)),
         client.subscribe(topics.service_reply(request.request_id), take(ServiceReply)),
     ):
-        connections = client.connections
+        connections, again_s = client.connections, list[float]()
         client.publish(topics.service_request, encode(request))
-        while (left := deadline - time.monotonic()) > 0:
+        while (left := deadline - (now := time.monotonic())) > 0:
             if client.connections != connections:
-                connections = client.connections
+                connections, again_s = client.connections, [now + after for after in _AGAIN_S]
+            if again_s and now >= again_s[0]:
+                del again_s[0]
                 client.publish(topics.service_request, encode(request))
             try:
-                answer = answers.get(timeout=min(left, 0.5))
+                answer = answers.get(timeout=min(left, _LOOK_AGAIN_S))
             except queue.Empty:
                 continue
             if isinstance(answer, ServiceReply):
                 return answer
-            if answer is not None:
-                seen = True
-                on_progress(answer)
+            seen, again_s = True, []
+            on_progress(answer)
     if seen:
         raise UnreachableError("search service", f"began {request.verb.value} but gave no answer in time")
     raise UnreachableError(

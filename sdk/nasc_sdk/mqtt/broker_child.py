@@ -20,8 +20,12 @@ def main(parent: int, kind: str, arguments: list[str]) -> None:
     _end_with(parent)
     if kind == "mosquitto":
         os.execv(arguments[0], arguments)
+    import logging
+
     from iotcore.iotcore import IotCoreBroker
 
+    # rumqttd names every packet in a span of level ERROR: the log would fill the disk.
+    logging.getLogger("rumqttd").setLevel(logging.CRITICAL)
     # It ends by signal only; Python's own handler for SIGTERM is the default one, which is right.
     IotCoreBroker(config_path=arguments[0]).run_forever()
 

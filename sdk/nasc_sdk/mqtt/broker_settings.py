@@ -33,7 +33,8 @@ def mosquitto_settings(host: str, port: int, state_dir: Path) -> str:
         f"max_packet_size {MAX_PACKET_BYTES}",
         "persistence true",
         f"persistence_location {state_dir}/",
-        # Written on every change: with seconds between, kill -9 loses acknowledged messages.
+        # Written on every change: with seconds between, kill -9 loses acknowledged messages. The last one may be
+        # lost even so, since mosquitto acknowledges before it writes.
         "autosave_interval 1",
         "autosave_on_changes true",
         "log_dest stderr",

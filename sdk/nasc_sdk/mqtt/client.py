@@ -13,6 +13,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from functools import partial
 from threading import Condition
 from types import TracebackType
 from typing import Final, Self
@@ -36,6 +37,7 @@ _CREDENTIALS_REFUSED: Final = ("Bad user name or password", "Not authorized")
 _RECONNECT_S: Final = (1, 4)
 _FIRST_RETRY_S: Final = 0.1
 _TCP_TIMEOUT_S: Final = 5.0
+_GOODBYE_S: Final = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +76,8 @@ class MqttClient:
         """Messages that came while the dispatcher's queue was full."""
         self.connections = 0
         """How often the broker accepted this client: one that changes says that messages may have been lost."""
-        self._keepalive_s, self._max_queue = keepalive_s, max_queue
+        self._client_id, self._will = client_id, will
+        self._keepalive_s, self._max_inflight, self._max_queue = keepalive_s, max_inflight, max_queue
         self._dispatcher = Dispatcher(f"mqtt-{client_id}", max_queue)
         self._subscriptions: list[Subscription] = []
         self._connect_callbacks: list[Callable[[], None]] = []
@@ -83,7 +86,7 @@ class MqttClient:
         self._changed = Condition()
         self._connected = self._ready = self._ended = False
         self._refusal = ""
-        self._paho = self._make_paho(client_id, will, max_inflight)
+        self._paho = self._make_paho()
 
     @property
     def connected(self) -> bool:
@@ -103,9 +106,12 @@ class MqttClient:
     def connect(self, timeout_s: float = 5.0) -> None:
         """Connect, trying again until the timeout; on return all subscriptions so far are confirmed.
 
-        Raises UnreachableError. Afterwards the connection is restored whenever it is lost, until :meth:`close`.
+        Afterwards the connection is restored whenever it is lost, until :meth:`close`. Raises UnreachableError;
+        what was published before is dropped then, subscriptions are kept, and connecting may be tried again.
         """
         deadline = time.monotonic() + timeout_s
+        if self._ended:
+            self._paho = self._make_paho()
         self._ended, self._refusal = False, ""
         self._dispatcher.start()
         try:
@@ -128,16 +134,16 @@ class MqttClient:
             self._drain(timeout_s)
         self._ended = True
         self._paho.disconnect()
+        with self._changed:
+            gone = self._changed.wait_for(lambda: not self._connected, _GOODBYE_S)
+        if not gone:
+            self._cut()  # the broker hangs: paho would wait for room to say goodbye
         self._stop()
 
     def abandon(self) -> None:
         """Drop the connection as a crash would: no goodbye, the broker publishes the will. For tests."""
         self._ended = True
-        sock = self._paho.socket()
-        if isinstance(sock, socket.socket):
-            # paho's thread sees the end of the stream; _on_disconnect then tells it not to come back.
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+        self._cut()
         self._stop()
 
     def subscribe(self, topic_filter: str, handler: Handler) -> Subscription:
@@ -172,6 +178,7 @@ class MqttClient:
             raise self._unreachable(f"did not take a message for {topic} within {timeout_s:g} s")
 
     def __enter__(self) -> Self:
+        """Connecting is the block's own first step: subscriptions come before it."""
         return self
 
     def __exit__(
@@ -219,16 +226,16 @@ class MqttClient:
 
     # --- connecting -------------------------------------------------------------------------------------------
 
-    def _make_paho(self, client_id: str, will: Will | None, max_inflight: int) -> Client:
+    def _make_paho(self) -> Client:
         address = self.address
-        paho = Client(CallbackAPIVersion.VERSION2, client_id, protocol=MQTTProtocolVersion.MQTTv311)
+        paho = Client(CallbackAPIVersion.VERSION2, self._client_id, protocol=MQTTProtocolVersion.MQTTv311)
         # After connecting, paho refuses to change these.
-        paho.max_inflight_messages_set(max_inflight)
+        paho.max_inflight_messages_set(self._max_inflight)
         paho.max_queued_messages_set(self._max_queue)
         paho.reconnect_delay_set(*_RECONNECT_S)
         paho.connect_timeout = _TCP_TIMEOUT_S
-        if will is not None:
-            paho.will_set(*will)
+        if self._will is not None:
+            paho.will_set(*self._will)
         if address.user:
             paho.username_pw_set(address.user, address.password)
         if address.tls:
@@ -258,11 +265,21 @@ class MqttClient:
                     raise self._unreachable(f"no broker there: {reason}; start one with: nasc-sdk up") from error
             time.sleep(_FIRST_RETRY_S)
 
+    def _cut(self) -> None:
+        """End the stream; paho's thread sees it, and _on_disconnect tells it not to come back."""
+        sock = self._paho.socket()
+        if isinstance(sock, socket.socket):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
     def _stop(self) -> None:
         self._paho.loop_stop()
         sock = self._paho.socket()
         if sock is not None:
             sock.close()
+        # A stopped paho keeps a pair of sockets for as long as it lives, and cannot start again without losing one.
+        self._paho = Client(CallbackAPIVersion.VERSION2)
+        self._unacknowledged.clear()
         with self._changed:
             self._connected = self._ready = False
         self._dispatcher.stop(timeout_s=5.0)
@@ -313,6 +330,7 @@ class MqttClient:
     def _on_disconnect(self, paho: Client, *_: object) -> None:
         with self._changed:
             self._connected = self._ready = False
+            self._changed.notify_all()
         if self._ended:
             paho.disconnect()
 
@@ -329,7 +347,8 @@ class MqttClient:
     def _handle(self, topic: str, payload: bytes) -> None:
         for subscription in tuple(self._subscriptions):
             if topic_matches_sub(subscription.filter, topic):
-                subscription.handler(topic, payload)
+                # One by one: a handler that raises must not keep the message from the others.
+                self._dispatcher.run(partial(subscription.handler, topic, payload))
 
 
 def _no_delay(_: Client, __: object, sock: object) -> None:

@@ -51,6 +51,18 @@ class Dispatcher:
             self._wake.notify()
             return True
 
+    def run(self, job: Callable[[], None]) -> None:
+        """Run a job now, counting and logging what it raises."""
+        try:
+            job()
+        except NascError as error:
+            self.failures += 1
+            _log.warning("%s", error)
+        except Exception:
+            # A handler's bug must not silence all handlers.
+            self.failures += 1
+            _log.exception("a handler failed")
+
     def stop(self, timeout_s: float) -> None:
         """End after the running job; what waits is dropped."""
         with self._wake:
@@ -73,12 +85,4 @@ class Dispatcher:
 
     def _run(self) -> None:
         while (job := self._next()) is not None:
-            try:
-                job()
-            except NascError as error:
-                self.failures += 1
-                _log.warning("%s", error)
-            except Exception:
-                # A handler's bug must not silence all handlers.
-                self.failures += 1
-                _log.exception("a handler failed")
+            self.run(job)

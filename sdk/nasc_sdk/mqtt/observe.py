@@ -50,6 +50,7 @@ def observe(broker_url: str, site: str, seconds: float) -> Iterator[Message]:
             (Topics(site, SERVICE).service_event, ServiceEvent),
         ):
             client.subscribe(topic, take(kind))
+        client.connect()
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             try:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
+import sys
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,8 @@ from nasc_sdk.protocol.chunks import CHUNK_BYTES, Chunk, chunk_count, chunk_leng
 from nasc_sdk.protocol.messages import Artifact
 
 _SLOT: Final = struct.Struct(">II")
+STALE_S: Final = 24 * 3600.0
+"""Partial files not written to for so long are removed when another artifact is fetched."""
 
 
 class PartialFile:
@@ -31,10 +35,12 @@ class PartialFile:
         self._artifact = artifact
         self.path = make_directory(directory) / artifact.sha256
         self._part = directory / f"{artifact.sha256}.part"
+        _remove_stale(directory)
         with self._storing():
             self._file = os.open(self._part, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
             try:
                 _lock(self._file)
+                self._reserve()
             except OSError:
                 os.close(self._file)
                 raise
@@ -83,6 +89,11 @@ class PartialFile:
     ) -> None:
         self.close()
 
+    def _reserve(self) -> None:
+        """Hold the room before a chunk is asked for: a full disk shows now, not after a long transfer."""
+        if sys.platform == "linux":
+            os.posix_fallocate(self._file, 0, self._slot(chunk_count(self._artifact.size)))
+
     def _slot(self, index: int) -> int:
         return self._artifact.size + _SLOT.size * index
 
@@ -111,6 +122,15 @@ class PartialFile:
         except OSError as error:
             self.remove()
             raise StorageError(str(self._part), error.strerror or str(error)) from error
+
+
+def _remove_stale(directory: Path) -> None:
+    """Partial artifacts nobody came back for would fill a small disk in time."""
+    oldest = time.time() - STALE_S
+    for path in directory.glob("*.part"):
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < oldest:
+                path.unlink()
 
 
 def _lock(file: int) -> None:

@@ -22,9 +22,11 @@ from nasc_sdk.profiling.profile import Conditions, Profile
 SCHEMA: Final = 1
 MAX_MESSAGE_BYTES: Final = 4 << 20
 
-Id = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._-]+$")]
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
-Count = Annotated[int, Meta(ge=0)]
+Id = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._-]+\Z")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+# JSON integers have no end; larger ones than a float holds exactly overflow later, in floats and in SQLite.
+Count = Annotated[int, Meta(ge=0, le=1 << 53)]
+Whole = Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)]
 Amount = Annotated[float, Meta(ge=0)]
 Text = Annotated[str, Meta(max_length=4096)]
 
@@ -82,6 +84,8 @@ class State(Message, frozen=True, kw_only=True):
     candidate: Text = ""
     address: Text = ""
     """host:port of the tensor port (edge server) or of the local inference port (board)."""
+    since_unix_s: Amount = 0.0
+    """When this session began, by the device's clock; 0 when it does not say."""
 
 
 class ProfileRequest(Message, frozen=True, kw_only=True):
@@ -183,7 +187,7 @@ class ServiceRequest(Message, frozen=True, kw_only=True):
     request_id: Id
     verb: ServiceVerb
     device: Id = "board"
-    options: dict[str, str | int | float | bool] = {}
+    options: dict[str, str | Whole | float | bool] = {}
 
 
 class ServiceProgress(Message, frozen=True, kw_only=True):

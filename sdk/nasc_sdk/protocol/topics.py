@@ -10,7 +10,7 @@ from nasc_sdk.errors import InputError
 
 ROOT: Final = "nasc/v1"
 SERVICE: Final = "service"
-_NAME = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Topics:
 
     def __post_init__(self) -> None:
         for name in (self.site, self.device):
-            if name != "+" and not _NAME.match(name):
+            if name != "+" and not _NAME.fullmatch(name):
                 raise InputError(f"{name!r} is no name for a topic: use letters, digits, dot, dash, underscore")
 
     def _topic(self, leaf: str) -> str:

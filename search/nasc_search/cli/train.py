@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nasc_search.supernet.model import Supernet
 
 _SAVE_EVERY = 20
+_COUNT = click.IntRange(1)
 
 
 @click.command(
@@ -26,16 +27,23 @@ Examples:
 )
 @click.option("--dataset", default="fashion-mnist", show_default=True, help="fashion-mnist, cifar10, cifar100, folder.")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder that holds the data set's files.")
-@click.option("--channels", default=16, show_default=True, help="Channels of the first stage.")
-@click.option("--cells", default=2, show_default=True, help="Cells per stage.")
+@click.option("--channels", default=16, show_default=True, type=_COUNT, help="Channels of the first stage.")
+@click.option("--cells", default=2, show_default=True, type=_COUNT, help="Cells per stage.")
 @click.option("--stem-stride", default=1, show_default=True, type=click.IntRange(1, 2))
-@click.option("--steps", default=30_000, show_default=True, help="Training steps, one sub-network each.")
-@click.option("--batch", default=64, show_default=True, help="Images a step.")
-@click.option("--learning-rate", default=0.07, show_default=True, help="Peak; cosine to zero.")
-@click.option("--seed", default=0, show_default=True)
-@click.option("--threads", default=0, help="Processor threads (default: all).")
+@click.option("--steps", default=30_000, show_default=True, type=_COUNT, help="Training steps, one sub-network each.")
+# Batch norm of one 1x1 image has no variance.
+@click.option("--batch", default=64, show_default=True, type=click.IntRange(2), help="Images a step.")
+@click.option(
+    "--learning-rate", default=0.07, show_default=True, type=click.FloatRange(0, 10, min_open=True),
+    help="Peak; cosine to zero.",
+)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--threads", default=0, type=click.IntRange(0), help="Processor threads (default: all).")
 @click.option("--bfloat16", is_flag=True, help="Mixed precision; faster with AVX512-BF16 or AMX.")
-@click.option("--evaluate", default=400, show_default=True, help="Sub-networks evaluated after training (0: none).")
+@click.option(
+    "--evaluate", default=400, show_default=True, type=click.IntRange(0),
+    help="Sub-networks evaluated after training (0: none).",
+)
 @click.option("--resume", is_flag=True, help="Go on from --output, with the same options.")
 @click.option(
     "--output", type=click.Path(path_type=Path), default=Path("runs/mine/supernet.safetensors"), show_default=True
@@ -77,10 +85,8 @@ def command(
     space = NB201Space(Macro(task.input, len(task.classes), channels, cells, stem_stride))
     options = TrainOptions(steps, batch, learning_rate, seed, bfloat16=bfloat16)
 
+    # Progress goes to standard error, which leaves one JSON document on standard output.
     def report(now: StepReport) -> None:
-        if as_json:
-            print_json(now)
-            return
         click.echo(
             f"\rstep {now.step}/{now.steps}  loss {now.loss:.3f}  {now.images_per_s:.0f} images/s  "
             f"{now.remaining_s / 60:.1f} min left   ",
@@ -88,13 +94,15 @@ def command(
             err=True,
         )
 
+    if not resume:
+        _forget_accuracies(output)
     try:
         train(Supernet(space, seed), task, options, output, report, resume)
     except KeyboardInterrupt:
         click.echo(f"\ninterrupted; saved. Go on with the same options and --resume --output {output}", err=True)
         raise
     supernet = load(output).supernet
-    evaluated = _evaluate(supernet, task, evaluate, seed, output, as_json) if evaluate else 0
+    evaluated = _evaluate(supernet, task, evaluate, seed, output) if evaluate else 0
     summary = {"space": space.name, "checkpoint": str(output), "evaluated": evaluated}
     if as_json:
         print_json(summary)
@@ -102,7 +110,19 @@ def command(
         click.echo(f"\n{space.name}: {output}, {evaluated} sub-networks evaluated")
 
 
-def _evaluate(supernet: Supernet, task: Dataset, count: int, seed: int, output: Path, quiet: bool) -> int:
+def _forget_accuracies(output: Path) -> None:
+    """Those beside the checkpoint belong to the weights that are about to be replaced."""
+    from nasc_sdk.errors import StorageError
+    from nasc_search.pretrained.load import ACCURACY
+
+    path = output.with_name(ACCURACY)
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(str(path), error.strerror or str(error)) from error
+
+
+def _evaluate(supernet: Supernet, task: Dataset, count: int, seed: int, output: Path) -> int:
     """Accuracies beside the checkpoint, saved now and then; those that are there already are kept."""
     from nasc_search.pretrained.load import ACCURACY, load_accuracies, save_accuracies
     from nasc_search.supernet.sampling import draw, evaluate
@@ -113,8 +133,7 @@ def _evaluate(supernet: Supernet, task: Dataset, count: int, seed: int, output: 
     def report(done: int, total: int, found: dict[str, float]) -> None:
         if done % _SAVE_EVERY == 0 or done == total:
             save_accuracies(path, found)
-        if not quiet:
-            best = max(found.values())
-            click.echo(f"\revaluated {done}/{total}  best {best:.2%}   ", nl=False, err=True)
+        best = max(found.values())
+        click.echo(f"\revaluated {done}/{total}  best {best:.2%}   ", nl=False, err=True)
 
     return len(evaluate(supernet, task, draw(supernet.space, count, seed), known, report))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import sys
+import zipfile
 import zlib
 from importlib.resources import files
 from pathlib import Path
@@ -30,6 +31,7 @@ HELD_OUT: Final = 5000
 SHIPPED_VALIDATION: Final = 2000
 CALIBRATION: Final = 1024
 _SHIPPED: Final = "fashion_mnist"
+_IDX_OF_BYTES: Final = 0x800
 
 
 def load(folder: Path | None = None, *, need_train: bool = False) -> Dataset:
@@ -43,6 +45,8 @@ def load(folder: Path | None = None, *, need_train: bool = False) -> Dataset:
     folder = folder or SYSTEM_FOLDER
     whole = Split(_idx_images(folder, "train"), _idx_labels(folder, "train"))
     held = len(whole) - HELD_OUT
+    if held < CALIBRATION:
+        raise InputError(f"{folder} holds {len(whole)} training images; {HELD_OUT + CALIBRATION} are needed at least")
     return Dataset(
         "fashion-mnist",
         CLASSES,
@@ -61,13 +65,18 @@ def _npz(data: bytes, name: str) -> Split:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return Split(arrays["images"], arrays["labels"].astype(np.int64))
-    except (ValueError, KeyError, OSError, zlib.error) as error:
+    except (ValueError, KeyError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise InputError(f"shipped data {name}.npz is damaged: {error}") from error
 
 
-def _idx(path: Path, offset: int) -> NDArray[np.uint8]:
+def _idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
+    """An idx file of bytes: a magic number, the sizes (4 bytes each, big-endian), the values."""
     try:
-        return np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8, offset=offset)
+        data = gzip.decompress(path.read_bytes())
+        magic, *shape = np.frombuffer(data, ">u4", count=1 + dimensions).tolist()
+        if magic != _IDX_OF_BYTES + dimensions:
+            raise ValueError(f"magic number {magic}")
+        return np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
     except FileNotFoundError as error:
         raise InputError(
             f"{path} is not there; install Debian's package dataset-fashion-mnist, or name the folder with --data"
@@ -77,11 +86,11 @@ def _idx(path: Path, offset: int) -> NDArray[np.uint8]:
 
 
 def _idx_images(folder: Path, part: str) -> NDArray[np.uint8]:
-    return _idx(folder / f"{part}-images-idx3-ubyte.gz", 16).reshape(-1, 28, 28, 1)
+    return _idx(folder / f"{part}-images-idx3-ubyte.gz", 3)[..., None]
 
 
 def _idx_labels(folder: Path, part: str) -> NDArray[np.int64]:
-    return _idx(folder / f"{part}-labels-idx1-ubyte.gz", 8).astype(np.int64)
+    return _idx(folder / f"{part}-labels-idx1-ubyte.gz", 1).astype(np.int64)
 
 
 def _ship(folder: Path) -> None:

@@ -25,15 +25,9 @@ def load(folder: Path, size: int = SIZE) -> Dataset:
         from PIL import Image
     except ModuleNotFoundError as error:
         raise MissingExtraError("pillow", "images") from error
-    classes = tuple(sorted(path.name for path in folder.iterdir() if path.is_dir())) if folder.is_dir() else ()
-    if len(classes) < 2:
-        raise InputError(f"{folder} needs one subfolder of images a class, and at least two classes")
-    files = [
-        (path, label)
-        for label, name in enumerate(classes)
-        for path in sorted((folder / name).iterdir())
-        if path.suffix.lower() in SUFFIXES
-    ]
+    by_class = _files(folder)
+    classes = tuple(by_class)
+    files = [(path, label) for label, name in enumerate(classes) for path in by_class[name]]
     if not 10 <= len(files) <= MAX_IMAGES:
         raise InputError(f"{folder} holds {len(files)} images; 10 to {MAX_IMAGES} can be used")
     images = np.stack([_read(Image, path, size) for path, _ in files])
@@ -45,7 +39,26 @@ def load(folder: Path, size: int = SIZE) -> Dataset:
     test, rest = (Split(whole.images[i], whole.labels[i]) for i in (order[:tested], order[tested:]))
     train, validation, calibration = held_out(rest)
     mean, std = statistics(train)
-    return Dataset(folder.name, classes, mean, std, train, validation, calibration, test)
+    return Dataset(folder.resolve().name, classes, mean, std, train, validation, calibration, test)
+
+
+def _files(folder: Path) -> dict[str, list[Path]]:
+    """Image files by class, both in order; hidden folders are no classes."""
+    try:
+        names = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
+        found = {
+            name: sorted(path for path in (folder / name).iterdir() if path.suffix.lower() in SUFFIXES)
+            for name in names
+        }
+    except OSError as error:
+        raise InputError(f"{folder} cannot be listed: {error.strerror}") from error
+    if len(found) < 2 or not all(found.values()):
+        empty = ", ".join(name for name, paths in found.items() if not paths)
+        raise InputError(
+            f"{folder} needs one subfolder of images a class, and at least two classes"
+            + (f"; no images in {empty}" if empty else "")
+        )
+    return found
 
 
 def _read(module: Any, path: Path, size: int) -> NDArray[np.uint8]:
@@ -56,5 +69,6 @@ def _read(module: Any, path: Path, size: int) -> NDArray[np.uint8]:
             ground = module.new("RGBA", whole.size, "white")
             flat = module.alpha_composite(ground, whole).convert("RGB").resize((size, size))
             return np.asarray(flat, np.uint8)
-    except (OSError, ValueError, module.DecompressionBombError) as error:
+    # SyntaxError is what pillow raises for a broken PNG.
+    except (OSError, ValueError, SyntaxError, module.DecompressionBombError) as error:
         raise InputError(f"{path} is no readable image: {error}") from error

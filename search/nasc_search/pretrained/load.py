@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from nasc_sdk.durable import write_durably
 from nasc_sdk.errors import InputError
 from nasc_search.joint.catalogue import Catalogue, load_catalogue, open_catalogue, space_digest
 from nasc_search.supernet.checkpoint import Progress, load
@@ -51,9 +52,11 @@ def open_pretrained(
 
 
 def save_accuracies(path: Path, evaluated: dict[str, float]) -> None:
-    """Write real evaluations beside a checkpoint."""
+    """Write real evaluations beside a checkpoint; StorageError when the disk refuses."""
     archs = np.asarray(sorted(evaluated))
-    np.savez_compressed(path, archs=archs, accuracy=np.asarray([evaluated[str(arch)] for arch in archs]))
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, archs=archs, accuracy=np.asarray([evaluated[str(arch)] for arch in archs]))
+    write_durably(path, buffer.getvalue())
 
 
 def load_accuracies(path: Path) -> dict[str, float]:

@@ -20,7 +20,7 @@ from nasc_search.service.mailbox import Mailbox
 from nasc_search.service.planner import Planned, Planner, decide, neighbourhood, winners
 from nasc_search.service.records import DeployAnswer, Deployment, Goal
 from nasc_search.service.rollout import Rollout
-from nasc_search.service.searching import Options, Searching, fronts
+from nasc_search.service.searching import Options, Searching, fronts, number
 from nasc_search.service.store import Store
 from nasc_search.service.target import target_of
 from nasc_search.service.workshop import Workshop
@@ -98,7 +98,7 @@ class Deploying:
     def _by_hand(self, table: CandidateTable, link: Link, goal: Goal, options: Options) -> Scored:
         if "cut" not in options:
             raise InputError("--arch needs --cut as well")
-        candidate = Candidate(str(options["arch"]), int(options["cut"]), INT8)
+        candidate = Candidate(str(options["arch"]), int(number(options, "cut", 0)), INT8)
         return score_candidate(table, link, goal.constraints, candidate)
 
     def _fallback(self, table: CandidateTable, link: Link, goal: Goal, planned: Planned | None) -> Candidate:

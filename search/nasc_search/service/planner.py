@@ -7,7 +7,7 @@ evaluated on the validation images and the search repeated with the real value, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -45,7 +45,8 @@ class Planner:
 
     def __init__(self, space: SearchSpace, catalogue: Catalogue, evaluated: dict[str, float], seed: int = 0) -> None:
         self.catalogue = catalogue
-        self._evaluated = {arch: value for arch, value in evaluated.items() if arch in set(catalogue.archs)}
+        listed = frozenset(catalogue.archs)
+        self._evaluated = {arch: value for arch, value in evaluated.items() if arch in listed}
         known = tuple(self._evaluated)
         self.predictor = AccuracyPredictor.fit(
             np.asarray([space.encode(arch) for arch in known]),
@@ -80,7 +81,11 @@ def decide(
         found = {arch: evaluate(arch) for arch in names}
         evaluated |= found
         table = table.with_accuracy(found)
-    return Planned(search(table, link, constraints), table, evaluated)
+    decision = search(table, link, constraints)
+    if not decision.chosen.evaluated:
+        sure = replace(table, accuracy=np.where(table.evaluated, table.accuracy, 0.0))
+        decision = search(sure, link, constraints)
+    return Planned(decision, table, evaluated)
 
 
 def winners(table: CandidateTable, links: Iterable[Link], constraints: Constraints) -> tuple[str, ...]:

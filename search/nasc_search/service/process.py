@@ -45,8 +45,11 @@ def run(options: Options) -> None:
     trained = open_pretrained(options.pretrained, directory)
     dataset = load_dataset(options.dataset, options.data)
     space = trained.supernet.space
-    if dataset.input != space.network(space.archs[0]).input:
-        raise InputError(f"the supernet takes other images than {dataset.name} ({dataset.input})")
+    network = space.network(space.archs[0])
+    if dataset.input != network.input or len(dataset.classes) != network.output.channels:
+        raise InputError(
+            f"the supernet {space.name} is not for {dataset.name}: {dataset.input}, {len(dataset.classes)} classes"
+        )
     store = Store(directory / "service.sqlite")
     evaluated = trained.evaluated | store.accuracies(trained.weights)
     planner = Planner(space, trained.catalogue, evaluated)

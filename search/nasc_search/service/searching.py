@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Final
 
@@ -106,15 +107,15 @@ def parse_goal(options: Options, before: Goal | None) -> Goal:
         raise InputError(f"unknown options: {', '.join(sorted(unknown))}")
     if "limit_ms" not in options and before is None:
         raise InputError("no latency limit; give --limit-ms")
-    old = before.constraints if before else Constraints(float(options.get("limit_ms", 0.0)))
+    old = before.constraints if before else Constraints(number(options, "limit_ms", 0.0))
     may_leave = bool(options.get("raw_input_may_leave", not old.raw_input_stays))
     return Goal(
         Constraints(
-            float(options.get("limit_ms", old.limit_ms)),
-            float(options.get("percentile", old.percentile)),
+            number(options, "limit_ms", old.limit_ms),
+            number(options, "percentile", old.percentile),
             not may_leave,
-            int(options.get("arena_bytes", old.arena_bytes)),
-            int(options.get("flash_bytes", old.flash_bytes)),
+            int(number(options, "arena_bytes", old.arena_bytes)),
+            int(number(options, "flash_bytes", old.flash_bytes)),
         ),
         str(options.get("edge", before.edge if before else "edge")),
         bool(options.get("automatic", before.automatic if before else True)),
@@ -128,7 +129,18 @@ def parse_link(options: Options) -> Link | None:
         return None
     if given != _LINK_OPTIONS:
         raise InputError("a link is given by both --throughput-mbit-s and --round-trip-ms")
-    return Link.fixed(float(options["throughput_mbit_s"]), float(options["round_trip_ms"]))
+    return Link.fixed(number(options, "throughput_mbit_s", 0.0), number(options, "round_trip_ms", 0.0))
+
+
+def number(options: Options, name: str, default: float) -> float:
+    """A finite number from options; InputError when it is something else."""
+    try:
+        value = float(options.get(name, default))
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{name} is a number, not {options[name]!r}") from error
+    if not math.isfinite(value):
+        raise InputError(f"{name} is a finite number, not {value}")
+    return value
 
 
 def fronts(table: CandidateTable, link: Link, constraints: Constraints) -> tuple[FrontPoint, ...]:

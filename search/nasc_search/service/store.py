@@ -50,7 +50,7 @@ class Store:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._migrate()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StorageError(str(path), str(error)) from error
 
     def close(self) -> None:
@@ -72,10 +72,7 @@ class Store:
         rows = self._read("SELECT body FROM documents WHERE kind = ? AND device = ?", (kind, device))
         if not rows:
             return None
-        try:
-            return msgspec.json.decode(rows[0][0], type=of)
-        except msgspec.DecodeError as error:
-            raise InputError(f"{self._path}: {kind} of {device} cannot be read: {error}") from error
+        return self._decode(rows[0][0], of, f"{kind} of {device}")
 
     def devices(self, kind: str) -> tuple[str, ...]:
         """Devices that have a document of this kind."""
@@ -104,11 +101,12 @@ class Store:
 
     def next_version(self, device: str) -> int:
         """A version for DeployDesired, greater than all before."""
-        self._write(
-            "INSERT INTO versions VALUES (?, 1) ON CONFLICT (device) DO UPDATE SET version = version + 1",
+        rows = self._read(
+            "INSERT INTO versions VALUES (?, 1) ON CONFLICT (device) DO UPDATE SET version = version + 1 "
+            "RETURNING version",
             (device,),
         )
-        return int(self._read("SELECT version FROM versions WHERE device = ?", (device,))[0][0])
+        return int(rows[0][0])
 
     def add_deployment(self, device: str, document: Any) -> None:
         """Append to the history, of which the last thousand are kept."""
@@ -119,20 +117,27 @@ class Store:
         )
 
     def deployments(self, device: str, of: type[T], count: int = 20) -> tuple[T, ...]:
-        """The newest deployments of a device, newest first."""
+        """The newest deployments of a device, newest first; InputError like :meth:`get`."""
         rows = self._read(
             "SELECT body FROM deployments WHERE device = ? ORDER BY id DESC LIMIT ?", (device, count)
         )
-        return tuple(msgspec.json.decode(row[0], type=of) for row in rows)
+        return tuple(self._decode(row[0], of, f"deployment of {device}") for row in rows)
 
     def _migrate(self) -> None:
         (found,) = self._db.execute("PRAGMA user_version").fetchone()
         if found > len(_MIGRATIONS):
+            self._db.close()
             raise InputError(f"{self._path} was written by a newer nasc-sdk (schema {found})")
         for version in range(found, len(_MIGRATIONS)):
             self._db.executescript(
                 f"BEGIN IMMEDIATE; {_MIGRATIONS[version]} PRAGMA user_version={version + 1}; COMMIT;"
             )
+
+    def _decode(self, body: bytes, of: type[T], what: str) -> T:
+        try:
+            return msgspec.json.decode(body, type=of)
+        except msgspec.DecodeError as error:
+            raise InputError(f"{self._path}: {what} cannot be read: {error}") from error
 
     def _read(self, sql: str, values: tuple[Any, ...]) -> list[Any]:
         try:

@@ -73,6 +73,9 @@ def parse_arch(arch: str) -> tuple[EdgeOp, ...]:
         raise InputError(f"{arch!r} is no NAS-Bench-201 cell: {error}") from error
     if len(ops) != len(EDGES):
         raise InputError(f"{arch!r} is no NAS-Bench-201 cell: {len(ops)} edges instead of {len(EDGES)}")
+    # Other spellings of the same cell would be strangers to tables and files.
+    if format_arch(ops) != arch:
+        raise InputError(f"{arch!r} is no NAS-Bench-201 cell: it is spelled {format_arch(ops)!r}")
     return tuple(ops)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 
-from nasc_sdk.errors import InputError, MissingExtraError, StorageError
+from nasc_sdk.durable import make_directory, write_durably
+from nasc_sdk.errors import InputError, MissingExtraError
 from nasc_sdk.ir.network import TensorSpec
 from nasc_search.spaces.nb201 import Macro, NB201Space
 from nasc_search.supernet.model import Supernet
@@ -55,17 +55,8 @@ def save(path: Path, supernet: Supernet, progress: Progress, momentum: dict[str,
         "macro": json.dumps(asdict(space.macro)),
         "progress": json.dumps(asdict(progress)),
     }
-    temporary = path.with_suffix(".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(serialise(tensors, metadata))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StorageError(str(path), error.strerror or str(error)) from error
+    make_directory(path.parent)
+    write_durably(path, serialise(tensors, metadata))
 
 
 def load(path: Path) -> Checkpoint:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from nasc_sdk.errors import InputError
 from nasc_search.data.dataset import Dataset, Split
 from nasc_search.supernet.checkpoint import Checkpoint, Progress, load, save
+from nasc_search.supernet.interrupt import deferred_interrupt
 from nasc_search.supernet.model import Supernet
 
 WARM_UP_STEPS = 50
@@ -73,21 +74,24 @@ def train(
     last_save = last_report = time.monotonic()
     reported = progress.step
     supernet.train()
-    try:
-        for step in range(progress.step, options.steps):
-            loss = _step(supernet, optimizer, dataset, options, step)
-            progress = replace(progress, step=step + 1)
-            now = time.monotonic()
-            if now - last_report >= 1.0 or step + 1 == options.steps:
-                rate = (step + 1 - reported) / max(now - last_report, 1e-9)
-                left = (options.steps - step - 1) / max(rate, 1e-9)
-                report(StepReport(step + 1, options.steps, float(loss), rate * options.batch, left))
-                last_report, reported = now, step + 1
-            if now - last_save >= options.checkpoint_every_s:
-                save(path, supernet, progress, _momentum(supernet, optimizer))
-                last_save = now
-    finally:
-        save(path, supernet, progress, _momentum(supernet, optimizer))
+    with deferred_interrupt() as check_interrupt:
+        try:
+            for step in range(progress.step, options.steps):
+                loss = _step(supernet, optimizer, dataset, options, step)
+                progress = replace(progress, step=step + 1)
+                now = time.monotonic()
+                if now - last_report >= 1.0 or step + 1 == options.steps:
+                    rate = (step + 1 - reported) / max(now - last_report, 1e-9)
+                    left = (options.steps - step - 1) / max(rate, 1e-9)
+                    report(StepReport(step + 1, options.steps, float(loss), rate * options.batch, left))
+                    last_report, reported = now, step + 1
+                if now - last_save >= options.checkpoint_every_s:
+                    save(path, supernet, progress, _momentum(supernet, optimizer))
+                    last_save = now
+                check_interrupt()
+        finally:
+            save(path, supernet, progress, _momentum(supernet, optimizer))
+        check_interrupt()
 
 
 def learning_rate(step: int, options: TrainOptions) -> float:

@@ -1,0 +1,100 @@
+"""``nasc-sdk train`` as a process: a folder of images to a folder that the service opens."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from nasc_sdk.cli.main import cli
+from nasc_sdk.errors import InputError, StorageError
+from nasc_search.pretrained.load import load_accuracies, open_pretrained, save_accuracies
+from nasc_search.supernet.checkpoint import load
+
+pytestmark = pytest.mark.system
+TIMEOUT_S = 90
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for label, name in enumerate(("dark", "light")):
+        (folder / name).mkdir()
+        for index in range(20):
+            values = rng.integers(0, 100, (8, 8)) + 120 * label
+            Image.fromarray(values.astype(np.uint8)).save(folder / name / f"{index}.png")
+    return folder
+
+
+def arguments(pictures, output, *more, steps=4):
+    return [
+        "train", "--dataset", "folder", "--data", str(pictures), "--channels", "2", "--cells", "1", "--steps",
+        str(steps), "--batch", "2", "--threads", "1", "--output", str(output), *more,
+    ]  # fmt: skip
+
+
+def run(*given):
+    return CliRunner().invoke(cli, arguments(*given))
+
+
+def test_training_leaves_what_the_service_opens(pictures, tmp_path):
+    output = tmp_path / "run" / "supernet.safetensors"
+    beside = output.with_name("accuracy.npz")
+    done = run(pictures, output, "--evaluate", "3", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["evaluated"] == 3
+    assert "step 4/4" in done.stderr
+    assert load(output).progress.step == 4
+    accuracies = load_accuracies(beside)
+    assert all(0 <= value <= 1 for value in accuracies.values())
+
+    # A resumed and finished training keeps its accuracies; a new one makes them worthless.
+    save_accuracies(beside, dict.fromkeys(accuracies, 0.123))
+    assert run(pictures, output, "--evaluate", "3", "--resume").exit_code == 0
+    assert set(load_accuracies(beside).values()) == {0.123}
+    assert run(pictures, output, "--evaluate", "0").exit_code == 0
+    assert not beside.exists()
+
+
+def test_ctrl_c_saves_and_another_run_is_refused(pictures, tmp_path):
+    output = tmp_path / "supernet.safetensors"
+    command = [sys.executable, "-m", "nasc_sdk", *arguments(pictures, output, "--evaluate", "0", steps=100_000)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stderr.read(5) == b"\rstep"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 130, said
+    assert b"--resume" in said
+    assert b"Traceback" not in said
+    assert 0 < load(output).progress.step < 100_000
+    refused = run(pictures, output, "--resume")
+    assert isinstance(refused.exception, InputError)
+    assert "of another run" in str(refused.exception)
+
+
+def test_accuracies_that_cannot_be_written_or_read(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError):
+        save_accuracies(tmp_path / "file" / "accuracy.npz", {"a": 0.5})
+    save_accuracies(tmp_path / "a.npz", {"b": 0.25, "a": 0.5})
+    assert load_accuracies(tmp_path / "a.npz") == {"a": 0.5, "b": 0.25}
+    whole = (tmp_path / "a.npz").read_bytes()
+    for damaged in (b"", whole[:50], whole[:-30]):
+        (tmp_path / "a.npz").write_bytes(damaged)
+        with pytest.raises(InputError, match="holds no accuracies"):
+            load_accuracies(tmp_path / "a.npz")
+    with pytest.raises(InputError, match="nasc-sdk train"):
+        load_accuracies(tmp_path / "none.npz")
+
+
+def test_the_shipped_folder_opens(tmp_path):
+    trained = open_pretrained(None, tmp_path)
+    assert len(trained.evaluated) >= 100
+    assert set(trained.evaluated) <= set(trained.catalogue.archs)
+    assert trained.progress.step == trained.progress.steps
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,97 @@
+"""Heads and tails for every cut, checked the way that board and server check them."""
+
+import numpy as np
+import pytest
+import torch
+
+from nasc_edge.tails import LitertTail, check_golden, decode_cut
+from nasc_sdk.bundle import Bundle, Side
+from nasc_sdk.runtime.base import Kernels
+from nasc_sdk.runtime.select import open_runtime
+from nasc_search.export import integer_reference
+from nasc_search.export.forms import Form
+from nasc_search.service.bundles import contract_of, make_bundles
+from nasc_search.service.target import Target
+from tests.service.shops import shop, some_archs
+from tests.supernet.tasks import DENSE_CELL, SPACE
+
+CUTS = SPACE.network(DENSE_CELL).cuts
+TARGETS = {
+    "xnnpack": (Target(Form.XNNPACK, integer_reference.Kernels.XNNPACK, 2), Kernels.XNNPACK),
+    "reference": (Target(Form.BUILTIN, integer_reference.Kernels.REFERENCE, 2), Kernels.REFERENCE),
+    "builtin": (Target(Form.BUILTIN, integer_reference.Kernels.REFERENCE, 8), Kernels.BUILTIN),
+}
+
+
+def make(arch, cut, target):
+    prepared = shop().prepare(arch)
+    head, tail = make_bundles(prepared, cut, shop().dataset, shop().sample_image(), target)
+    # As they arrive.
+    return prepared, Bundle.unpack(head.pack()), tail and Bundle.unpack(tail.pack())
+
+
+@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize("kernels", TARGETS)
+@pytest.mark.parametrize("arch", [DENSE_CELL, *some_archs(1, 7)])
+def test_goldens_pass_on_the_real_runtimes(arch, cut, kernels):
+    target, chosen = TARGETS[kernels]
+    _, head, tail = make(arch, cut, target)
+    manifest, runtime = head.manifest, open_runtime()
+    at_cut = head.golden_input
+    if cut:
+        session = runtime.load(head.model, kernels=chosen)
+        assert session.outputs[0].scale == pytest.approx(manifest.output_quantization.scale)
+        given = np.frombuffer(head.golden_input, np.int8).reshape(session.inputs[0].shape)
+        found = session.run(given).astype(np.int64).ravel()
+        wanted = np.frombuffer(head.golden_output, np.int8).astype(np.int64)
+        assert np.abs(found - wanted).max() <= manifest.golden_tolerance
+        at_cut = head.golden_output
+    if tail is not None:
+        assert tail.golden_input == at_cut
+        check_golden(tail, LitertTail(tail.model, tail.manifest.contract, runtime))
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_both_sides_carry_one_contract(cut):
+    prepared, head, tail = make(DENSE_CELL, cut, TARGETS["xnnpack"][0])
+    contract = contract_of(prepared, cut)
+    assert head.manifest.contract == contract
+    assert contract.shape == prepared.network.cut_spec(cut)
+    assert (tail is None) == (cut == CUTS[-1])
+    if tail is not None:
+        assert tail.manifest.contract == contract
+        assert tail.manifest.side is Side.TAIL
+        assert tail.manifest.output_quantization is None
+    assert head.manifest.side is Side.HEAD
+    assert head.manifest.all_local == (cut == CUTS[-1])
+    assert head.manifest.all_edge == (cut == 0)
+    assert head.manifest.candidate.cut == cut
+
+
+def test_cut_zero_sends_the_quantized_image():
+    _, head, tail = make(DENSE_CELL, 0, TARGETS["xnnpack"][0])
+    assert head.model == head.golden_output == b""
+    assert head.manifest.arena_bytes == head.manifest.flash_bytes == 0
+    real = decode_cut(tail.manifest.contract, head.golden_input, 1).transpose(0, 3, 1, 2)
+    assert np.abs(real - shop().sample_image()).max() <= head.manifest.input_quantization.scale * 0.51
+
+
+def test_memory_grows_with_the_head():
+    heads = [make(DENSE_CELL, cut, TARGETS["xnnpack"][0])[1].manifest for cut in CUTS]
+    assert [head.flash_bytes for head in heads] == sorted(head.flash_bytes for head in heads)
+    assert [head.arena_bytes for head in heads] == sorted(head.arena_bytes for head in heads)
+    assert all(head.flash_bytes == head.model_bytes for head in heads)
+
+
+def test_contracts_differ_by_cut_and_by_network():
+    archs = (DENSE_CELL, *some_archs(1, 7))
+    contracts = {contract_of(shop().prepare(arch), cut).id for arch in archs for cut in CUTS}
+    assert len(contracts) == len(archs) * len(CUTS)
+
+
+def test_the_tails_logits_are_the_float_networks():
+    """Through the int8 cut: close to the float network on the same image, not equal."""
+    prepared, _, tail = make(DENSE_CELL, 2, TARGETS["xnnpack"][0])
+    whole = prepared.folded(torch.from_numpy(shop().sample_image())).numpy().ravel()
+    logits = np.frombuffer(tail.golden_output, "<f4")
+    assert np.abs(logits - whole).max() < 0.25 * np.abs(whole).max()

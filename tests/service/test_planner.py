@@ -1,0 +1,88 @@
+"""Deciding: the winner's accuracy was measured, not predicted."""
+
+import numpy as np
+import pytest
+
+from nasc_sdk.errors import InfeasibleError, InputError
+from nasc_sdk.link.link import Link
+from nasc_search.joint.exact import search
+from nasc_search.joint.table import Constraints
+from nasc_search.service.planner import Planner, decide, neighbourhood, winners
+from tests.joint.catalogues import SPACE, catalogue, random_accuracy
+from tests.joint.tables import random_table
+
+LINK = Link.fixed(50.0, 1.0)
+GOAL = Constraints(40.0)
+
+
+def truth(table, seed):
+    values = np.random.default_rng(seed).uniform(0.3, 0.9, len(table.archs))
+    return dict(zip(table.archs, values.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_winner_is_evaluated(seed, count):
+    table = random_table(np.random.default_rng(seed))
+    real = truth(table, seed)
+    planned = decide(table, LINK, GOAL, real.__getitem__, count)
+    chosen = planned.decision.chosen
+    assert chosen.evaluated
+    assert chosen.accuracy == real[chosen.candidate.arch]
+    assert chosen.accuracy == max(planned.evaluated.values())
+    assert all(planned.table.evaluated[table.index_of[arch]] for arch in planned.evaluated)
+
+
+def test_no_architecture_is_evaluated_twice():
+    table, asked = random_table(np.random.default_rng(1)), []
+    decide(table, LINK, GOAL, lambda arch: asked.append(arch) or 0.0)
+    assert len(asked) == len(set(asked)) <= 12
+
+
+def test_what_is_known_is_not_evaluated():
+    table = random_table(np.random.default_rng(2))
+    table = table.with_accuracy(truth(table, 2))
+    planned = decide(table, LINK, GOAL, lambda arch: pytest.fail("known already"))
+    assert planned.evaluated == {}
+    assert planned.decision.chosen == search(table, LINK, GOAL).chosen
+
+
+def test_a_predictor_that_promises_too_much_does_not_win():
+    """Every evaluation disappoints, for more rounds than there are: the best real one is taken."""
+    table = random_table(np.random.default_rng(3), archs=60, levels=2)
+    real = {arch: 0.001 * (index + 1) for index, arch in enumerate(table.archs)}
+    planned = decide(table, LINK, GOAL, real.__getitem__)
+    assert planned.decision.chosen.evaluated
+    assert planned.decision.chosen.accuracy == max(planned.evaluated.values())
+
+
+def test_nothing_feasible_evaluates_nothing():
+    table = random_table(np.random.default_rng(4))
+    with pytest.raises(InfeasibleError):
+        decide(table, Link.fixed(0.1, 500.0), Constraints(0.001), lambda arch: pytest.fail("no finalist"))
+
+
+def test_winners_over_the_neighbourhood():
+    table = random_table(np.random.default_rng(5))
+    links = neighbourhood(20.0)
+    found = winners(table, links, Constraints(20.0))
+    assert len(found) == len(set(found)) >= 1
+    expected = set()
+    for link in links:
+        try:
+            expected.add(search(table, link, Constraints(20.0)).chosen.candidate.arch)
+        except InfeasibleError:
+            continue
+    assert set(found) == expected
+
+
+def test_a_planner_predicts_what_was_not_evaluated():
+    values = dict(zip(SPACE.archs, random_accuracy(0).tolist(), strict=True))
+    known = {arch: values[arch] for arch in SPACE.archs[::4]}
+    planner = Planner(SPACE, catalogue(), known | {"a stranger": 0.5})
+    assert planner.predictor.report.samples == len(known)
+
+
+def test_too_few_evaluations_are_refused():
+    with pytest.raises(InputError):
+        Planner(SPACE, catalogue(), {SPACE.archs[0]: 0.5})

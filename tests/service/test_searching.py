@@ -1,0 +1,57 @@
+"""Goals and links from the options of a request, whatever they are."""
+
+import pytest
+
+from nasc_sdk.errors import InputError
+from nasc_search.joint.table import Constraints
+from nasc_search.service.records import Goal
+from nasc_search.service.searching import parse_goal, parse_link
+
+BEFORE = Goal(Constraints(8.0, 99.0, False, 1000, 2000), "rack", False)
+
+
+def test_a_goal_builds_on_the_one_before():
+    assert parse_goal({}, BEFORE) == BEFORE
+    assert parse_goal({"limit_ms": 5}, BEFORE) == Goal(Constraints(5.0, 99.0, False, 1000, 2000), "rack", False)
+    assert parse_goal({"limit_ms": 5}, None) == Goal(Constraints(5.0))
+    assert parse_goal({"raw_input_may_leave": False}, BEFORE).constraints.raw_input_stays
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"limit_ms": "soon"},
+        {"limit_ms": 0},
+        {"limit_ms": float("nan")},
+        {"limit_ms": float("inf")},
+        {"limit_ms": 5, "percentile": 30},
+        {"limit_ms": 5, "arena_bytes": -1},
+        {"limit_ms": 5, "flash_bytes": "much"},
+        {"limit_ms": 5, "arena_bytes": float("inf")},
+        {"limit_ms": 5, "colour": "red"},
+    ],
+)
+def test_bad_goals_are_refused(options):
+    with pytest.raises(InputError):
+        parse_goal(options, None)
+
+
+def test_links():
+    assert parse_link({"limit_ms": 5}) is None
+    assert parse_link({"throughput_mbit_s": 5, "round_trip_ms": 2}).round_trip_ms == (2.0,)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"throughput_mbit_s": 5},
+        {"round_trip_ms": 5},
+        {"throughput_mbit_s": 0, "round_trip_ms": 1},
+        {"throughput_mbit_s": 5, "round_trip_ms": -1},
+        {"throughput_mbit_s": "fast", "round_trip_ms": 1},
+    ],
+)
+def test_bad_links_are_refused(options):
+    with pytest.raises(InputError):
+        parse_link(options)

@@ -1,0 +1,23 @@
+"""Child processes by verb: ready when they say so, their last words when they do not."""
+
+import pytest
+
+from nasc_sdk.errors import StorageError, UnreachableError
+from nasc_sdk.processes import Child, Family
+
+
+def test_a_child_that_ends_at_once_says_why(tmp_path):
+    with Family(tmp_path) as family, pytest.raises(UnreachableError, match=r"ended before .*nonsense"):
+        family.start("bad", "nonsense", timeout_s=30.0)
+    assert not family.children[0].running
+    assert family.dead() == tuple(family.children)
+
+
+def test_a_child_that_says_something_else_is_not_ready(tmp_path):
+    with Family(tmp_path) as family, pytest.raises(UnreachableError, match="did not say that it is ready"):
+        family.start("help", "--help", timeout_s=30.0)
+
+
+def test_a_log_that_cannot_be_written_starts_nothing(tmp_path):
+    with pytest.raises(StorageError):
+        Child("x", ["--help"], tmp_path / "none" / "x.log")

@@ -16,8 +16,9 @@ from typing import Final
 
 from nasc_edge.tails import TailStore
 from nasc_sdk.durable import make_directory
-from nasc_sdk.errors import ArtifactError, NascError, RefusedError, StorageError, UnreachableError
+from nasc_sdk.errors import NascError, UnreachableError
 from nasc_sdk.protocol.messages import Artifact, DeployDesired, DeployReported, DeployStatus
+from nasc_sdk.refusal import code_of
 
 Fetch = Callable[[Artifact, Path], Path]
 """Downloads an artifact into a directory; raises NascError."""
@@ -145,18 +146,3 @@ class Deployer:
                 reason=reason[:4096],
             )
         )
-
-
-def code_of(error: NascError) -> str:
-    """Stable reason of a refusal."""
-    match error:
-        case RefusedError():
-            return error.code
-        case ArtifactError():
-            return "digest_mismatch"
-        case StorageError():
-            return "disk_full"
-        case UnreachableError():
-            return "unreachable"
-        case _:
-            return "bad_bundle"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from nasc_sdk.agent import faults, slots
 from nasc_sdk.agent.slots import HeadStore
-from nasc_sdk.agent.trust import code_of
 from nasc_sdk.errors import NascError
+from nasc_sdk.refusal import code_of
 from tests.agent.heads import contracts, installer_at
 
 

@@ -1,8 +1,10 @@
 """Reports of the link: a change at once and of the new link alone, the periodic one, nothing without news."""
 
+import itertools
+
 import pytest
 
-from nasc_sdk.agent.link_watch import LinkWatch
+from nasc_sdk.agent.link_watch import FOLLOW_UP_S, FOLLOW_UPS, LinkWatch
 
 BYTES = 16_384
 GOOD, BAD = (50.0, 2.0), (1.0, 60.0)
@@ -93,3 +95,15 @@ def test_two_changes_in_a_row_wait_for_the_cool_down(link):
     assert not changed(link.feed(GOOD, 8))
     ((_, report),) = changed(link.feed(GOOD, 30))
     assert report.throughput_mbit_s[-1] == pytest.approx(GOOD[0], rel=0.1)
+
+
+def test_a_change_is_followed_by_reports_on_more_samples(link):
+    """The first report of a change stands on few samples: the next two come within seconds, not periods."""
+    link.feed(GOOD, 40)
+    reports = link.feed(BAD, 40)
+    start = next(index for index, (_, report) in enumerate(reports) if report.changed)
+    first, *others = reports[start : start + 1 + FOLLOW_UPS]
+    assert len(others) == FOLLOW_UPS
+    for before, after in itertools.pairwise((first, *others)):
+        assert (after[0] - before[0]) * 0.1 <= FOLLOW_UP_S + 0.2
+        assert len(after[1].throughput_mbit_s) > len(before[1].throughput_mbit_s)

@@ -12,6 +12,7 @@ from nasc_sdk.errors import ArtifactError, InputError, RefusedError, StorageErro
 from nasc_sdk.ir.network import TensorSpec
 from nasc_sdk.profiling.conditions import read_conditions
 from nasc_sdk.protocol.messages import Artifact, Capabilities
+from nasc_sdk.refusal import code_of
 from nasc_sdk.runtime.select import open_runtime
 from tests.agent.heads import KERNELS, head_bundle
 
@@ -169,4 +170,4 @@ def test_codes():
         (UnreachableError("", ""), "unreachable"),
         (InputError(""), "bad_bundle"),
     ]
-    assert [trust.code_of(error) for error, _ in errors] == [code for _, code in errors]
+    assert [code_of(error) for error, _ in errors] == [code for _, code in errors]

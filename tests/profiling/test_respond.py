@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from nasc_sdk.bundle import sha256
-from nasc_sdk.errors import ArtifactError, UnreachableError
+from nasc_sdk.mqtt.artifacts import ArtifactShelf
 from nasc_sdk.mqtt.client import MqttClient
-from nasc_sdk.profiling import respond
 from nasc_sdk.profiling.measure import measure
 from nasc_sdk.profiling.plan import PlanItem, ProfilePlan, pack
 from nasc_sdk.profiling.respond import KEPT_RESULTS, UNREADABLE, ProfileResponder
+from nasc_sdk.protocol.chunks import Chunk
+from nasc_sdk.protocol.chunks import encode as encode_chunk
 from nasc_sdk.protocol.messages import Artifact, ProfileRequest, ProfileResult, decode, encode
 from nasc_sdk.protocol.topics import Topics
 from nasc_sdk.runtime.base import Kernels
@@ -37,13 +38,14 @@ def broker(tmp_path_factory):
 
 
 class Bench:
-    """A responder and its asker; plans come from a dictionary, answers over the broker."""
+    """A responder and its asker, who offers the plan; both over the broker."""
 
-    def __init__(self, url, directory, monkeypatch):
-        self.directory, self.runs, self.failure, self.gate = directory, [], None, None
+    def __init__(self, url, directory):
+        self.directory, self.runs, self.bug, self.gate = directory, [], None, None
         self.results = queue.Queue()
-        monkeypatch.setattr(respond, "fetch", self.fetch)
         self.asker, self.client = MqttClient(url, "asker"), MqttClient(url, "board")
+        self.shelf = ArtifactShelf(self.asker, "lab")
+        self.shelf.put(PLAN)
         self.asker.subscribe(TOPICS.profile_result, self.on_result)
         self.asker.connect(TIMEOUT_S)
         self.start()
@@ -60,17 +62,12 @@ class Bench:
         raise AssertionError("the responder does not answer")
 
     def start(self):
-        self.responder = ProfileResponder(self.client, TOPICS, "board", self.directory, self.run)
-
-    def fetch(self, client, topics, artifact, directory, *, timeout_s, max_bytes):
-        if self.failure is not None:
-            raise self.failure
-        path = directory / artifact.sha256
-        path.write_bytes(PLAN)
-        return path
+        self.responder = ProfileResponder(self.client, TOPICS, "board", self.directory, self.run, fetch_timeout_s=1.0)
 
     def run(self, plan, request, progress):
         self.runs.append(request.request_id)
+        if self.bug is not None:
+            raise self.bug
         if self.gate is not None:
             assert self.gate.wait(TIMEOUT_S)
         runtime = open_runtime()
@@ -84,8 +81,8 @@ class Bench:
     def ask_raw(self, payload):
         self.asker.publish(TOPICS.profile_request, payload)
 
-    def ask(self, request_id):
-        self.ask_raw(encode(ProfileRequest(request_id=request_id, plan=ARTIFACT, rounds=1)))
+    def ask(self, request_id, plan=ARTIFACT):
+        self.ask_raw(encode(ProfileRequest(request_id=request_id, plan=plan, rounds=1)))
 
     def answer(self):
         """The next answer to a request that was one."""
@@ -102,8 +99,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(broker, tmp_path, monkeypatch):
-    bench = Bench(broker, tmp_path, monkeypatch)
+def bench(broker, tmp_path):
+    bench = Bench(broker, tmp_path)
     yield bench
     bench.close()
 
@@ -148,26 +145,42 @@ def test_too_many_are_told_so(bench):
     bench.gate.set()
 
 
-@pytest.mark.parametrize(
-    ("failure", "code"),
-    [
-        (UnreachableError("service", "gone"), "unreachable"),
-        (ArtifactError("0" * 64, "other bytes"), "digest_mismatch"),
-        (RuntimeError("bug"), "failed"),
-    ],
-)
-def test_failures_have_a_code_and_are_tried_again(bench, failure, code):
-    bench.failure = failure
+def assert_refused_then_measured(bench, code, mend):
     bench.ask("r1")
     assert bench.answer().code == code
-    bench.failure = None
+    mend()
     bench.ask("r1")
     assert bench.answer().profile is not None
 
 
-def test_a_plan_that_is_none(bench, monkeypatch):
-    monkeypatch.setitem(globals(), "PLAN", b"nonsense")
-    bench.ask("r1")
+def test_a_plan_that_nobody_offers_is_asked_for_again(bench):
+    bench.shelf.drop(ARTIFACT.sha256)
+    assert_refused_then_measured(bench, "unreachable", lambda: bench.shelf.put(PLAN))
+
+
+def test_a_plan_of_other_bytes_is_not_run(bench):
+    bench.shelf.drop(ARTIFACT.sha256)
+    lie = encode_chunk(Chunk(ARTIFACT.sha256, 0, 1, ARTIFACT.size, bytes(ARTIFACT.size)))
+    topic = TOPICS.artifact_chunk(ARTIFACT.sha256, 0)
+    liar = bench.asker.subscribe(
+        TOPICS.artifact_request(ARTIFACT.sha256), lambda *_: bench.asker.publish(topic, lie)
+    )
+
+    def mend():
+        liar.close()
+        bench.shelf.put(PLAN)
+
+    assert_refused_then_measured(bench, "digest_mismatch", mend)
+    assert bench.runs == ["r1"]
+
+
+def test_a_bug_while_measuring_is_answered(bench):
+    bench.bug = RuntimeError("bug")
+    assert_refused_then_measured(bench, "failed", lambda: setattr(bench, "bug", None))
+
+
+def test_a_plan_that_is_none(bench):
+    bench.ask("r1", bench.shelf.put(b"nonsense"))
     assert bench.answer().code == "bad_plan"
 
 

@@ -20,6 +20,7 @@ from nasc_sdk.mqtt.artifacts import fetch
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.protocol.messages import Artifact, DeployDesired, DeployReported, DeployStatus, decode, encode
 from nasc_sdk.protocol.topics import Topics
+from nasc_sdk.refusal import code_of
 
 FETCH_TIMEOUT_S: Final = 4.0
 """Without a new chunk for so long, a look whether a newer version or the end has come; the pull then goes on with
@@ -96,7 +97,7 @@ class Deployer:
             try:
                 self._apply(desired)
             except NascError as error:
-                self._refuse(desired, trust.code_of(error), str(error))
+                self._refuse(desired, code_of(error), str(error))
             except Exception as error:
                 # A deployment must not end the thread: the next one may be good.
                 _log.exception("deployment %d failed", desired.version)

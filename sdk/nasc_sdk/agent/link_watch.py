@@ -16,6 +16,9 @@ from nasc_sdk.link.estimate import LinkEstimator, LinkSample
 from nasc_sdk.protocol.messages import LinkReport
 
 PERIOD_S: Final = 5.0
+FOLLOW_UP_S: Final = 1.0
+FOLLOW_UPS: Final = 2
+"""After a change the estimate is young: so many reports come sooner, each on more samples than the one before."""
 MIN_SAMPLES: Final = 3
 """Fewer say nothing about a distribution: the first periodic report waits for them."""
 
@@ -36,6 +39,7 @@ class LinkWatch:
         self._detector = Detector(sensitivity)
         self._reported_s: float | None = None
         self._unsaid = 0
+        self._follow_ups = 0
 
     @property
     def suspicious(self) -> bool:
@@ -60,11 +64,13 @@ class LinkWatch:
         """The periodic report, when its time has come and something new was seen."""
         if self._reported_s is None:
             self._reported_s = now_s - self._period_s + 1.0
-        if not self._unsaid or now_s - self._reported_s < self._period_s:
+        period_s = min(FOLLOW_UP_S, self._period_s) if self._follow_ups else self._period_s
+        if not self._unsaid or now_s - self._reported_s < period_s:
             return None
         link = self.estimator.link()
         if link is None or len(link.throughput_mbit_s) < MIN_SAMPLES:
             return None
+        self._follow_ups = max(self._follow_ups - 1, 0)
         return self._report(now_s, None)
 
     def _take(self, sample: LinkSample | None, now_s: float) -> LinkReport | None:
@@ -79,6 +85,7 @@ class LinkWatch:
             return None
         # What was before is another link: no later report may mix the two.
         self.estimator.restart(change.fresh)
+        self._follow_ups = FOLLOW_UPS
         return self._report(now_s, change.fresh)
 
     def _report(self, now_s: float, fresh: int | None) -> LinkReport | None:

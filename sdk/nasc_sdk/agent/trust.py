@@ -27,13 +27,9 @@ from numpy.typing import NDArray
 from nasc_sdk.bundle import Bundle, Manifest, Quantization, Side, sha256
 from nasc_sdk.candidate import INT8
 from nasc_sdk.errors import (
-    ArtifactError,
     InputError,
-    NascError,
     RefusedError,
     RemoteProtocolError,
-    StorageError,
-    UnreachableError,
 )
 from nasc_sdk.protocol.messages import Artifact, Capabilities
 from nasc_sdk.runtime.base import Session, TensorInfo, require_int8
@@ -131,21 +127,6 @@ def check_golden(bundle: Bundle, output: NDArray[np.int8]) -> int:
         reason = f"golden output is off by {difference} steps, allowed are {bundle.manifest.golden_tolerance:g}"
         raise RefusedError("golden_mismatch", reason)
     return difference
-
-
-def code_of(error: NascError) -> str:
-    """Stable code of whatever kept an installation from happening."""
-    match error:
-        case RefusedError():
-            return error.code
-        case ArtifactError():
-            return "digest_mismatch"
-        case StorageError():
-            return "disk_full"
-        case UnreachableError():
-            return "unreachable"
-        case _:
-            return "bad_bundle"
 
 
 def _check_input(manifest: Manifest) -> None:

@@ -10,7 +10,7 @@ import click
 
 from nasc_sdk.cli.progress import progress_bar
 from nasc_sdk.errors import RefusedError
-from nasc_sdk.protocol.messages import ServiceProgress, ServiceRequest, ServiceVerb
+from nasc_sdk.protocol.messages import ServiceProgress, ServiceReply, ServiceRequest, ServiceVerb
 from nasc_sdk.protocol.topics import SERVICE, Topics
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -60,6 +60,11 @@ def ask_service(
             reply = ask(client, Topics(site, SERVICE), request, timeout_s=timeout_s, on_progress=progress)
     finally:
         client.close()
+    return document_of(reply, verb)
+
+
+def document_of(reply: ServiceReply, verb: ServiceVerb) -> bytes:
+    """The reply's JSON document; raises RefusedError, which ends the command with the service's exit code."""
     if reply.exit_code:
         refused = RefusedError(verb.value, reply.error or "the service gave no reason")
         refused.exit_code = reply.exit_code

@@ -121,10 +121,13 @@ def _local(
 def _remote(
     broker_url: str, site: str, device: str, rounds: int, timeout_s: float, quiet: bool
 ) -> tuple[Any, list[Profile]]:
-    from nasc_sdk.profiling.remote import profile_remote
+    from nasc_sdk.cli.asking import ask_service
+    from nasc_sdk.profiling.remote import read_profiles
+    from nasc_sdk.protocol.messages import ServiceVerb
 
-    with progress_bar(f"profiling {device}", quiet=quiet) as progress:
-        document = profile_remote(
-            broker_url, site, device, rounds=rounds, timeout_s=timeout_s, progress=progress
+    document = read_profiles(
+        ask_service(
+            broker_url, site, ServiceVerb.PROFILE, device, {"rounds": rounds}, timeout_s=timeout_s, quiet=quiet
         )
+    )
     return document, [profile for profile in (document.profile, document.edge_profile) if profile]

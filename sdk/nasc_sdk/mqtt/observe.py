@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
@@ -84,30 +84,6 @@ def describe(message: Message) -> str:
             return f"{message.device}: {message.event}: {message.text}"
         case _:
             return type(message).__name__
-
-
-def summarise(heard: Sequence[Message]) -> list[tuple[str, ...]]:
-    """Rows of device, role, online, runtime, deployment, link and latency, from the newest of each."""
-    states = {m.device: m for m in heard if isinstance(m, State)}
-    reported = {m.device: m for m in heard if isinstance(m, DeployReported)}
-    links = {m.device: m for m in heard if isinstance(m, LinkReport)}
-    latencies = {m.device: m for m in heard if isinstance(m, LatencyReport)}
-    rows: list[tuple[str, ...]] = []
-    for device, state in sorted(states.items()):
-        runs = state.capabilities.conditions if state.capabilities else None
-        deployed, link, latency = reported.get(device), links.get(device), latencies.get(device)
-        rows.append(
-            (
-                device,
-                state.role.value,
-                "yes" if state.online else "no",
-                f"{runs.runtime}, {runs.kernels}" if runs else "-",
-                f"{deployed.version} {deployed.status}: {' '.join(deployed.contracts)}" if deployed else "-",
-                _link(link) if link else "-",
-                f"{latency.total_ms[0]:.2f}/{latency.total_ms[1]:.2f}" if latency else "-",
-            )
-        )
-    return rows
 
 
 def _link(report: LinkReport) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import sys
 from pathlib import Path
 
 import click
@@ -49,6 +51,9 @@ def command(
     from nasc_sdk.report.html import render
     from nasc_sdk.report.summary import save
     from nasc_search.demo.play import Options, run
+
+    # So that the processes it started are ended with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
     def say(text: str) -> None:
         if not as_json:

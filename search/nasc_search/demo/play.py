@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 
 from nasc_sdk.agent.client import AgentClient
+from nasc_sdk.agent.link_watch import FOLLOW_UPS
 from nasc_sdk.cli.asking import ask_service
 from nasc_sdk.errors import UnreachableError
 from nasc_sdk.link.shape import set_link
@@ -47,6 +48,7 @@ _SETTLE_S: Final = 2.0
 _WARM_UP: Final = 50
 _DEPLOY_TIMEOUT_S: Final = 30.0
 _ADAPT_TIMEOUT_S: Final = 16.0
+_FRESH_REPORTS: Final = 2
 
 Say = Callable[[str], None]
 
@@ -97,13 +99,18 @@ class Events:
             raise UnreachableError("search service", f"no {name!r} within {timeout_s:.0f} s; heard {heard}")
         return found
 
-    def wait_link(self, timeout_s: float) -> LinkReport:
-        """The newest link report, waiting for the first."""
+    def wait_link(self, timeout_s: float) -> None:
+        """Wait for a link report from now on: what was measured while the board was profiled says little."""
         with self._arrived:
-            self._arrived.wait_for(lambda: self._link, timeout_s)
-        if self._link is None:
-            raise UnreachableError(BOARD, f"reported no link within {timeout_s:.0f} s")
-        return self._link
+            before = self._link
+            if not self._arrived.wait_for(lambda: self._link is not before, timeout_s):
+                raise UnreachableError(BOARD, f"reported no link within {timeout_s:.0f} s")
+
+    def newest_deployment(self) -> Deployment | None:
+        """The last rollout that was announced."""
+        with self._arrived:
+            found = [event for event in self._seen if event.event == "deployed"]
+        return msgspec.json.decode(found[-1].document, type=Deployment) if found else None
 
     def _first(self, name: str, start: int) -> ServiceEvent | None:
         return next((event for event in self._seen[start:] if event.event == name), None)
@@ -133,8 +140,9 @@ class Play:
 
     def deploy(self) -> None:
         """Acts 4 and 5: search over the measured link, install on both sides."""
-        self._events.wait_link(30.0)
-        time.sleep(_SETTLE_S)
+        # The first report may still hold samples from the profile; the window is mostly fresh at the second.
+        for _ in range(_FRESH_REPORTS):
+            self._events.wait_link(30.0)
         self._say("\n== Search and deploy ==")
         goal = {"limit_ms": self._options.limit_ms}
         answer = _deployed(self._ask(ServiceVerb.DEPLOY, goal, 300.0))
@@ -160,7 +168,11 @@ class Play:
             deployment = self._await_deployment(start)
             served_s = traffic.first_served(deployment.contract, changed_s, _DEPLOY_TIMEOUT_S)
             self._diary.mark(f"{deployment.predicted.kind.value} serves")
+            # The reports that follow a change may refine the choice once more.
+            for _ in range(FOLLOW_UPS):
+                self._events.wait_link(_DEPLOY_TIMEOUT_S)
             time.sleep(_SETTLE_S)
+            self._deployment = self._events.newest_deployment() or self._deployment
         self.course.samples += traffic.samples
         self.course.failures += traffic.failures
         if served_s is None:
@@ -170,7 +182,7 @@ class Play:
             f"seen after {seen_s - changed_s:.2f} s; {deployment.predicted.kind.value} at cut "
             f"{deployment.candidate.cut} serves {served_s - seen_s:.2f} s later ({deployment.reason})"
         )
-        answer = self._search(deployment)
+        answer = self._search(self._deployment)
         self._infer(name, link, answer, max(self._options.requests // 3, 100))
 
     def _await_deployment(self, start: int) -> Deployment:

@@ -142,7 +142,8 @@ def _adaptation(course: Course) -> list[Promise]:
     promises = [
         Promise(
             f"{change.name}: new candidate serves within {MAX_ADAPT_S:g} s of the change being seen",
-            change.served_s - change.seen_s <= MAX_ADAPT_S,
+            # Served before it was seen: nothing was switched, the old candidate went on.
+            0 < change.served_s - change.seen_s <= MAX_ADAPT_S,
             f"seen {change.seen_s - change.changed_s:.2f} s after the change, "
             f"serving {change.served_s - change.seen_s:.2f} s after that",
         )

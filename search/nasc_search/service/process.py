@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import torch
 
@@ -20,6 +22,8 @@ from nasc_search.service.planner import Planner
 from nasc_search.service.service import Service
 from nasc_search.service.store import Store
 from nasc_search.service.workshop import Workshop
+
+_NICE: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class Options:
 def run(options: Options) -> None:
     """Serve until SIGTERM or SIGINT; raises NascError when it cannot start."""
     torch.set_num_threads(options.threads)
+    # Evaluating networks takes whole seconds: never at the expense of a server or board on the same machine.
+    os.nice(_NICE)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())

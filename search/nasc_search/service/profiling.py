@@ -111,6 +111,7 @@ class Profiling:
                     return _profile_of(result, device)
                 waited += _ASK_AGAIN_S
         finally:
+            self._mailbox.take("profile", request.request_id)
             del self._watching[request.request_id]
             self._shelf.drop(artifact.sha256)
         raise UnreachableError(device, f"gave no profile within {PROFILE_TIMEOUT_S:.0f} s")

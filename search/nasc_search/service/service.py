@@ -84,7 +84,8 @@ class Service:
         self._latest_change: dict[str, LinkReport] = {}
         self._answered: dict[str, bytes] = {}
         self._unsettled: dict[str, int] = {}
-        self._working = ""
+        self._accepted: set[str] = set()
+        """Requests that wait or are worked on: at most as many as there are jobs."""
         self._compared: set[str] = set()
         self._worker = threading.Thread(target=self._work, name="service", daemon=True)
 
@@ -157,7 +158,7 @@ class Service:
 
     def _on_request(self, request: ServiceRequest) -> None:
         done = self._answered.get(request.request_id)
-        if request.request_id == self._working:
+        if request.request_id in self._accepted:
             return  # asked again after a lost connection: the answer is on its way
         if done is not None:
             self._client.publish(Topics(self._site, SERVICE).service_reply(request.request_id), done)
@@ -166,8 +167,10 @@ class Service:
             self._reply(request, self._status(request.device))
             return
         try:
+            self._accepted.add(request.request_id)
             self._enqueue(_Job(request.verb.value, lambda: self._serve(request)))
         except UnreachableError as error:
+            self._accepted.discard(request.request_id)
             self._refuse(request, error)
 
     def _enqueue(self, job: _Job) -> None:
@@ -190,7 +193,6 @@ class Service:
             topic = Topics(self._site, SERVICE).service_progress(request.request_id)
             self._client.publish(topic, encode(message), qos=0)
 
-        self._working = request.request_id
         try:
             document: Any
             match request.verb:
@@ -210,13 +212,15 @@ class Service:
             self._refuse(request, error)
             raise
         finally:
-            self._working = ""
+            self._accepted.discard(request.request_id)
 
     def _link_changed(self, report: LinkReport, goal: Goal, seen_unix_s: float) -> None:
         if self._latest_change.get(report.device) is not report:
             return  # a newer one waits
+        # The worker may have been busy for long: what counts is the link as it is now.
+        newest = self._mailbox.get("link", report.device, LinkReport) or report
         try:
-            answer = self._deploying.adapt(report.device, goal, link_of(report), seen_unix_s)
+            answer = self._deploying.adapt(report.device, goal, link_of(newest), seen_unix_s)
         except NascError as error:
             self._event(report.device, "search-failed", str(error)[:4096])
             return

@@ -39,7 +39,7 @@ def main() -> None:
         trained = open_pretrained(None, Path(cache))
     kernels = Kernels(given.kernels)
     form = Form.XNNPACK if kernels is Kernels.XNNPACK else Form.BUILTIN
-    design = profile_design(trained.catalogue, 1, Coverage.SMALL, heads=40)
+    design = profile_design(trained.catalogue, 1, Coverage.EVERY, heads=40)
     plan, _ = make_plans(Workshop(trained.supernet, load()), design, form, lambda *_: None)
     profile = measure(plan, open_runtime(), kernels, device="this machine", rounds=given.rounds)
     _, report = fit(profile)

@@ -58,7 +58,7 @@ def test_demo_change_there_and_back():
     for _, change in changes:
         assert change.throughput
         assert change.round_trip
-        assert change.fresh == 3
+    assert [change.since_s for _, change in changes] == [15.0, 25.0]
 
 
 def test_cool_down_delays_the_second_report_but_does_not_lose_it():
@@ -94,3 +94,12 @@ def test_requests_without_an_answer_need_fewer():
         detector, change = detector.updated(index, 0.1, 2.0, strong=True)
         seen.append(change is not None)
     assert seen.index(True) == 1
+
+
+def test_half_of_the_old_link_in_the_first_samples_is_no_second_change():
+    """The first pairs after a change may hold an old throughput beside a new round trip."""
+    throughput = [1.0] * 30 + [1.0] * 2 + [50.0] * 100
+    round_trip = [60.0] * 30 + [1.0] * 102
+    changes = follow(throughput, round_trip, cool_down_s=0)
+    assert [index for index, _ in changes] == [32]
+    assert changes[0][1].since_s == 15.0

@@ -32,14 +32,14 @@ def test_estimates_predict_the_transfers_they_came_from(rate, round_trip):
 
 
 def test_follows_the_link_down_and_up_again():
-    estimator = LinkEstimator(window=16)
-    now = feed(estimator, Link.fixed(50, 2))
-    now = feed(estimator, Link.fixed(1, 60), start=now)
-    assert statistics.median(estimator.link(10).throughput_mbit_s) == pytest.approx(1, rel=0.05)
-    assert statistics.median(estimator.link(10).round_trip_ms) == pytest.approx(60, rel=0.05)
-    feed(estimator, Link.fixed(50, 2), start=now)
-    assert statistics.median(estimator.link(10).throughput_mbit_s) == pytest.approx(50, rel=0.1)
-    assert statistics.median(estimator.link(10).round_trip_ms) == pytest.approx(2, rel=0.1)
+    estimator, now = LinkEstimator(), 0.0
+    for rate, round_trip in ((50, 2), (1, 60), (50, 2)):
+        start, now = now, feed(estimator, Link.fixed(rate, round_trip), start=now)
+        estimator.restart(start)
+        link = estimator.link()
+        assert len(link.throughput_mbit_s) > 20
+        assert statistics.median(link.throughput_mbit_s) == pytest.approx(rate, rel=0.1)
+        assert statistics.median(link.round_trip_ms) == pytest.approx(round_trip, rel=0.1)
 
 
 def test_small_payloads_leave_the_throughput_alone():
@@ -90,13 +90,26 @@ def test_a_timeout_before_anything_else():
     assert estimator.link().loss == 1
 
 
-def test_restart_keeps_the_newest():
+def test_restart_forgets_pairs_of_which_one_half_is_older():
+    """One pair of an old throughput and a new round trip would be the p95 of a young window."""
+    estimator = LinkEstimator()
+    now = feed(estimator, Link.fixed(1, 60))
+    half = estimator.ping(now, 1.0)
+    assert (half.throughput_mbit_s, half.round_trip_ms) == (pytest.approx(1, rel=0.1), 1.0)
+    feed(estimator, Link.fixed(50, 1), start=now + 0.1, count=8)
+    estimator.restart(now)
+    link = estimator.link()
+    assert min(link.throughput_mbit_s) > 40
+    assert max(link.round_trip_ms) < 2
+
+
+def test_restart_of_everything_leaves_nothing():
     estimator = LinkEstimator()
     now = feed(estimator, Link.fixed(50, 2))
-    feed(estimator, Link.fixed(1, 60), start=now, count=8)
-    estimator.restart(4)
-    assert len(estimator.link().throughput_mbit_s) == 4
-    assert max(estimator.link().throughput_mbit_s) < 2
+    estimator.restart(now + 1)
+    assert estimator.link() is None
+    assert estimator.throughput_mbit_s is None
+    assert estimator.wants_ping(now + 1)
 
 
 def test_window_is_bounded():

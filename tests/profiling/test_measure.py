@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nasc_sdk.errors import InputError, StoppedError
-from nasc_sdk.profiling.measure import batches, measure, robust_cv, summarize
+from nasc_sdk.profiling.measure import PASSES, batches, measure, robust_cv, summarize
 from nasc_sdk.profiling.plan import PlanItem, ProfilePlan
 from nasc_sdk.profiling.profile import Measurement, Profile, TimeUnit
 from nasc_sdk.runtime.base import Kernels
@@ -133,3 +133,17 @@ def test_statistics():
     assert timing.p95 == pytest.approx(2.9)
     assert robust_cv([10.0, 10.0, 10.0, 1000.0]) == 0.0
     assert robust_cv([8.0, 10.0, 12.0]) == pytest.approx(0.29652)
+
+
+def test_batches_are_timed_several_times_over():
+    """A slow minute of the machine must not fall on all samples of one batch."""
+    steps = []
+    profile = measure(
+        PLAN, open_runtime(), Kernels.REFERENCE, device="here", rounds=5, memory_budget_bytes=1,
+        progress=lambda done, total, label: steps.append((done, total, label)),
+    )  # fmt: skip
+    loads = [label for _, _, label in steps if label != "timing"]
+    assert len(loads) == PASSES * 4
+    assert loads[:4] == loads[4:8] == loads[8:]
+    assert {found.timing.samples for found in profile.blocks} == {5}
+    assert steps[-1][0] == steps[-1][1] == 4 * (5 + PASSES)

@@ -69,3 +69,12 @@ def test_instructions_are_never_called_microseconds():
 
 def test_an_empty_profile_is_a_header():
     assert "median us" in format_profile(Profile("pi4", CONDITIONS, ()))
+
+
+def test_only_the_longest_blocks_when_asked():
+    text = format_profile(PROFILE, top=1)
+    assert _cells(text, "cell")[-2:] == ["75.0", "75.0"]
+    assert not any(line.startswith("stem") for line in text.splitlines())
+    assert "... and 1 more" in text
+    assert "2 blocks, 100.0 us in all" in text
+    assert format_profile(PROFILE, top=2) == format_profile(PROFILE)

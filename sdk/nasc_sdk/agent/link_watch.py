@@ -20,7 +20,7 @@ FOLLOW_UP_S: Final = 1.0
 FOLLOW_UPS: Final = 2
 """After a change the estimate is young: so many reports come sooner, each on more samples than the one before."""
 MIN_SAMPLES: Final = 3
-"""Fewer say nothing about a distribution: the first periodic report waits for them."""
+"""Fewer say nothing about a distribution: a report waits for them."""
 
 
 class LinkWatch:
@@ -40,10 +40,13 @@ class LinkWatch:
         self._reported_s: float | None = None
         self._unsaid = 0
         self._follow_ups = 0
+        self._changed = False
 
     @property
     def suspicious(self) -> bool:
         """Whether samples deviate, though not enough yet: more of them are wanted quickly."""
+        if self._changed:
+            return True
         tests = (self._detector.throughput, self._detector.round_trip)
         level = self._sensitivity.threshold / 4
         return any(max(test.up, test.down) > level for test in tests) or any(self._detector.unreported)
@@ -67,11 +70,10 @@ class LinkWatch:
         period_s = min(FOLLOW_UP_S, self._period_s) if self._follow_ups else self._period_s
         if not self._unsaid or now_s - self._reported_s < period_s:
             return None
-        link = self.estimator.link()
-        if link is None or len(link.throughput_mbit_s) < MIN_SAMPLES:
+        if self._changed or self.estimator.samples < MIN_SAMPLES:
             return None
         self._follow_ups = max(self._follow_ups - 1, 0)
-        return self._report(now_s, None)
+        return self._report(now_s, changed=False)
 
     def _take(self, sample: LinkSample | None, now_s: float) -> LinkReport | None:
         # A sample that was set aside is not in the window, which the detector counts along with.
@@ -81,15 +83,17 @@ class LinkWatch:
         self._detector, change = self._detector.updated(
             now_s, sample.throughput_mbit_s, sample.round_trip_ms, strong=not sample.answered
         )
-        if change is None:
+        if change is not None:
+            # What was before is another link: no later report may mix the two.
+            self.estimator.restart(change.since_s)
+            self._changed = True
+        if not self._changed or self.estimator.samples < MIN_SAMPLES:
             return None
-        # What was before is another link: no later report may mix the two.
-        self.estimator.restart(change.fresh)
-        self._follow_ups = FOLLOW_UPS
-        return self._report(now_s, change.fresh)
+        self._changed, self._follow_ups = False, FOLLOW_UPS
+        return self._report(now_s, changed=True)
 
-    def _report(self, now_s: float, fresh: int | None) -> LinkReport | None:
-        link = self.estimator.link(fresh)
+    def _report(self, now_s: float, *, changed: bool) -> LinkReport | None:
+        link = self.estimator.link()
         if link is None:
             return None
         self._reported_s, self._unsaid = now_s, 0
@@ -98,7 +102,7 @@ class LinkWatch:
             throughput_mbit_s=link.throughput_mbit_s,
             round_trip_ms=link.round_trip_ms,
             loss=min(max(link.loss, 0.0), 1.0),
-            changed=fresh is not None,
+            changed=changed,
             observed_unix_s=time.time(),
         )
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 EPILOG = """\b
 Examples:
   nasc-sdk profile --device pi4                       every block of the search space, on the board
+  nasc-sdk profile --device pi4 --coverage small      a few dozen blocks, the rest from their operators
   nasc-sdk profile --device pi4 --json --output pi4.json
   nasc-sdk profile --model ANY.tflite                 any int8 model, operator by operator, here
   nasc-sdk profile --model ANY.tflite --input X.npy --kernels builtin --runtime tflite-runtime
@@ -40,6 +41,20 @@ depends on the data."""
 )
 @click.option(
     "--rounds", type=click.IntRange(1, 1000), default=9, show_default=True, help="Interleaved rounds."
+)
+@click.option(
+    "--coverage",
+    type=click.Choice(["every", "small"]),
+    default="every",
+    show_default=True,
+    help="Without --model: time every distinct block of the space, or a few that tell most.",
+)
+@click.option(
+    "--top",
+    type=click.IntRange(0),
+    default=30,
+    show_default=True,
+    help="Without --model: show the blocks that take longest; 0 shows all. --json always holds all.",
 )
 @click.option(
     "--kernels",
@@ -75,6 +90,8 @@ def command(
     model_path: Path | None,
     input_path: Path | None,
     rounds: int,
+    coverage: str,
+    top: int,
     kernels: str,
     runtime_name: str,
     timeout_s: float,
@@ -87,7 +104,8 @@ def command(
     from nasc_sdk.durable import write_durably
 
     if model_path is None:
-        document, profiles = _remote(broker_url, site, device, rounds, timeout_s, as_json)
+        options = {"rounds": rounds, "coverage": coverage}
+        document, profiles = _remote(broker_url, site, device, options, timeout_s, as_json)
     else:
         document, profiles = _local(model_path, input_path, rounds, runtime_name, kernels, as_json)
     if output_path is not None:
@@ -97,7 +115,8 @@ def command(
     else:
         from nasc_sdk.profiling.table import format_profile
 
-        click.echo("\n\n".join(map(format_profile, profiles)))
+        shown = 0 if model_path else top
+        click.echo("\n\n".join(format_profile(profile, shown) for profile in profiles))
 
 
 def _local(
@@ -119,15 +138,13 @@ def _local(
 
 
 def _remote(
-    broker_url: str, site: str, device: str, rounds: int, timeout_s: float, quiet: bool
+    broker_url: str, site: str, device: str, options: dict[str, Any], timeout_s: float, quiet: bool
 ) -> tuple[Any, list[Profile]]:
     from nasc_sdk.cli.asking import ask_service
     from nasc_sdk.profiling.remote import read_profiles
     from nasc_sdk.protocol.messages import ServiceVerb
 
     document = read_profiles(
-        ask_service(
-            broker_url, site, ServiceVerb.PROFILE, device, {"rounds": rounds}, timeout_s=timeout_s, quiet=quiet
-        )
+        ask_service(broker_url, site, ServiceVerb.PROFILE, device, options, timeout_s=timeout_s, quiet=quiet)
     )
     return document, [profile for profile in (document.profile, document.edge_profile) if profile]

@@ -5,7 +5,8 @@ Theory of operation
 The test compares samples with the mean of the link as it was, and sums up how far they lie beyond what is
 worth noticing (``drift``). The sum falls back to zero while nothing happens and grows by the size of the
 change once something did; over ``threshold`` it fires. The sample at which the sum last left zero is when
-the change began, so the newest samples that belong to the new link are known. Reference: E. S. Page,
+the change began, so it is known which samples belong to the new link. The mean of the new link starts with
+the samples after the firing: those before it may be half of the old link. Reference: E. S. Page,
 Continuous inspection schemes, Biometrika 41, 1954; D. V. Hinkley, Biometrika 58, 1971.
 
 Values only: time comes in as an argument, and an update returns a new value.
@@ -88,10 +89,11 @@ class PageHinkley:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The link is another one: its last ``fresh`` samples are of the new link."""
+    """The link is another one since ``since_s``."""
 
     time_s: float
-    fresh: int
+    since_s: float
+    """Time of the first sample that deviated."""
     throughput: bool
     """Whether the throughput changed."""
     round_trip: bool
@@ -108,8 +110,10 @@ class Detector:
     sensitivity: Sensitivity = DEFAULT
     throughput: PageHinkley = PageHinkley()
     round_trip: PageHinkley = PageHinkley()
-    recent: tuple[tuple[float, float], ...] = ()
-    """Newest logarithms since the last change began."""
+    recent_s: tuple[float, ...] = ()
+    """Times of the newest samples."""
+    since_s: float = -math.inf
+    """When the newest change began."""
     unreported: tuple[bool, bool] = (False, False)
     """Whether throughput and round trip changed since the last report."""
     reported_s: float = -math.inf
@@ -121,25 +125,26 @@ class Detector:
         sensitivity = self.sensitivity
         pair = (math.log(1 / (1 / throughput_mbit_s + 1 / FAST_MBIT_S)), math.log(round_trip_ms + SHORT_MS))
         throughput, round_trip = self.throughput, self.round_trip
-        for _ in range(sensitivity.strong_weight if strong else 1):
+        times = range(sensitivity.strong_weight if strong else 1)
+        for _ in times:
             throughput = throughput.updated(pair[0], sensitivity)
             round_trip = round_trip.updated(pair[1], sensitivity)
-        recent = (*self.recent, pair)[-sensitivity.memory :]
-        after = replace(self, throughput=throughput, round_trip=round_trip, recent=recent)
+        recent_s = (*self.recent_s, *(now_s for _ in times))[-sensitivity.memory :]
+        after = replace(self, throughput=throughput, round_trip=round_trip, recent_s=recent_s)
         runs = throughput.run(sensitivity), round_trip.run(sensitivity)
         if max(runs) >= sensitivity.min_fresh:
-            after = after._restarted(min(max(runs), len(recent)), (runs[0] > 0, runs[1] > 0))
+            after = after._restarted(max(runs), (runs[0] > 0, runs[1] > 0))
         if not any(after.unreported) or now_s - self.reported_s < sensitivity.cool_down_s:
             return after, None
-        change = Change(now_s, len(after.recent), *after.unreported)
+        change = Change(now_s, after.since_s, *after.unreported)
         return replace(after, unreported=(False, False), reported_s=now_s), change
 
-    def _restarted(self, fresh: int, changed: tuple[bool, bool]) -> Detector:
-        """The new link's own samples are the next mean."""
-        kept = self.recent[-fresh:]
-        throughput, round_trip = PageHinkley(), PageHinkley()
-        for pair in kept[-self.sensitivity.warm_up :]:
-            throughput = throughput.updated(pair[0], self.sensitivity)
-            round_trip = round_trip.updated(pair[1], self.sensitivity)
-        unreported = (self.unreported[0] or changed[0], self.unreported[1] or changed[1])
-        return replace(self, throughput=throughput, round_trip=round_trip, recent=kept, unreported=unreported)
+    def _restarted(self, run: int, changed: tuple[bool, bool]) -> Detector:
+        """Begin with a new mean; the change began ``run`` samples ago."""
+        return replace(
+            self,
+            throughput=PageHinkley(),
+            round_trip=PageHinkley(),
+            since_s=self.recent_s[-min(run, len(self.recent_s))],
+            unreported=(self.unreported[0] or changed[0], self.unreported[1] or changed[1]),
+        )

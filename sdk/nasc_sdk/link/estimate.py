@@ -13,6 +13,8 @@ Rule 2: one that did not still shows a lower bound. When that is above the last 
     faster, and the bound is the estimate; otherwise the sample is set aside and the earlier value stays.
 Rule 3: a transfer clearly faster than the round trip, or far from the last estimate, says that the round trip
     may be out of date: pings are wanted, and the first of them replaces all earlier ones.
+Rule 4: the halves of a pair are measured one after the other, so a pair is as old as its older half. When the
+    link changed, only pairs that are younger count: one with an old half is of a link that never was.
 """
 
 from __future__ import annotations
@@ -38,6 +40,8 @@ class LinkSample:
     """One moment of the link; ``informative`` says whether it went into the window."""
 
     time_s: float
+    since_s: float
+    """When the older half of the pair was measured."""
     throughput_mbit_s: float
     round_trip_ms: float
     informative: bool
@@ -45,25 +49,36 @@ class LinkSample:
     """False for a request that got no answer: a bound on the throughput, and a strong sign."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Ping:
+    time_s: float
+    round_trip_ms: float
+
+
 class LinkEstimator:
     """Bounded window of paired samples. Times are seconds on the caller's clock, durations milliseconds."""
 
     def __init__(
-        self, *, window: int = 64, pings: int = 5, ping_interval_s: float = 1.0, noise_floor_ms: float = 0.1
+        self, *, window: int = 128, pings: int = 5, ping_interval_s: float = 1.0, noise_floor_ms: float = 0.1
     ) -> None:
         self._samples: deque[LinkSample] = deque(maxlen=window)
-        self._pings: deque[float] = deque(maxlen=pings)
+        self._pings: deque[_Ping] = deque(maxlen=pings)
         self._answers: deque[bool] = deque(maxlen=window)
         self._ping_interval_s = ping_interval_s
         self._noise_floor_ms = noise_floor_ms
         self._throughput: float | None = None
-        self._last_ping_s = -math.inf
+        self._throughput_s = self._last_ping_s = -math.inf
         self._outdated = False
 
     @property
     def round_trip_ms(self) -> float | None:
         """Median of the last pings; None before the first."""
-        return statistics.median(self._pings) if self._pings else None
+        return statistics.median(ping.round_trip_ms for ping in self._pings) if self._pings else None
+
+    @property
+    def samples(self) -> int:
+        """Pairs in the window."""
+        return len(self._samples)
 
     @property
     def throughput_mbit_s(self) -> float | None:
@@ -87,12 +102,13 @@ class LinkEstimator:
         outdated = self._outdated
         if outdated:
             self._pings.clear()
-        self._pings.append(round_trip_ms)
+        self._pings.append(_Ping(now_s, round_trip_ms))
         self._last_ping_s, self._outdated = now_s, False
         self._answers.append(True)
         if self._throughput is None or outdated:
             return None
-        return self._keep(LinkSample(now_s, self._throughput, round_trip_ms, informative=True))
+        since_s = self._throughput_s
+        return self._keep(LinkSample(now_s, since_s, self._throughput, round_trip_ms, informative=True))
 
     def transfer(self, now_s: float, payload_bytes: int, elapsed_ms: float) -> LinkSample | None:
         """A payload and its small answer, without the time the server kept it; None before the first ping."""
@@ -100,6 +116,8 @@ class LinkEstimator:
         round_trip_ms = self.round_trip_ms
         if round_trip_ms is None or payload_bytes <= 0 or not math.isfinite(elapsed_ms):
             return None
+        # The median stands on all of them.
+        since_s = self._pings[0].time_s
         noise_ms = self._noise_ms()
         on_wire_ms = elapsed_ms - round_trip_ms
         throughput = _clip(payload_bytes * 8e-3 / max(on_wire_ms, noise_ms))
@@ -109,9 +127,9 @@ class LinkEstimator:
         if on_wire_ms > noise_ms or (faster and not self._outdated):
             if self._throughput is not None and not 1 / FAR < throughput / self._throughput < FAR:
                 self._outdated = True
-            self._throughput = throughput
-            return self._keep(LinkSample(now_s, throughput, round_trip_ms, informative=True))
-        return LinkSample(now_s, self._throughput or throughput, round_trip_ms, informative=False)
+            self._throughput, self._throughput_s = throughput, now_s
+            return self._keep(LinkSample(now_s, since_s, throughput, round_trip_ms, informative=True))
+        return LinkSample(now_s, since_s, self._throughput or throughput, round_trip_ms, informative=False)
 
     def timeout(self, now_s: float, payload_bytes: int, waited_ms: float) -> LinkSample | None:
         """A request without an answer: the throughput is at most what the wait allows."""
@@ -120,19 +138,19 @@ class LinkEstimator:
         if payload_bytes <= 0 or not waited_ms > 0 or not math.isfinite(waited_ms):
             return None
         bound = _clip(payload_bytes * 8e-3 / waited_ms)
-        self._throughput = min(self._throughput or bound, bound)
+        self._throughput, self._throughput_s = min(self._throughput or bound, bound), now_s
+        round_trip_ms = self.round_trip_ms or 0.0
         return self._keep(
-            LinkSample(now_s, self._throughput, self.round_trip_ms or 0.0, informative=True, answered=False)
+            LinkSample(now_s, now_s, self._throughput, round_trip_ms, informative=True, answered=False)
         )
 
-    def link(self, newest: int | None = None) -> Link | None:
-        """The window, or its newest samples, as a Link; None before the first pair."""
-        samples = list(self._samples)[-newest if newest else 0 :]
-        if not samples:
+    def link(self) -> Link | None:
+        """The window as a Link; None before the first pair."""
+        if not self._samples:
             return None
         return Link(
-            tuple(sample.throughput_mbit_s for sample in samples),
-            tuple(sample.round_trip_ms for sample in samples),
+            tuple(sample.throughput_mbit_s for sample in self._samples),
+            tuple(sample.round_trip_ms for sample in self._samples),
             loss=self.loss,
         )
 
@@ -141,16 +159,21 @@ class LinkEstimator:
         """Share of the last requests that got no answer."""
         return 1 - sum(self._answers) / len(self._answers) if self._answers else 0.0
 
-    def restart(self, keep: int) -> None:
-        """Forget all but the newest samples: the link before them was another one."""
-        kept = list(self._samples)[-keep:] if keep > 0 else []
+    def restart(self, since_s: float) -> None:
+        """The link is another one since then: forget whatever is older, or only half of it younger."""
+        samples = [sample for sample in self._samples if sample.since_s >= since_s]
+        pings = [ping for ping in self._pings if ping.time_s >= since_s]
         self._samples.clear()
-        self._samples.extend(kept)
+        self._samples.extend(samples)
+        self._pings.clear()
+        self._pings.extend(pings)
+        if self._throughput_s < since_s:
+            self._throughput = None
 
     def _noise_ms(self) -> float:
         """How far a round trip may be from the median without meaning anything."""
         center = self.round_trip_ms or 0.0
-        spread = statistics.median(abs(ping - center) for ping in self._pings)
+        spread = statistics.median(abs(ping.round_trip_ms - center) for ping in self._pings)
         return max(self._noise_floor_ms, 0.02 * center, 3 * spread)
 
     def _keep(self, sample: LinkSample) -> LinkSample:

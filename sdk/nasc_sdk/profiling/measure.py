@@ -6,8 +6,11 @@ Rule 2: a sample lasts at least ``SAMPLE_NS``: fast units are invoked several ti
     sample. So the p95 of a fast unit is that of short bursts, not of single invocations.
 Rule 3: units run on the plan's activations, never on zeros: latency depends on the data.
 Rule 4: a sample during which the system gave the core to somebody else is taken again, a few times: it tells
-    of the other process. On a machine that is busy all the time the last try counts, and shows as noise.
-Rule 5: a fast unit is invoked once, untimed, before each sample: caches hold what the unit before it left.
+    of the other process. On a machine that is busy all the time the last try counts, and shows as noise. The p95
+    is that of all tries: a request in service is not taken again.
+Rule 5: a plan that does not fit the memory budget is timed in batches, one after the other, and all of them several
+    times over: a slow minute of the machine then falls on a part of each unit's samples, and medians forget it.
+Rule 6: a fast unit is invoked once, untimed, before each sample: caches hold what the unit before it left.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -34,6 +37,9 @@ MAX_REPEATS: Final = 500
 MAX_TRIES: Final = 4
 WARM_BELOW_NS: Final = 2_000_000
 MEMORY_BUDGET_BYTES: Final = 96 << 20
+PASSES: Final = 3
+DISTURBED_ABOVE: Final = 0.2
+"""Share of tries that lost the core above which the profile says so."""
 _SEED: Final = 20
 # Robust coefficient of variation above which a unit is called noisy; quiet machines show 1-2 %.
 NOISY_ABOVE: Final = 0.10
@@ -47,14 +53,24 @@ Progress = Callable[[int, int, str], None]
 
 
 @dataclass(slots=True)
-class _Unit:
-    """A loaded unit and its samples so far, nanoseconds an invocation."""
+class _Samples:
+    """A unit and its samples so far, nanoseconds an invocation."""
 
     item: PlanItem
+    samples_ns: list[float] = field(default_factory=list)
+    tries_ns: list[float] = field(default_factory=list)
+    throttled: bool = False
+    output_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """A unit that is loaded."""
+
+    samples: _Samples
     session: Session
     repeats: int
     warm: bool
-    samples_ns: list[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +106,9 @@ def measure(
     """
     if rounds < 1 or not plan.items:
         raise InputError("a profile needs at least one round and one unit")
-    total, done = len(plan.items) * (rounds + 1), 0
+    groups = batches(plan.items, memory_budget_bytes)
+    shares = _shares(rounds, PASSES if len(groups) > 1 else 1)
+    total, done = len(plan.items) * (rounds + len(shares)), 0
 
     def tick(units: int, what: str) -> None:
         nonlocal done
@@ -101,14 +119,17 @@ def measure(
             raise StoppedError(f"profiling was stopped after {done} of {total} steps")
 
     run = _Run(runtime, kernels, threads, rounds, warmup, tick, np.random.default_rng(_SEED))
+    samples = [[_Samples(item) for item in group] for group in groups]
     conditions = read_conditions(runtime, kernels, threads, label=label)
     started_unix_s, started = time.time(), time.monotonic()
-    measured = [
-        found for batch in batches(plan.items, memory_budget_bytes) for found in _measure_batch(run, batch)
-    ]
-    notes: tuple[str, ...] = ()
+    for share in shares:
+        for batch in samples:
+            _sample_batch(run, batch, share)
+    units = [unit for batch in samples for unit in batch]
+    measured, notes = [_measurement(unit) for unit in units], _disturbed(units)
     if per_op:
-        measured, notes = _with_operators(run, plan, measured)
+        measured, more = _with_operators(run, plan, measured)
+        notes += more
     pairs = list(zip(plan.items, measured, strict=True))
     return Profile(
         device=device,
@@ -135,23 +156,32 @@ def batches(items: Sequence[PlanItem], budget_bytes: int) -> list[list[PlanItem]
     return result
 
 
-def _measure_batch(run: _Run, items: Sequence[PlanItem]) -> list[Measurement]:
+def _shares(rounds: int, passes: int) -> list[int]:
+    """Rounds of each pass."""
+    passes = min(passes, rounds)
+    return [rounds // passes + (number < rounds % passes) for number in range(passes)]
+
+
+def _sample_batch(run: _Run, batch: Sequence[_Samples], rounds: int) -> None:
+    """Load the units, time them for some rounds, and let them go."""
     units = []
-    for item in items:
-        units.append(_load(run, item))
-        run.tick(1, item.title)
+    for samples in batch:
+        units.append(_load(run, samples))
+        run.tick(1, samples.item.title)
     full_mhz = lowest_mhz = frequency_mhz()
-    for number in range(run.rounds):
+    for _ in range(rounds):
         with _undisturbed():
             for index in run.rng.permutation(len(units)):
                 _sample(units[index])
         lowest_mhz = min(lowest_mhz, frequency_mhz())
-        run.tick(len(units), f"round {number + 1} of {run.rounds}")
-    throttled = lowest_mhz < THROTTLED_BELOW * full_mhz
-    return [_measurement(unit, throttled) for unit in units]
+        run.tick(len(units), "timing")
+    for unit in units:
+        unit.samples.throttled |= lowest_mhz < THROTTLED_BELOW * full_mhz
+        unit.samples.output_sha256 = _digest(unit.session)
 
 
-def _load(run: _Run, item: PlanItem) -> _Unit:
+def _load(run: _Run, samples: _Samples) -> _Unit:
+    item = samples.item
     session = run.runtime.load(item.model, kernels=run.kernels, threads=run.threads, name=item.key)
     info = session.inputs[0]
     if info.dtype != item.dtype or info.nbytes != len(item.input):
@@ -161,7 +191,7 @@ def _load(run: _Run, item: PlanItem) -> _Unit:
     session.feed(np.frombuffer(item.input, item.dtype).reshape(info.shape))
     fastest = min(_invoke_ns(session) for _ in range(run.warmup + 1))
     repeats = min(max(-(-SAMPLE_NS // fastest), 1), MAX_REPEATS)
-    return _Unit(item, session, repeats, fastest < WARM_BELOW_NS, [])
+    return _Unit(samples, session, repeats, fastest < WARM_BELOW_NS)
 
 
 def _invoke_ns(session: Session) -> int:
@@ -182,9 +212,10 @@ def _sample(unit: _Unit) -> None:
         for _ in repeats:
             invoke()
         elapsed = clock() - started
+        unit.samples.tries_ns.append(elapsed / unit.repeats)
         if _preemptions() == preempted:
             break
-    unit.samples_ns.append(elapsed / unit.repeats)
+    unit.samples.samples_ns.append(elapsed / unit.repeats)
 
 
 def _preemptions() -> int:
@@ -196,26 +227,41 @@ def _preemptions() -> int:
     return resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw
 
 
-def _measurement(unit: _Unit, throttled: bool) -> Measurement:
-    code = "throttled" if throttled else "noisy" if robust_cv(unit.samples_ns) > NOISY_ABOVE else ""
+def _digest(session: Session) -> str:
     digest = hashlib.sha256()
-    for index in range(len(unit.session.outputs)):
-        digest.update(unit.session.fetch(index).tobytes())
+    for index in range(len(session.outputs)):
+        digest.update(session.fetch(index).tobytes())
+    return digest.hexdigest()
+
+
+def _measurement(unit: _Samples) -> Measurement:
+    code = "throttled" if unit.throttled else "noisy" if robust_cv(unit.samples_ns) > NOISY_ABOVE else ""
     return Measurement(
         key=unit.item.key,
         title=unit.item.title,
         shape=unit.item.shape,
-        timing=summarize(unit.samples_ns),
+        timing=summarize(unit.samples_ns, unit.tries_ns),
         validity=Validity.DEGRADED if code else Validity.VALID,
         code=code,
-        output_sha256=digest.hexdigest(),
+        output_sha256=unit.output_sha256,
     )
 
 
-def summarize(samples_ns: Sequence[float]) -> Timing:
-    """Median, p95 and minimum of samples in nanoseconds, as microseconds."""
-    median, p95, minimum = np.percentile(np.asarray(samples_ns) / 1000, (50, 95, 0))
-    return Timing(float(median), float(p95), float(minimum), len(samples_ns))
+def _disturbed(units: Sequence[_Samples]) -> tuple[str, ...]:
+    """A note when other processes took the core again and again."""
+    tries = sum(len(unit.tries_ns) for unit in units)
+    share = 1 - sum(len(unit.samples_ns) for unit in units) / tries
+    if share <= DISTURBED_ABOVE:
+        return ()
+    lost = f"{share:.0%} of the tries lost the core to another process"
+    return (f"the machine was busy: {lost}; profile again when it is idle",)
+
+
+def summarize(samples_ns: Sequence[float], tries_ns: Sequence[float] = ()) -> Timing:
+    """Median and minimum of samples in nanoseconds, p95 of all tries (the samples without them), as microseconds."""
+    median, minimum = np.percentile(np.asarray(samples_ns) / 1000, (50, 0))
+    p95 = np.percentile(np.asarray(tries_ns or samples_ns) / 1000, 95)
+    return Timing(float(median), max(float(p95), float(median)), float(minimum), len(samples_ns))
 
 
 def robust_cv(samples: Sequence[float]) -> float:

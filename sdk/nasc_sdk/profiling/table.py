@@ -10,13 +10,21 @@ _WHOLE: Final = "whole"
 Row = tuple[str, ...]
 
 
-def format_profile(profile: Profile) -> str:
-    """Conditions, the table of blocks (or of a model's operators), whole heads, notes. All is measured."""
+def format_profile(profile: Profile, top: int = 0) -> str:
+    """Conditions, the table of blocks (or of a model's operators), whole heads, notes. All is measured.
+
+    ``top`` shows only the blocks that take longest, longest first; 0 shows all in the plan's order.
+    """
     unit = profile.conditions.unit.value
     parts = [f"{profile.device}: {format_conditions(profile.conditions)}"]
     units = profile.blocks or profile.heads
     header = ("block", "op", "shape", f"median {unit}", f"p95 {unit}", "share %", "cumulated %", "validity")
-    parts.append(_table(header, _rows(units, sum(found.timing.median for found in units))))
+    shown = units
+    if 0 < top < len(units):
+        shown = tuple(sorted(units, key=lambda found: -found.timing.median)[:top])
+    parts.append(_table(header, _rows(shown, sum(found.timing.median for found in units))))
+    if len(shown) < len(units):
+        parts[-1] += f"\n... and {len(units) - len(shown)} more"
     if profile.blocks:
         total = sum(found.timing.median for found in profile.blocks)
         parts.append(f"{len(profile.blocks)} blocks, {total:.1f} {unit} in all (measured, each alone)")

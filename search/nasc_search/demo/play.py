@@ -6,12 +6,12 @@ network, to compare with, is computed here.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,6 @@ import msgspec
 import numpy as np
 
 from nasc_sdk.agent.client import AgentClient
-from nasc_sdk.agent.link_watch import FOLLOW_UPS
 from nasc_sdk.cli.asking import ask_service
 from nasc_sdk.errors import UnreachableError
 from nasc_sdk.link.shape import set_link
@@ -29,11 +28,11 @@ from nasc_sdk.processes import Family
 from nasc_sdk.profiling.profile import Profile
 from nasc_sdk.profiling.table import format_profile
 from nasc_sdk.protocol.local import Answer
-from nasc_sdk.protocol.messages import LinkReport, ServiceEvent, ServiceVerb, decode
-from nasc_sdk.protocol.topics import SERVICE, Topics
+from nasc_sdk.protocol.messages import ServiceVerb
 from nasc_sdk.report.summary import FrontPoint, HeadCheck, LinkState, Part, Summary
 from nasc_search.calibrate.report import FitReport
 from nasc_search.data.fashion_mnist import load as load_images
+from nasc_search.demo.events import Events
 from nasc_search.demo.stage import BOARD, SITE, Stage, maps_torch, resident_mb, set_stage
 from nasc_search.demo.traffic import Diary, Traffic
 from nasc_search.demo.verdict import Change, Course, verdict
@@ -45,7 +44,9 @@ GOOD: Final = (50.0, 1.0)
 BAD: Final = (1.0, 60.0)
 REQUESTS: Final = 1000
 _SETTLE_S: Final = 2.0
+_SETTLED_TIMEOUT_S: Final = 30.0
 _WARM_UP: Final = 50
+_TOP_BLOCKS: Final = 20
 _DEPLOY_TIMEOUT_S: Final = 30.0
 _ADAPT_TIMEOUT_S: Final = 16.0
 _FRESH_REPORTS: Final = 2
@@ -65,63 +66,12 @@ class Options:
     requests: int = REQUESTS
 
 
-class Events:
-    """What the search service says it did, kept in order."""
-
-    def __init__(self, client: MqttClient) -> None:
-        self._seen: list[ServiceEvent] = []
-        self._link: LinkReport | None = None
-        self._arrived = threading.Condition()
-        client.subscribe(Topics(SITE, SERVICE).service_event, self._on_event)
-        client.subscribe(Topics(SITE, BOARD).link, self._on_link)
-
-    def _on_event(self, topic: str, payload: bytes) -> None:
-        with self._arrived:
-            self._seen.append(decode(ServiceEvent, payload, topic))
-            self._arrived.notify_all()
-
-    def _on_link(self, topic: str, payload: bytes) -> None:
-        with self._arrived:
-            self._link = decode(LinkReport, payload, topic)
-            self._arrived.notify_all()
-
-    def count(self) -> int:
-        """Events so far: where to start waiting."""
-        with self._arrived:
-            return len(self._seen)
-
-    def wait(self, name: str, start: int, timeout_s: float) -> ServiceEvent:
-        """The first event of this name from ``start`` on; UnreachableError when it does not come."""
-        with self._arrived:
-            found = self._arrived.wait_for(lambda: self._first(name, start), timeout_s)
-        if not isinstance(found, ServiceEvent):
-            heard = "; ".join(f"{event.event}: {event.text}" for event in self._seen[start:]) or "nothing"
-            raise UnreachableError("search service", f"no {name!r} within {timeout_s:.0f} s; heard {heard}")
-        return found
-
-    def wait_link(self, timeout_s: float) -> None:
-        """Wait for a link report from now on: what was measured while the board was profiled says little."""
-        with self._arrived:
-            before = self._link
-            if not self._arrived.wait_for(lambda: self._link is not before, timeout_s):
-                raise UnreachableError(BOARD, f"reported no link within {timeout_s:.0f} s")
-
-    def newest_deployment(self) -> Deployment | None:
-        """The last rollout that was announced."""
-        with self._arrived:
-            found = [event for event in self._seen if event.event == "deployed"]
-        return msgspec.json.decode(found[-1].document, type=Deployment) if found else None
-
-    def _first(self, name: str, start: int) -> ServiceEvent | None:
-        return next((event for event in self._seen[start:] if event.event == name), None)
-
-
 class Play:
     """One run; each act is a method and leaves its findings in ``course``."""
 
     def __init__(self, options: Options, stage: Stage, client: MqttClient, say: Say) -> None:
         self._options, self._stage, self._say = options, stage, say
-        self._events = Events(client)
+        self._events = Events(client, options.limit_ms)
         self._diary = Diary()
         self._images = load_images()
         self.course = Course(limit_ms=options.limit_ms)
@@ -135,14 +85,13 @@ class Play:
         self.course.profiles = (answer.profile, answer.edge_profile)
         self.course.fits = answer.fit
         self.course.distinct_blocks = answer.distinct_blocks
-        self._say(format_profile(answer.profile))
+        self._say(format_profile(answer.profile, _TOP_BLOCKS))
         self._say("\n== Calibrate ==\n" + answer.text)
 
     def deploy(self) -> None:
         """Acts 4 and 5: search over the measured link, install on both sides."""
-        # The first report may still hold samples from the profile; the window is mostly fresh at the second.
-        for _ in range(_FRESH_REPORTS):
-            self._events.wait_link(30.0)
+        # What was measured while the board was profiled says little of the link.
+        self._events.wait_links(_FRESH_REPORTS, 30.0)
         self._say("\n== Search and deploy ==")
         goal = {"limit_ms": self._options.limit_ms}
         answer = _deployed(self._ask(ServiceVerb.DEPLOY, goal, 300.0))
@@ -150,14 +99,17 @@ class Play:
         steps = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in answer.deployment.seconds.items())
         self._say(f"deployed under contract {answer.deployment.contract} ({steps})")
         self._deployment = answer.deployment
+        with self._traffic():
+            self._settle()
+        if self._deployment != answer.deployment:
+            answer = self._search()
         self._infer("good link", GOOD, answer, self._options.requests)
-        self.course.float_accuracy = self._float_accuracy(answer.deployment)
+        self.course.float_accuracy = self._float_accuracy(self._deployment)
 
     def change(self, name: str, link: tuple[float, float]) -> None:
         """Act 7: the link becomes another; the application goes on asking."""
         self._say(f"\n== The link becomes {link[0]:g} Mbit/s, {link[1]:g} ms round trip ==")
-        images = self._images.test.images
-        with Traffic(self._stage.agent_address, images, self._diary) as traffic:
+        with self._traffic() as traffic:
             time.sleep(_SETTLE_S)
             start = self._events.count()
             changed_s = self._diary.mark(f"link set to {link[0]:g} Mbit/s, {link[1]:g} ms")
@@ -167,23 +119,33 @@ class Play:
             self._diary.mark("change reported")
             deployment = self._await_deployment(start)
             served_s = traffic.first_served(deployment.contract, changed_s, _DEPLOY_TIMEOUT_S)
+            if served_s is None:
+                raise UnreachableError(BOARD, f"never answered under contract {deployment.contract}")
             self._diary.mark(f"{deployment.predicted.kind.value} serves")
-            # The reports that follow a change may refine the choice once more.
-            for _ in range(FOLLOW_UPS):
-                self._events.wait_link(_DEPLOY_TIMEOUT_S)
-            time.sleep(_SETTLE_S)
-            self._deployment = self._events.newest_deployment() or self._deployment
+            self.course.changes.append(Change(name, changed_s, seen_s, served_s))
+            self._say(
+                f"seen after {seen_s - changed_s:.2f} s; {deployment.predicted.kind.value} at cut "
+                f"{deployment.candidate.cut} serves {served_s - seen_s:.2f} s later ({deployment.reason})"
+            )
+            self._settle()
+        self._infer(name, link, self._search(), max(self._options.requests // 3, 100))
+
+    @contextlib.contextmanager
+    def _traffic(self) -> Iterator[Traffic]:
+        """An application that keeps asking; its answers go into the course."""
+        with Traffic(self._stage.agent_address, self._images.test.images, self._diary) as traffic:
+            yield traffic
         self.course.samples += traffic.samples
         self.course.failures += traffic.failures
-        if served_s is None:
-            raise UnreachableError(BOARD, f"never answered under contract {deployment.contract}")
-        self.course.changes.append(Change(name, changed_s, seen_s, served_s))
-        self._say(
-            f"seen after {seen_s - changed_s:.2f} s; {deployment.predicted.kind.value} at cut "
-            f"{deployment.candidate.cut} serves {served_s - seen_s:.2f} s later ({deployment.reason})"
-        )
-        answer = self._search(self._deployment)
-        self._infer(name, link, answer, max(self._options.requests // 3, 100))
+
+    def _settle(self) -> None:
+        """Until the service is content with what the deployed candidate takes in service; it may choose again."""
+        if not self._events.wait_settled(_SETTLED_TIMEOUT_S):
+            self._say(f"answers did not stay within the limit for {_SETTLED_TIMEOUT_S:.0f} s")
+        newest = self._events.newest_deployment()
+        if newest != self._deployment:
+            self._say(f"chosen again after answers came over the limit: {newest.reason}")
+            self._deployment = newest
 
     def _await_deployment(self, start: int) -> Deployment:
         """The rollout that answers the change; when the service keeps what runs, that (a promise will say so)."""
@@ -201,11 +163,11 @@ class Play:
         self.course.agent_has_torch = maps_torch(self._stage.agent.pid)
         self.course.marks = self._diary.marks
 
-    def _search(self, deployment: Deployment) -> DeployAnswer:
-        """Fronts and explanation over the link as it is now."""
+    def _search(self) -> DeployAnswer:
+        """What is deployed, with fronts and explanation over the link as it is now."""
         document = json.loads(self._ask(ServiceVerb.SEARCH, {}, 60.0))
         fronts = json.dumps(document["fronts"]).encode()
-        return DeployAnswer(deployment, document["text"], _fronts(fronts))
+        return DeployAnswer(self._deployment, document["text"], _fronts(fronts))
 
     def _ask(self, verb: ServiceVerb, options: dict[str, Any], timeout_s: float) -> bytes:
         return ask_service(self._stage.broker_url, SITE, verb, BOARD, options, timeout_s=timeout_s, quiet=False)

@@ -5,6 +5,7 @@ Chosen is the most accurate feasible candidate; among equals the fastest, then t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +21,8 @@ from nasc_search.joint.scored import Scored, score, score_candidate
 from nasc_search.joint.table import Array, CandidateTable, Constraints, Kind
 
 _ALL: Final = slice(None)
+_NAMES: Final = 8
+"""Architectures looked at for each one shown: dead edges give one network several names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Decision:
     link: Link
     chosen: Scored
     runners_up: tuple[Scored, ...]
-    """The next best architectures, each at its fastest cut."""
+    """The next best architectures, each at its fastest cut; other names of the same network are left out."""
     candidates: int
     feasible: int
     all_local: Scored
@@ -56,8 +59,8 @@ def search(table: CandidateTable, link: Link, constraints: Constraints, runners_
     feasible = int(np.count_nonzero(admitted <= constraints.limit_ms))
     if not feasible:
         raise _infeasible(table, few, admitted, link, constraints)
-    winners = _best_rows(table, admitted, constraints.limit_ms, runners_up + 1)
-    best, *others = (score(table, link, constraints, *winner) for winner in winners)
+    winners = _best_rows(table, admitted, constraints.limit_ms, _NAMES * (runners_up + 1))
+    best, *others = _distinct([score(table, link, constraints, *winner) for winner in winners])
     ends = {kind: _best_of(table, total, admitted, kind, link, constraints) for kind in Kind}
     local, edge = ends[Kind.ALL_LOCAL], ends[Kind.ALL_EDGE]
     assert local is not None
@@ -67,7 +70,7 @@ def search(table: CandidateTable, link: Link, constraints: Constraints, runners_
         constraints=constraints,
         link=link,
         chosen=best,
-        runners_up=tuple(others),
+        runners_up=tuple(others[:runners_up]),
         candidates=table.size,
         feasible=feasible,
         all_local=local,
@@ -164,6 +167,14 @@ def _fastest(
     if not np.isfinite(flat[row, place]):
         return None
     return score(table, link, constraints, *_index(table, int(rows[row]), int(place), cuts))
+
+
+def _distinct(scored: Sequence[Scored]) -> list[Scored]:
+    """The first of those that agree in accuracy, time and memory to the last bit: one network, several names."""
+    first: dict[tuple[float, float, int, int], Scored] = {}
+    for item in scored:
+        first.setdefault((item.accuracy, item.limited_ms, item.arena_bytes, item.flash_bytes), item)
+    return list(first.values())
 
 
 def _index(table: CandidateTable, row: int, place: int, cuts: slice) -> Index:

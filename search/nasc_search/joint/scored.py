@@ -29,8 +29,9 @@ class Scored:
     transfer_ms: Quantiles
     """Round trip and time on the wire; nothing for all-local."""
     tail_ms: Quantiles
+    """Decoding included; nothing for all-local."""
     overhead_ms: float
-    """Encode, decode and reply, median."""
+    """Encode and reply, median."""
     total_ms: Quantiles
     limited_ms: float
     """Total at the percentile that the limit is stated on."""
@@ -70,8 +71,11 @@ def score(
         payload_bytes=0 if local else int(table.payload_bytes[cut, code]),
         head_ms=part(float(table.head_ms[row, cut]), float(table.head_sd_ms[row, cut])),
         transfer_ms=(median, median + spread),
-        tail_ms=part(float(table.tail_ms[row, cut]), float(table.tail_sd_ms[row, cut])),
-        overhead_ms=0.0 if local else table.overheads.total_ms,
+        tail_ms=part(
+            float(table.tail_ms[row, cut]) + (0.0 if local else table.overheads.decode_ms),
+            float(table.tail_sd_ms[row, cut]),
+        ),
+        overhead_ms=0.0 if local else table.overheads.board_ms,
         total_ms=(fixed + median, total(95.0)),
         limited_ms=limited,
         arena_bytes=int(table.arena_bytes[row, cut]),

@@ -1,9 +1,10 @@
-"""The verb ``deploy`` and the automatic answer to a link change: decide, make bundles, roll out, remember."""
+"""The verb ``deploy``, and what :mod:`adapting` asks for: decide, make bundles, roll out, remember."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from nasc_sdk.bundle import Bundle
@@ -11,13 +12,13 @@ from nasc_sdk.candidate import INT8, Candidate
 from nasc_sdk.errors import InfeasibleError, InputError, UnreachableError
 from nasc_sdk.link.link import Link
 from nasc_sdk.protocol.messages import State
-from nasc_search.joint.exact import worth_switching
+from nasc_search.joint.exact import Decision, worth_switching
 from nasc_search.joint.explain import explain
 from nasc_search.joint.scored import Scored, score_candidate
 from nasc_search.joint.table import CandidateTable
 from nasc_search.service.bundles import make_bundles
 from nasc_search.service.mailbox import Mailbox
-from nasc_search.service.planner import Planned, Planner, decide, neighbourhood, winners
+from nasc_search.service.planner import Planned, Planner, decide, decide_at_once, neighbourhood, winners
 from nasc_search.service.records import DeployAnswer, Deployment, Goal
 from nasc_search.service.rollout import Rollout
 from nasc_search.service.searching import Options, Searching, fronts, number
@@ -31,6 +32,18 @@ MARGIN: Final = 0.001
 """Accuracy, 0..1, that makes another candidate worth a rollout, which takes a fraction of a second."""
 AHEAD: Final = 12
 """Architectures that are evaluated and made ready for other link states after a deployment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Another candidate that is worth a rollout, with what it was decided on."""
+
+    goal: Goal
+    link: Link
+    table: CandidateTable
+    decision: Decision
+    reason: str
+    search_s: float
 
 
 class Deploying:
@@ -66,28 +79,36 @@ class Deploying:
         prepared = self._get_ready(table, goal, progress) if goal.automatic else 0
         return DeployAnswer(deployment, text, fronts(table, link, goal.constraints), prepared)
 
-    def adapt(self, device: str, goal: Goal, link: Link, seen_unix_s: float) -> DeployAnswer | str:
-        """Search again for a new link; a deployment, or why the present one is kept."""
-        newest = self._store.deployments(device, Deployment, 1)
-        table = self._searching.table(device, goal)
+    def propose(self, device: str, goal: Goal, link: Link) -> Proposal | str:
+        """Search again; another candidate that is worth a rollout, or why the present one is kept.
+
+        Only architectures that were evaluated before take part: a board that misses its limit does not wait.
+        Raises InfeasibleError when nothing meets the goal.
+        """
         begun = time.monotonic()
         goal = self._searching.goal(device, {})
-        planned = decide(table, link, goal.constraints, self._evaluate, count=1)
-        chosen = planned.decision.chosen
+        table = self._searching.table(device, goal)
+        decision = decide_at_once(table, link, goal.constraints)
+        newest = self._store.deployments(device, Deployment, 1)
+        reason = "nothing was deployed before"
         if newest:
             worth, reason = worth_switching(
-                newest[0].candidate, chosen.candidate, planned.table, link, goal.constraints, MARGIN
+                newest[0].candidate, decision.chosen.candidate, table, link, goal.constraints, MARGIN
             )
             if not worth:
                 return reason
-        else:
-            reason = "nothing was deployed before"
-        fallback = self._fallback(planned.table, link, goal, planned)
-        seconds = {"queued": time.time() - seen_unix_s, "search": time.monotonic() - begun}
-        deployment = self._roll_out(device, goal, chosen, fallback, link, reason, seconds)
-        return DeployAnswer(
-            deployment, explain(planned.decision), fronts(planned.table, link, goal.constraints)
+        return Proposal(goal, link, table, decision, reason, time.monotonic() - begun)
+
+    def carry_out(self, device: str, proposal: Proposal, queued_s: float) -> DeployAnswer:
+        """Roll a proposal out; ``queued_s`` is what passed between its cause and the search."""
+        decision, link = proposal.decision, proposal.link
+        seconds = {"queued": queued_s, "search": proposal.search_s}
+        fallback = decision.all_local.candidate
+        deployment = self._roll_out(
+            device, proposal.goal, decision.chosen, fallback, link, proposal.reason, seconds
         )
+        shown = fronts(proposal.table, link, proposal.goal.constraints)
+        return DeployAnswer(deployment, explain(decision), shown)
 
     def _evaluate(self, arch: str) -> float:
         accuracy = self._workshop.accuracy(arch)

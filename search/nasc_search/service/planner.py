@@ -18,13 +18,15 @@ from nasc_sdk.link.link import Link
 from nasc_search.accuracy.predictor import AccuracyPredictor
 from nasc_search.joint.catalogue import Catalogue
 from nasc_search.joint.exact import Decision, finalists, search
+from nasc_search.joint.in_service import ServedLog, corrected
 from nasc_search.joint.table import CandidateTable, Constraints, Overheads, build_table
 from nasc_search.spaces.space import SearchSpace
 
 FINALISTS: Final = 3
 _MAX_ROUNDS: Final = 4
 OVERHEADS: Final = Overheads(encode_ms=0.12, decode_ms=0.08, reply_ms=0.05)
-"""What profiles do not hold: Python around a request, measured on an x86-64 machine; small beside any real link."""
+"""What profiles do not hold: Python around a request, measured on an x86-64 machine; small beside any real link.
+What deployed candidates take replaces it."""
 
 Evaluate = Callable[[str], float]
 """Architecture to accuracy on the validation images, 0..1."""
@@ -59,10 +61,10 @@ class Planner:
         """Remember real evaluations for later tables."""
         self._evaluated |= evaluated
 
-    def table(self, board: CostModel, edge: CostModel) -> CandidateTable:
-        """All candidates of this board and server."""
+    def table(self, board: CostModel, edge: CostModel, served: ServedLog | None = None) -> CandidateTable:
+        """All candidates of this board and server; with ``served``, corrected by what it observed."""
         table = build_table(self.catalogue, board, edge, self._predicted, overheads=OVERHEADS)
-        return table.with_accuracy(self._evaluated)
+        return corrected(table.with_accuracy(self._evaluated), served or ServedLog())
 
 
 def decide(
@@ -83,9 +85,16 @@ def decide(
         table = table.with_accuracy(found)
     decision = search(table, link, constraints)
     if not decision.chosen.evaluated:
-        sure = replace(table, accuracy=np.where(table.evaluated, table.accuracy, 0.0))
-        decision = search(sure, link, constraints)
+        decision = search(_only_evaluated(table), link, constraints)
     return Planned(decision, table, evaluated)
+
+
+def decide_at_once(table: CandidateTable, link: Link, constraints: Constraints) -> Decision:
+    """Exact search among architectures whose accuracy was measured: nothing is evaluated, so nothing is waited for.
+
+    Raises InfeasibleError when nothing meets the constraints.
+    """
+    return search(_only_evaluated(table), link, constraints)
 
 
 def winners(table: CandidateTable, links: Iterable[Link], constraints: Constraints) -> tuple[str, ...]:
@@ -97,6 +106,11 @@ def winners(table: CandidateTable, links: Iterable[Link], constraints: Constrain
         except InfeasibleError:
             continue
     return tuple(found)
+
+
+def _only_evaluated(table: CandidateTable) -> CandidateTable:
+    """Predicted accuracies count nothing, so that an evaluated architecture wins where one is feasible."""
+    return replace(table, accuracy=np.where(table.evaluated, table.accuracy, 0.0))
 
 
 def neighbourhood(limit_ms: float) -> tuple[Link, ...]:

@@ -18,9 +18,10 @@ from nasc_search.calibrate.design import Coverage, profile_design
 from nasc_search.calibrate.fit import fit
 from nasc_search.calibrate.report import FitReport
 from nasc_search.joint.catalogue import Catalogue
+from nasc_search.joint.in_service import ServedLog
 from nasc_search.service.mailbox import Mailbox
 from nasc_search.service.plans import make_plans
-from nasc_search.service.searching import COST_MODEL, Options
+from nasc_search.service.searching import COST_MODEL, SERVED, Options
 from nasc_search.service.store import Store
 from nasc_search.service.target import target_of
 from nasc_search.service.workshop import Workshop
@@ -67,7 +68,7 @@ class Profiling:
         if unknown:
             raise InputError(f"unknown options: {', '.join(sorted(unknown))}")
         try:
-            coverage = Coverage(str(options.get("coverage", Coverage.SMALL.value)))
+            coverage = Coverage(str(options.get("coverage", Coverage.EVERY.value)))
         except ValueError as error:
             raise InputError(f"{error}; known are: {', '.join(Coverage)}") from error
         rounds = int(options.get("rounds", 9))
@@ -85,6 +86,8 @@ class Profiling:
             model, reports[profile.device] = fit(profile)
             self._store.put("profile", profile.device, profile)
             self._store.put(COST_MODEL, profile.device, model)
+        # Observations were of the machine as it was: the new profile tells how it is.
+        self._store.put(SERVED, device, ServedLog())
         text = "\n".join(str(report) for report in reports.values())
         return ProfileAnswer(board, server, reports, text, design.distinct)
 

@@ -13,6 +13,7 @@ from nasc_sdk.protocol.messages import LinkReport, State
 from nasc_search.joint.exact import search
 from nasc_search.joint.explain import explain
 from nasc_search.joint.front import pareto_front
+from nasc_search.joint.in_service import ServedLog
 from nasc_search.joint.table import CandidateTable, Constraints, Kind
 from nasc_search.service.mailbox import Mailbox
 from nasc_search.service.planner import Planner
@@ -21,6 +22,8 @@ from nasc_search.service.store import Store
 
 Options = dict[str, str | int | float | bool]
 COST_MODEL: Final = "cost-model"
+SERVED: Final = "served"
+"""Kind of the stored :class:`nasc_search.joint.in_service.ServedLog` of a board."""
 _GOAL_OPTIONS: Final = frozenset(
     {"limit_ms", "percentile", "raw_input_may_leave", "arena_bytes", "flash_bytes", "edge", "automatic"}
 )
@@ -88,8 +91,11 @@ class Searching:
             )
         return Link(report.throughput_mbit_s, report.round_trip_ms, report.loss), "measured"
 
-    def table(self, device: str, goal: Goal) -> CandidateTable:
-        """Candidates of this board and its server; InputError when one of them was never profiled."""
+    def table(self, device: str, goal: Goal, *, in_service: bool = True) -> CandidateTable:
+        """Candidates of this board and its server; InputError when one of them was never profiled.
+
+        Without ``in_service`` predictions are those of the profiles alone.
+        """
         board = self._store.get(COST_MODEL, device, CostModel)
         edge = self._store.get(COST_MODEL, goal.edge, CostModel)
         for name, model in ((device, board), (goal.edge, edge)):
@@ -97,7 +103,8 @@ class Searching:
                 raise InputError(f"{name} was never profiled; run: nasc-sdk profile --device {device}")
         assert board is not None
         assert edge is not None
-        return self._planner.table(board, edge)
+        served = self._store.get(SERVED, device, ServedLog) if in_service else None
+        return self._planner.table(board, edge, served)
 
 
 def parse_goal(options: Options, before: Goal | None) -> Goal:

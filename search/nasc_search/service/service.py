@@ -1,8 +1,8 @@
 """The search service: MQTT at its edge, one worker that does what is asked, in order.
 
 Messages arrive on the client's thread and only go into the mailbox or the (bounded) queue of jobs; the worker
-profiles, searches and deploys. A link change that a board reports is a job like any other, so at most one rollout
-runs at a time; of several waiting link changes of a board only the newest counts.
+profiles, searches and deploys. Adapting to what a board reports is a job like any other, so at most one rollout runs
+at a time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from typing import Any, Final
 import msgspec
 
 from nasc_sdk.errors import InputError, NascError, UnreachableError
-from nasc_sdk.link.link import Link
 from nasc_sdk.mqtt.artifacts import ArtifactShelf
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.protocol.messages import (
@@ -38,29 +37,25 @@ from nasc_sdk.protocol.messages import (
     encode,
 )
 from nasc_sdk.protocol.topics import SERVICE, Topics
+from nasc_search.service.adapting import Adapting, announcement
 from nasc_search.service.deploying import Deploying
 from nasc_search.service.mailbox import Mailbox
 from nasc_search.service.planner import Planner
 from nasc_search.service.profiling import Profiling
-from nasc_search.service.records import DeployAnswer, Deployment, Goal
+from nasc_search.service.records import Deployment, Goal
 from nasc_search.service.rollout import REPORTED, Rollout
 from nasc_search.service.searching import Searching
 from nasc_search.service.store import Store
 from nasc_search.service.workshop import Workshop
 
 MAX_JOBS: Final = 32
-_BAND: Final = 0.10
-"""Predicted and measured total differ by less, or the service says so."""
-_MIN_REQUESTS: Final = 100
-_CONFIRMATIONS: Final = 2
-"""Periodic reports after a change that are looked at as well: the first report of a change has few samples."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """Something for the worker; ``key`` lets a newer job replace a waiting one."""
+    """Something for the worker."""
 
     name: str
     run: Callable[[], None]
@@ -80,13 +75,11 @@ class Service:
         self._searching = Searching(store, planner, self._mailbox)
         self._profiling = Profiling(client, site, shelf, store, self._mailbox, workshop, planner.catalogue)
         self._deploying = Deploying(store, self._mailbox, workshop, planner, self._searching, rollout, weights)
+        self._adapting = Adapting(store, self._mailbox, self._deploying, self._enqueue, self._event)
         self._jobs: queue.Queue[_Job | None] = queue.Queue(MAX_JOBS)
-        self._latest_change: dict[str, LinkReport] = {}
         self._answered: dict[str, bytes] = {}
-        self._unsettled: dict[str, int] = {}
         self._accepted: set[str] = set()
         """Requests that wait or are worked on: at most as many as there are jobs."""
-        self._compared: set[str] = set()
         self._worker = threading.Thread(target=self._work, name="service", daemon=True)
 
     def start(self, timeout_s: float = 10.0) -> None:
@@ -96,8 +89,8 @@ class Service:
         self._on(every.deploy_reported, DeployReported, lambda m: self._mailbox.put(REPORTED, m.device, m))
         self._on(every.profile_result, ProfileResult, lambda m: self._mailbox.put("profile", m.request_id, m))
         self._on(every.profile_progress, ProfileProgress, self._profiling.on_progress)
-        self._on(every.link, LinkReport, self._on_link)
-        self._on(every.latency, LatencyReport, self._on_latency)
+        self._on(every.link, LinkReport, self._adapting.on_link)
+        self._on(every.latency, LatencyReport, self._adapting.on_latency)
         self._on(Topics(self._site, SERVICE).service_request, ServiceRequest, self._on_request)
         self._client.connect(timeout_s)
         self._rollout.restore()
@@ -122,40 +115,6 @@ class Service:
         if state.online:
             self._store.put("state", state.device, state)
 
-    def _on_link(self, report: LinkReport) -> None:
-        self._mailbox.put("link", report.device, report)
-        self._store.put("link", report.device, report)
-        goal = self._store.get("goal", report.device, Goal)
-        if goal is None or not goal.automatic:
-            return
-        if report.changed:
-            self._event(report.device, "link-changed", f"link is now {link_of(report)}")
-            self._unsettled[report.device] = _CONFIRMATIONS
-        elif self._unsettled.get(report.device, 0) > 0:
-            self._unsettled[report.device] -= 1
-        else:
-            return
-        self._latest_change[report.device] = report
-        self._enqueue(_Job("link", lambda: self._link_changed(report, goal, time.time())))
-
-    def _on_latency(self, report: LatencyReport) -> None:
-        """Predicted against measured, once for each deployment with enough requests behind it."""
-        self._mailbox.put("latency", report.device, report)
-        newest = self._store.deployments(report.device, Deployment, 1)
-        if not newest or newest[0].contract != report.contract or report.requests < _MIN_REQUESTS:
-            return
-        if report.contract in self._compared:
-            return
-        self._compared.add(report.contract)
-        predicted, measured = newest[0].predicted.total_ms[0], report.total_ms[0]
-        error = predicted / max(measured, 1e-9) - 1
-        verdict = "within the band" if abs(error) <= _BAND else "outside the band of 10 %: profile again"
-        self._event(
-            report.device,
-            "prediction",
-            f"total p50 predicted {predicted:.2f} ms, measured {measured:.2f} ms ({error:+.1%}), {verdict}",
-        )
-
     def _on_request(self, request: ServiceRequest) -> None:
         done = self._answered.get(request.request_id)
         if request.request_id in self._accepted:
@@ -168,14 +127,14 @@ class Service:
             return
         try:
             self._accepted.add(request.request_id)
-            self._enqueue(_Job(request.verb.value, lambda: self._serve(request)))
+            self._enqueue(request.verb.value, lambda: self._serve(request))
         except UnreachableError as error:
             self._accepted.discard(request.request_id)
             self._refuse(request, error)
 
-    def _enqueue(self, job: _Job) -> None:
+    def _enqueue(self, name: str, run: Callable[[], None]) -> None:
         try:
-            self._jobs.put_nowait(job)
+            self._jobs.put_nowait(_Job(name, run))
         except queue.Full:
             raise UnreachableError("search service", f"{MAX_JOBS} jobs are waiting already") from None
 
@@ -202,7 +161,8 @@ class Service:
                     document = self._searching.run(request.device, request.options)
                 case ServiceVerb.DEPLOY:
                     document = self._deploying.run(request.device, request.options, progress)
-                    self._announce(document)
+                    deployment = document.deployment
+                    self._event(request.device, "deployed", announcement(deployment), deployment)
                 case _:
                     raise InputError(f"unknown verb {request.verb}")
             self._reply(request, document)
@@ -213,32 +173,6 @@ class Service:
             raise
         finally:
             self._accepted.discard(request.request_id)
-
-    def _link_changed(self, report: LinkReport, goal: Goal, seen_unix_s: float) -> None:
-        if self._latest_change.get(report.device) is not report:
-            return  # a newer one waits
-        # The worker may have been busy for long: what counts is the link as it is now.
-        newest = self._mailbox.get("link", report.device, LinkReport) or report
-        try:
-            answer = self._deploying.adapt(report.device, goal, link_of(newest), seen_unix_s)
-        except NascError as error:
-            self._event(report.device, "search-failed", str(error)[:4096])
-            return
-        if isinstance(answer, str):
-            self._event(report.device, "kept", answer)
-        else:
-            self._announce(answer)
-
-    def _announce(self, answer: DeployAnswer) -> None:
-        deployment = answer.deployment
-        self._event(
-            deployment.device,
-            "deployed",
-            f"{deployment.predicted.kind.value} at cut {deployment.candidate.cut}, accuracy "
-            f"{deployment.predicted.accuracy:.2%}, predicted p95 {deployment.predicted.limited_ms:.2f} ms: "
-            f"{deployment.reason}",
-            deployment,
-        )
 
     def _event(self, device: str, event: str, text: str, document: Any = None) -> None:
         message = ServiceEvent(
@@ -274,9 +208,4 @@ class Service:
             self._answered.pop(next(iter(self._answered)))
         self._answered[request.request_id] = payload
         self._client.publish(Topics(self._site, SERVICE).service_reply(request.request_id), payload)
-
-
-def link_of(report: LinkReport) -> Link:
-    """The report's samples as a Link."""
-    return Link(report.throughput_mbit_s, report.round_trip_ms, report.loss)
 

@@ -17,7 +17,7 @@ from nasc_search.supernet.fold import FoldedNetwork, recalibrate
 from nasc_search.supernet.model import Supernet
 
 RANGE_IMAGES: Final = 256
-LIGHT_IMAGES: Final = 64
+LIGHT_IMAGES: Final = 8
 _KEEP: Final = 24
 
 

@@ -1,0 +1,140 @@
+"""What deployed candidates really take, carried over to all candidates of the table.
+
+A profile times one network at a time. In service a board also talks to broker and server and wakes from waiting, so
+its runs are a little longer and vary more than in the profile. From the medians and p95 of deployed candidates two
+straight lines a device are fitted, ``measured = slope * predicted + offset``, one for medians and one for spreads,
+each with a prior of "as predicted": a few tiny heads say nothing about large ones, and then nothing changes for those.
+
+Bayesian linear regression with known noise, two coefficients: C. M. Bishop, Pattern Recognition and Machine
+Learning, 2006, section 3.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nasc_sdk.candidate import Candidate
+from nasc_sdk.cost.model import Z95
+from nasc_search.joint.table import CandidateTable, Overheads
+
+MAX_SERVED: Final = 12
+"""Observations kept of a board; older ones are forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What answers of a deployed candidate took, measured on the board: median and p95, milliseconds."""
+
+    candidate: Candidate
+    head_ms: tuple[float, float]
+    tail_ms: tuple[float, float]
+    """Decoding and tail; zeros for all-local."""
+    rest_ms: float
+    """Median total without head, link and tail: encoding and handing over."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedLog:
+    """The newest observations of a board, oldest first."""
+
+    entries: tuple[Served, ...] = ()
+
+    def with_entry(self, served: Served) -> ServedLog:
+        """With one more; bounded."""
+        return ServedLog((*self.entries, served)[-MAX_SERVED:])
+
+
+@dataclass(frozen=True, slots=True)
+class _Prior:
+    """Standard deviations around slope 1 and offset 0, and the noise of an observation."""
+
+    slope_sd: float
+    offset_sd: float
+    noise: float
+    """Relative to the measured value."""
+    floor: float
+    """Absolute noise beside it, milliseconds."""
+
+
+_MEDIANS: Final = _Prior(slope_sd=0.1, offset_sd=0.1, noise=0.03, floor=0.02)
+# Spreads change with everything else that runs on a machine: a prior that gives way quickly.
+_SPREADS: Final = _Prior(slope_sd=2.0, offset_sd=0.1, noise=0.2, floor=0.02)
+_OVERHEAD_NOISE_MS: Final = 0.05
+_OVERHEAD_SD_MS: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    slope: float = 1.0
+    offset: float = 0.0
+
+    def __call__(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.maximum(self.slope * values + self.offset, 0.0)
+
+
+def corrected(table: CandidateTable, log: ServedLog) -> CandidateTable:
+    """The table with head, tail, their spreads and the overheads as in service; itself without observations.
+
+    Only for tables that hold predictions of the profile alone: a correction is not corrected again. Observations of
+    candidates that the table does not hold are left out.
+    """
+    served = [(item, table.index_of[item.candidate.arch]) for item in log.entries if _known(table, item)]
+    if not served:
+        return table
+    last = table.cuts - 1
+    heads = [(item.head_ms, row, item.candidate.cut) for item, row in served if item.candidate.cut > 0]
+    tails = [(item.tail_ms, row, item.candidate.cut) for item, row in served if item.candidate.cut < last]
+    head_ms, head_sd_ms = _fitted(table.head_ms, table.head_sd_ms, heads)
+    decode_ms = table.overheads.decode_ms
+    tail_ms, tail_sd_ms = _fitted(table.tail_ms + decode_ms, table.tail_sd_ms, tails)
+    head_ms[:, 0] = head_sd_ms[:, 0] = tail_ms[:, last] = tail_sd_ms[:, last] = 0.0
+    rests = [item.rest_ms for item, _ in served if item.candidate.cut < last]
+    # Decoding is part of the measured tail, so of the corrected one.
+    overheads = Overheads(encode_ms=_rest_ms(table.overheads, rests))
+    return replace(
+        table,
+        head_ms=head_ms,
+        head_sd_ms=head_sd_ms,
+        tail_ms=tail_ms,
+        tail_sd_ms=tail_sd_ms,
+        overheads=overheads,
+    )
+
+
+def _known(table: CandidateTable, served: Served) -> bool:
+    return served.candidate.arch in table.index_of and 0 <= served.candidate.cut < table.cuts
+
+
+def _fitted(
+    medians: NDArray[np.float64], spreads: NDArray[np.float64], measured: Sequence[tuple[tuple[float, float], int, int]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Medians and standard deviations along the lines through what was measured of (row, cut)."""
+    p50 = [times[0] for times, _, _ in measured]
+    sd = [max(times[1] - times[0], 0.0) / Z95 for times, _, _ in measured]
+    rows, cuts = [row for _, row, _ in measured], [cut for _, _, cut in measured]
+    line = _fit(medians[rows, cuts], p50, _MEDIANS)
+    spread = _fit(spreads[rows, cuts], sd, _SPREADS)
+    return line(medians), spread(spreads)
+
+
+def _fit(predicted: NDArray[np.float64], measured: ArrayLike, prior: _Prior) -> _Line:
+    """Posterior mean of slope and offset."""
+    y = np.asarray(measured, np.float64)
+    if not len(y):
+        return _Line()
+    noise = np.hypot(prior.noise * y, prior.floor)
+    rows = np.column_stack([predicted, np.ones(len(y))]) / noise[:, None]
+    precision = np.diag([prior.slope_sd**-2, prior.offset_sd**-2])
+    slope, offset = np.linalg.solve(rows.T @ rows + precision, rows.T @ ((y - predicted) / noise))
+    return _Line(1.0 + float(slope), float(offset))
+
+
+def _rest_ms(overheads: Overheads, measured: Sequence[float]) -> float:
+    """Posterior mean of what is neither head, link nor tail."""
+    before, weight = overheads.encode_ms + overheads.reply_ms, (_OVERHEAD_NOISE_MS / _OVERHEAD_SD_MS) ** 2
+    return (weight * before + float(sum(measured))) / (weight + len(measured))

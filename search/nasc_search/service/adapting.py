@@ -1,0 +1,197 @@
+"""Searches again by itself: when a board reports another link, or misses the limit in service.
+
+Theory of operation
+-------------------
+Reports arrive on the MQTT thread, are kept, and at most one job a board waits for the worker, which reads the newest
+of everything. Three causes, told apart by how sure they are:
+
+* a link change that the board detected, and the reports right after it: acted upon at once;
+* a periodic link report: acted upon when two in a row favour the same other candidate, so that one strange window
+  does not cause a rollout;
+* two latency reports in a row over the limit: acted upon at once. What candidates take in service corrects the
+  predictions (:mod:`nasc_search.joint.in_service`), so the search does not propose the same again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from nasc_sdk.candidate import Candidate
+from nasc_sdk.errors import NascError
+from nasc_sdk.link.link import Link
+from nasc_sdk.protocol.messages import LatencyReport, LinkReport
+from nasc_search.joint.in_service import Served, ServedLog
+from nasc_search.service.deploying import Deploying
+from nasc_search.service.mailbox import Mailbox
+from nasc_search.service.records import DeployAnswer, Deployment, Goal
+from nasc_search.service.searching import SERVED
+from nasc_search.service.store import Store
+
+FOLLOW_UPS: Final = 2
+"""Reports after a link change that are acted upon like it: the first one stands on few samples."""
+OVER_LIMIT: Final = 2
+"""Latency reports in a row over the limit that cause a search."""
+MIN_REQUESTS: Final = 100
+"""Fewer say too little about a p95."""
+_BAND: Final = 0.10
+"""Predicted and measured total differ by less, or the service says so."""
+
+Enqueue = Callable[[str, Callable[[], None]], None]
+"""Name of a job and the job."""
+Say = Callable[[str, str, str, Any], None]
+"""Device, event, text and a document."""
+
+
+@dataclass(slots=True)
+class _Board:
+    """What is going on with one board."""
+
+    follow_ups: int = 0
+    over_limit: int = 0
+    favoured: Candidate | None = None
+    """By the last periodic report."""
+    compared: str = ""
+    """Contract whose prediction was compared with what it took."""
+    waiting: bool = False
+    """A job waits that will see whatever is reported until it runs."""
+    sure: bool = False
+    """That job acts at once."""
+    since_unix_s: float = field(default_factory=time.time)
+
+
+class Adapting:
+    """``on_link`` and ``on_latency`` are for the MQTT thread; jobs go to the service's worker."""
+
+    def __init__(self, store: Store, mailbox: Mailbox, deploying: Deploying, enqueue: Enqueue, say: Say) -> None:
+        self._store, self._mailbox, self._deploying = store, mailbox, deploying
+        self._enqueue, self._say = enqueue, say
+        self._boards: dict[str, _Board] = {}
+        self._lock = threading.Lock()
+
+    def on_link(self, report: LinkReport) -> None:
+        """Keep the link and look whether another candidate suits it better."""
+        self._mailbox.put("link", report.device, report)
+        self._store.put("link", report.device, report)
+        if not self._wanted(report.device):
+            return
+        board = self._board(report.device)
+        if report.changed:
+            self._say(report.device, "link-changed", f"link is now {link_of(report)}", None)
+            board.follow_ups = FOLLOW_UPS
+        elif board.follow_ups:
+            board.follow_ups -= 1
+        else:
+            self._look(report.device, sure=False)
+            return
+        self._look(report.device, sure=True)
+
+    def on_latency(self, report: LatencyReport) -> None:
+        """Learn from what the deployed candidate takes; search again when it misses the limit."""
+        self._mailbox.put("latency", report.device, report)
+        newest = self._store.deployments(report.device, Deployment, 1)
+        if not newest or newest[0].contract != report.contract or report.requests < MIN_REQUESTS or report.fallbacks:
+            return
+        deployment, board = newest[0], self._board(report.device)
+        self._learn(deployment, report)
+        if board.compared != report.contract:
+            board.compared = report.contract
+            self._compare(deployment, report)
+        goal = self._store.get("goal", report.device, Goal)
+        if goal is None or not goal.automatic:
+            return
+        p95, limit = report.total_ms[1], goal.constraints.limit_ms
+        board.over_limit = board.over_limit + 1 if p95 > limit and goal.constraints.percentile >= 95 else 0
+        if board.over_limit >= OVER_LIMIT:
+            board.over_limit = 0
+            self._say(report.device, "over-limit", f"p95 is {p95:.2f} ms, the limit {limit:g} ms", None)
+            self._look(report.device, sure=True)
+
+    def _board(self, device: str) -> _Board:
+        return self._boards.setdefault(device, _Board())
+
+    def _wanted(self, device: str) -> bool:
+        goal = self._store.get("goal", device, Goal)
+        return goal is not None and goal.automatic
+
+    def _learn(self, deployment: Deployment, report: LatencyReport) -> None:
+        parts = report.head_ms[0] + report.uplink_ms[0] + report.tail_ms[0]
+        rest = max(report.total_ms[0] - parts, 0.0)
+        served = Served(deployment.candidate, report.head_ms, report.tail_ms, rest)
+        log = self._store.get(SERVED, report.device, ServedLog) or ServedLog()
+        self._store.put(SERVED, report.device, log.with_entry(served))
+
+    def _compare(self, deployment: Deployment, report: LatencyReport) -> None:
+        """Once for each deployment."""
+        predicted, measured = deployment.predicted.total_ms[0], report.total_ms[0]
+        error = predicted / max(measured, 1e-9) - 1
+        verdict = "within the band" if abs(error) <= _BAND else "outside the band of 10 %: profile again"
+        self._say(
+            report.device,
+            "prediction",
+            f"total p50 predicted {predicted:.2f} ms, measured {measured:.2f} ms ({error:+.1%}), {verdict}",
+            None,
+        )
+
+    def _look(self, device: str, *, sure: bool) -> None:
+        board = self._board(device)
+        with self._lock:
+            board.sure = board.sure or sure
+            if board.waiting:
+                return
+            board.waiting, board.since_unix_s = True, time.time()
+        try:
+            self._enqueue("adapt", lambda: self._adapt(device))
+        except NascError:
+            with self._lock:
+                board.waiting = False
+            raise
+
+    def _adapt(self, device: str) -> None:
+        """On the worker: search with the newest link, and roll out what is worth it."""
+        board = self._board(device)
+        with self._lock:
+            sure, board.waiting, board.sure = board.sure, False, False
+        goal = self._store.get("goal", device, Goal)
+        report = self._mailbox.get("link", device, LinkReport) or self._store.get("link", device, LinkReport)
+        if goal is None or not goal.automatic or report is None:
+            return
+        try:
+            answer = self._search_again(device, goal, report, sure)
+        except NascError as error:
+            self._say(device, "search-failed", str(error)[:4096], None)
+            return
+        if isinstance(answer, DeployAnswer):
+            self._say(device, "deployed", announcement(answer.deployment), answer.deployment)
+        elif sure:
+            self._say(device, "kept", answer, None)
+
+    def _search_again(self, device: str, goal: Goal, report: LinkReport, sure: bool) -> DeployAnswer | str:
+        board = self._board(device)
+        proposal = self._deploying.propose(device, goal, link_of(report))
+        if isinstance(proposal, str):
+            board.favoured = None
+            return proposal
+        chosen = proposal.decision.chosen.candidate
+        if not sure and chosen != board.favoured:
+            board.favoured = chosen
+            return f"{chosen} would suit this link better; waiting for another report that says so"
+        board.favoured = None
+        return self._deploying.carry_out(device, proposal, time.time() - board.since_unix_s)
+
+
+def link_of(report: LinkReport) -> Link:
+    """The report's samples as a Link."""
+    return Link(report.throughput_mbit_s, report.round_trip_ms, report.loss)
+
+
+def announcement(deployment: Deployment) -> str:
+    """A rollout in one line."""
+    predicted = deployment.predicted
+    return (
+        f"{predicted.kind.value} at cut {deployment.candidate.cut}, accuracy {predicted.accuracy:.2%}, "
+        f"predicted p95 {predicted.limited_ms:.2f} ms: {deployment.reason}"
+    )

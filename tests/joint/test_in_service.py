@@ -1,0 +1,98 @@
+"""Predictions carried towards what deployed candidates really took."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nasc_sdk.candidate import INT8, Candidate
+from nasc_sdk.cost.model import Z95
+from nasc_search.joint.in_service import MAX_SERVED, Served, ServedLog, corrected
+from tests.joint.tables import random_table
+
+
+@pytest.fixture
+def table():
+    return random_table(np.random.default_rng(0))
+
+
+def served(table, row, cut, *, slope=1.0, offset=0.0, spread=1.0, rest=0.15):
+    """An observation of a board that is slower by ``slope`` and ``offset``."""
+
+    def times(medians, spreads, extra):
+        p50 = slope * (medians[row, cut] + extra) + offset
+        return float(p50), float(p50 + Z95 * spread * spreads[row, cut])
+
+    return Served(
+        Candidate(table.archs[row], cut, INT8),
+        times(table.head_ms, table.head_sd_ms, 0.0),
+        times(table.tail_ms, table.tail_sd_ms, table.overheads.decode_ms),
+        rest,
+    )
+
+
+def log_of(*entries):
+    log = ServedLog()
+    for entry in entries:
+        log = log.with_entry(entry)
+    return log
+
+
+def test_nothing_served_nothing_changed(table):
+    assert corrected(table, ServedLog()) is table
+
+
+def test_served_as_predicted_changes_little(table):
+    log = log_of(*(served(table, row, cut) for row, cut in ((3, 2), (7, 4), (9, 5), (11, 1))))
+    found = corrected(table, log)
+    assert found.head_ms == pytest.approx(table.head_ms, rel=0.01, abs=0.01)
+    assert found.head_sd_ms == pytest.approx(table.head_sd_ms, rel=0.05, abs=0.02)
+    assert found.tail_ms[:, :-1] == pytest.approx(table.tail_ms[:, :-1] + table.overheads.decode_ms, abs=0.01)
+
+
+def test_a_slower_board_is_predicted_slower(table):
+    rows = [row for row in range(25) if table.head_ms[row, 3] > 1][:6]
+    log = log_of(*(served(table, row, 3, slope=1.1, offset=0.05, spread=3.0) for row in rows))
+    found = corrected(table, log)
+    big = table.head_ms > 3
+    assert found.head_ms[big] / table.head_ms[big] == pytest.approx(1.1, abs=0.03)
+    assert np.median(found.head_sd_ms[big] / table.head_sd_ms[big]) == pytest.approx(3.0, rel=0.3)
+
+
+def test_a_small_head_says_little_about_large_ones(table):
+    """Half a millisecond more on a head of half a millisecond does not double heads of ten."""
+    small = replace(table, head_ms=np.where(table.head_ms > 0, table.head_ms + 0.3, 0.0))
+    row = int(small.head_ms[:, 1].argmin())
+    found = corrected(small, log_of(served(small, row, 1, offset=0.2)))
+    large = small.head_ms > 8
+    assert large.any()
+    assert (found.head_ms[large] / small.head_ms[large] < 1.08).all()
+    assert found.head_ms[row, 1] > small.head_ms[row, 1] + 0.1
+
+
+def test_ends_keep_their_zeros(table):
+    found = corrected(table, log_of(served(table, 3, 2, slope=1.2, offset=0.5)))
+    assert not found.head_ms[:, 0].any()
+    assert not found.tail_ms[:, -1].any()
+    assert not found.tail_sd_ms[:, -1].any()
+
+
+def test_the_rest_of_a_request_is_learned(table):
+    found = corrected(table, log_of(*(served(table, row, 2, rest=0.8) for row in range(5))))
+    assert found.overheads.total_ms == pytest.approx(0.8, abs=0.05)
+
+
+def test_all_local_says_nothing_about_tails(table):
+    found = corrected(table, log_of(served(table, 3, 5, slope=1.3)))
+    assert found.tail_ms[:, :-1] == pytest.approx(table.tail_ms[:, :-1] + table.overheads.decode_ms)
+
+
+def test_strangers_are_left_out(table):
+    stranger = Served(Candidate("unheard of", 2, INT8), (1.0, 2.0), (1.0, 2.0), 0.1)
+    beyond = Served(Candidate(table.archs[0], 99, INT8), (1.0, 2.0), (1.0, 2.0), 0.1)
+    assert corrected(table, log_of(stranger, beyond)) is table
+
+
+def test_the_log_is_bounded(table):
+    log = log_of(*(served(table, row % 25, 2) for row in range(3 * MAX_SERVED)))
+    assert len(log.entries) == MAX_SERVED

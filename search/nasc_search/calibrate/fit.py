@@ -29,7 +29,9 @@ _NOISE_FLOOR: Final = 0.005
 """Relative error that no repetition removes: placement of code and data, clock steps."""
 _DEGRADED_NOISE: Final = 3.0
 """A degraded measurement is taken to be this much noisier."""
-_PRIOR_SD: Final = 1.0
+_MINIMUM_SD: Final = 1.5
+"""How far the least of about nine normal samples lies below their median, in standard deviations."""
+_PRIOR_SD: Final = 3.0
 _SCALE_SD, _BOUNDARY_SD = 0.1, 0.02
 _MIN_RESIDUAL: Final = 0.005
 
@@ -88,8 +90,10 @@ def _usable(measurements: Sequence[Measurement], single: bool = False) -> tuple[
             ignored.append(Ignored(title, "foreign_key"))
             continue
         ratio = max(timing.p95 / timing.median, 1.0)
+        # A few late samples raise the p95 but not the median: the side below the median tells of its error, too.
+        spread = min((ratio - 1) / Z95, (1 - timing.minimum / timing.median) / _MINIMUM_SD)
         # 1.25 is the price of a median against a mean under normal noise.
-        noise = float(np.hypot(_NOISE_FLOOR, 1.25 * (ratio - 1) / Z95 / np.sqrt(timing.samples)))
+        noise = float(np.hypot(_NOISE_FLOOR, 1.25 * spread / np.sqrt(timing.samples)))
         noise *= _DEGRADED_NOISE if measurement.validity is Validity.DEGRADED else 1.0
         used.append(_Usable(title, keys, timing.median, noise, ratio))
     return used, ignored
@@ -140,13 +144,16 @@ def _left_out(ridge: RidgeFit, rows: Array) -> Array:
 def _with_measured_blocks(model: CostModel, blocks: Sequence[_Usable], residual: float) -> CostModel:
     """Keep for each measured block the mean of sum and measurement, weighed by their precisions."""
     keys = sorted({block.keys[0] for block in blocks})
-    summed = dict(zip(keys, predict_blocks(model, keys).us.tolist(), strict=True))
+    predicted = predict_blocks(model, keys)
+    # An operator that occurs in one noisy block alone is known no better than that block.
+    errors = np.hypot(residual * predicted.us, predicted.error_us)
+    summed = dict(zip(keys, zip(predicted.us.tolist(), errors.tolist(), strict=True), strict=True))
     measured: dict[str, MeasuredBlock] = {}
     for key in keys:
         mine = [block for block in blocks if block.keys[0] == key]
         weights = np.asarray([(block.noise * block.us) ** -2 for block in mine] + [0.0])
-        values = np.asarray([max(block.us - model.invocation_us, 0.0) for block in mine] + [summed[key]])
-        weights[-1] = max(residual * summed[key], 1e-9) ** -2
+        values = np.asarray([max(block.us - model.invocation_us, 0.0) for block in mine] + [summed[key][0]])
+        weights[-1] = max(summed[key][1], 1e-9) ** -2
         total = float(weights.sum())
         measured[key] = MeasuredBlock(float(weights @ values) / total, total**-0.5)
     return replace(model, blocks=measured)

@@ -1,0 +1,134 @@
+"""The search service in this process, with a real broker, board and edge server beside it, over a small space."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from functools import cached_property
+
+import msgspec
+import numpy as np
+import torch
+
+from nasc_sdk.cli.asking import ask_service
+from nasc_sdk.ir.count import macs
+from nasc_sdk.ir.network import TensorSpec
+from nasc_sdk.mqtt.client import MqttClient
+from nasc_sdk.processes import Family
+from nasc_sdk.protocol.messages import LatencyReport, LinkReport, ServiceEvent, ServiceVerb, decode, encode
+from nasc_sdk.protocol.topics import SERVICE, Topics
+from nasc_search.data.dataset import Dataset
+from nasc_search.joint.catalogue import build_catalogue
+from nasc_search.service.planner import Planner
+from nasc_search.service.service import Service
+from nasc_search.service.store import Store
+from nasc_search.service.workshop import Workshop
+from nasc_search.spaces.nb201 import Macro, NB201Space
+from nasc_search.supernet.model import Supernet
+from tests.mqtt.brokers import Inbox
+from tests.supernet.tasks import split
+
+SITE, BOARD, EDGE = "lab", "board", "edge"
+TIMEOUT_S = 60.0
+
+
+class SomeCells(NB201Space):
+    """Every 61st connected cell."""
+
+    @cached_property
+    def archs(self):
+        return NB201Space(self.macro).archs[::61]
+
+
+SPACE = SomeCells(Macro(TensorSpec(8, 8, 1), classes=4, channels=32, cells_per_stage=1))
+
+
+def accuracies():
+    """The more work, the more accurate: so that the board alone cannot have the best."""
+    work = np.asarray([macs(SPACE.network(arch)) for arch in SPACE.archs], float)
+    ranks = work.argsort().argsort() / len(work)
+    return dict(zip(SPACE.archs, (0.5 + 0.4 * ranks).tolist(), strict=True))
+
+
+class Loop:
+    """Handles on everything that runs."""
+
+    def __init__(self, url, client, store):
+        self.url, self.client, self.store = url, client, store
+        self.events = Inbox(client, Topics(SITE, SERVICE).service_event)
+
+    def ask(self, verb, **options):
+        """The document of a request."""
+        return json.loads(ask_service(self.url, SITE, verb, BOARD, options, timeout_s=TIMEOUT_S, quiet=True))
+
+    def report_link(self, throughput, round_trip, *, changed=False):
+        """As the board would; its own server address leads nowhere, so it reports none itself."""
+        report = LinkReport(
+            device=BOARD, throughput_mbit_s=(throughput,) * 5, round_trip_ms=(round_trip,) * 5, changed=changed
+        )
+        self.client.publish_and_wait(Topics(SITE, BOARD).link, encode(report), TIMEOUT_S)
+
+    def report_latency(self, contract, p50, p95, requests=200):
+        """As a board with an all-local candidate would."""
+        report = LatencyReport(
+            device=BOARD, contract=contract, requests=requests, failures=0, fallbacks=0,
+            head_ms=(p50, p95), uplink_ms=(0.0, 0.0), tail_ms=(0.0, 0.0), total_ms=(p50, p95),
+        )  # fmt: skip
+        self.client.publish_and_wait(Topics(SITE, BOARD).latency, encode(report), TIMEOUT_S)
+
+    def named(self, name):
+        """Events of a name so far."""
+        found = [decode(ServiceEvent, payload, topic) for topic, payload in self.events.messages]
+        return [event for event in found if event.event == name]
+
+    def await_named(self, name, count):
+        """The newest of so many events of a name."""
+        self.events.wait(lambda _: len(self.named(name)) >= count)
+        return self.named(name)[-1]
+
+    def await_idle(self):
+        """Wait until the service has done everything that it was told of before."""
+        deadline = time.monotonic() + TIMEOUT_S
+        self.client.publish_and_wait("barrier", b"", TIMEOUT_S)
+        # A search is a job: its answer comes after the jobs that waited.
+        self.ask(ServiceVerb.SEARCH, limit_ms=1000.0, throughput_mbit_s=100.0, round_trip_ms=1.0)
+        assert time.monotonic() < deadline
+
+    def newest(self):
+        """Deployments, newest first."""
+        return self.ask(ServiceVerb.STATUS)["deployments"]
+
+
+@contextlib.contextmanager
+def open_loop(directory):
+    """Everything started and stopped."""
+    torch.set_num_threads(1)
+    with Family(directory) as family:
+        _, broker = family.start("broker", "broker", "--json", "--port", "0", "--kind", "embedded",
+                                 "--state-dir", str(directory / "broker"))  # fmt: skip
+        common = ("--broker", broker["url"], "--site", SITE)
+        family.start("edge", "edge", *common, "--state-dir", str(directory / "edge"))
+        family.start("agent", "agent", *common, "--device", BOARD, "--board", "small", "--edge", "127.0.0.1:9",
+                     "--state-dir", str(directory / "agent"))  # fmt: skip
+        data = Dataset(
+            "shades", ("black", "dark", "light", "white"), (0.4,), (0.3,),
+            split(256, 0), split(64, 1), split(64, 2), split(64, 3),
+        )  # fmt: skip
+        store = Store(directory / "service.sqlite")
+        planner = Planner(SPACE, build_catalogue(SPACE), accuracies())
+        client = MqttClient(broker["url"], "service")
+        service = Service(client, SITE, store, Workshop(Supernet(SPACE, 4), data), planner, "weights")
+        service.start()
+        watcher = MqttClient(broker["url"], "watcher")
+        watcher.connect(TIMEOUT_S)
+        try:
+            yield Loop(broker["url"], watcher, store)
+        finally:
+            watcher.close()
+            service.close()
+
+
+def document(event, of):
+    """What an event carries."""
+    return msgspec.json.decode(event.document, type=of)

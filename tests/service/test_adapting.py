@@ -1,0 +1,103 @@
+"""The service searches again by itself: at once when it is sure, on the second report when it is not."""
+
+import pytest
+
+from nasc_sdk.protocol.messages import ServiceVerb
+from nasc_search.joint.in_service import ServedLog
+from nasc_search.service.records import Deployment
+from nasc_search.service.searching import SERVED
+from tests.service.loops import BOARD, document, open_loop
+
+GOOD, BAD = (1000.0, 0.1), (1.0, 60.0)
+
+
+@pytest.fixture(scope="module")
+def loop(tmp_path_factory):
+    with open_loop(tmp_path_factory.mktemp("loop")) as running:
+        answer = running.ask(ServiceVerb.PROFILE, coverage="small", rounds=3)
+        assert answer["profile"]["blocks"]
+        running.limit_ms = limit(running)
+        yield running
+
+
+def limit(loop):
+    """Half of what the most accurate network takes on the board alone; over the good link it is within."""
+    wide = loop.ask(ServiceVerb.SEARCH, limit_ms=1000.0, throughput_mbit_s=GOOD[0], round_trip_ms=GOOD[1])
+    local = max(point["limited_ms"] for point in wide["fronts"] if point["kind"] == "all-local")
+    return local / 2
+
+
+@pytest.fixture
+def deployed(loop):
+    """The best candidate over the good link runs, and the board knows of no other link."""
+    loop.report_link(*GOOD)
+    answer = loop.ask(ServiceVerb.DEPLOY, limit_ms=loop.limit_ms)
+    loop.await_named("deployed", 1)
+    assert answer["deployment"]["predicted"]["kind"] == "split"
+    return answer["deployment"]
+
+
+def test_a_changed_link_is_acted_upon_at_once(loop, deployed):
+    before = len(loop.named("deployed"))
+    loop.report_link(*BAD, changed=True)
+    event = loop.await_named("deployed", before + 1)
+    found = document(event, Deployment)
+    assert found.predicted.kind == "all-local"
+    assert found.predicted.total_ms[1] <= loop.limit_ms
+    assert found.predicted.evaluated
+    assert found.contract != deployed["contract"]
+    assert len(loop.named("link-changed")) >= 1
+
+
+def test_a_periodic_report_is_acted_upon_when_the_next_one_agrees(loop, deployed):
+    # Whatever changes were reported before have their follow-ups behind them.
+    for _ in range(2):
+        loop.report_link(*GOOD)
+        loop.await_idle()
+    before = len(loop.named("deployed"))
+    loop.report_link(*BAD)
+    loop.await_idle()
+    assert len(loop.named("deployed")) == before
+    loop.report_link(*GOOD)
+    loop.await_idle()
+    loop.report_link(*BAD)
+    loop.await_idle()
+    assert len(loop.named("deployed")) == before, "two strange reports, but not in a row"
+    loop.report_link(*BAD)
+    assert document(loop.await_named("deployed", before + 1), Deployment).predicted.kind == "all-local"
+
+
+def test_answers_over_the_limit_lead_to_a_faster_candidate(loop, deployed):
+    before = len(loop.named("deployed"))
+    loop.report_link(*BAD, changed=True)
+    local = document(loop.await_named("deployed", before + 1), Deployment)
+    p50, p95 = local.predicted.total_ms[0], 1.1 * loop.limit_ms
+    loop.report_latency(local.contract, p50, p95, requests=20)
+    loop.report_latency(local.contract, p50, p95)
+    loop.await_idle()
+    assert len(loop.named("deployed")) == before + 1, "one report may be chance"
+    loop.report_latency(local.contract, p50, p95)
+    faster = document(loop.await_named("deployed", before + 2), Deployment)
+    assert loop.named("over-limit")
+    assert loop.named("prediction")
+    assert faster.candidate != local.candidate
+    assert len(loop.store.get(SERVED, BOARD, ServedLog).entries) == 2
+
+
+def test_a_new_profile_forgets_what_was_served(loop, deployed):
+    loop.report_latency(deployed["contract"], 1.0, 1.1)
+    loop.await_idle()
+    assert loop.store.get(SERVED, BOARD, ServedLog).entries
+    loop.ask(ServiceVerb.PROFILE, coverage="small", rounds=2)
+    assert not loop.store.get(SERVED, BOARD, ServedLog).entries
+
+
+def test_without_adapting_nothing_moves(loop, deployed):
+    loop.ask(ServiceVerb.DEPLOY, limit_ms=loop.limit_ms, automatic=False)
+    before = len(loop.named("deployed"))
+    loop.report_link(*BAD, changed=True)
+    loop.report_latency(loop.newest()[0]["contract"], 1e3, 1e3)
+    loop.report_latency(loop.newest()[0]["contract"], 1e3, 1e3)
+    loop.await_idle()
+    assert len(loop.named("deployed")) == before
+    loop.ask(ServiceVerb.DEPLOY, limit_ms=loop.limit_ms, automatic=True)

@@ -11,6 +11,7 @@ import pytest
 
 from nasc_sdk.runtime.base import Kernels
 from nasc_sdk.runtime.select import open_runtime
+from tests.support.runtimes import needs_tflite_runtime
 from tests.support.tiny_models import conv_chain
 
 
@@ -44,6 +45,7 @@ def test_real_numbers_are_quantized_and_every_sample_answered(files):
     np.testing.assert_array_equal(np.load(files / "y.npy"), _expected(stored))
 
 
+@needs_tflite_runtime
 def test_stored_values_without_a_batch_and_json(files):
     stored = np.random.default_rng(1).integers(-128, 128, (8, 8, 4)).astype(np.int8)
     done = infer(*_options(files, stored, "--json", "--runtime", "tflite-runtime", "--kernels", "reference"))
@@ -80,6 +82,7 @@ def test_inputs_that_do_not_fit(files, array):
     assert not (files / "y.npy").exists()
 
 
+@needs_tflite_runtime
 def test_bad_models_and_places(files):
     options = _options(files, np.zeros((1, 8, 8, 4)))
     assert infer(*options[:4], "--output", files / "absent" / "y.npy").returncode == 7

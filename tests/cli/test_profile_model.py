@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from nasc_sdk.profiling.profile import Profile
+from tests.support.runtimes import RUNTIMES
 from tests.support.tiny_models import conv_chain, custom_op, two_inputs
 
 
@@ -26,7 +27,7 @@ def model(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("runtime", ["ai-edge-litert", "tflite-runtime"])
+@pytest.mark.parametrize("runtime", RUNTIMES)
 def test_a_table_of_operators(model, runtime):
     done = nasc("profile", "--model", model, "--runtime", runtime, "--kernels", "builtin", "--rounds", 2)
     assert done.returncode == 0, done.stderr
@@ -68,7 +69,7 @@ BAD_MODELS = {
 }
 
 
-@pytest.mark.parametrize("runtime", ["ai-edge-litert", "tflite-runtime"])
+@pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("kind", BAD_MODELS)
 def test_bad_models_are_input_errors_that_name_the_file(tmp_path, kind, runtime):
     path = tmp_path / f"{kind}.tflite"

@@ -11,7 +11,8 @@ from nasc_sdk.profiling.measure import PASSES, batches, measure, robust_cv, summ
 from nasc_sdk.profiling.plan import PlanItem, ProfilePlan
 from nasc_sdk.profiling.profile import Measurement, Profile, TimeUnit
 from nasc_sdk.runtime.base import Kernels
-from nasc_sdk.runtime.select import NAMES, open_runtime
+from nasc_sdk.runtime.select import open_runtime
+from tests.support.runtimes import RUNTIMES, needs_tflite_runtime
 from tests.support.tiny_models import conv_chain
 
 
@@ -36,7 +37,7 @@ PLAN = ProfilePlan(
 
 
 @pytest.mark.parametrize("kernels", Kernels)
-@pytest.mark.parametrize("name", NAMES[1:])
+@pytest.mark.parametrize("name", RUNTIMES)
 def test_a_profile_has_every_unit_in_order(name, kernels):
     profile = measure(PLAN, open_runtime(name), kernels, device="here", rounds=3, label="a label")
     assert [found.key for found in profile.blocks] == ["a", "b", "f"]
@@ -117,6 +118,7 @@ def test_nothing_to_measure_is_refused():
             measure(plan, open_runtime(), Kernels.XNNPACK, device="here", rounds=rounds)
 
 
+@needs_tflite_runtime
 def test_operators_come_with_the_units_when_asked():
     plan = ProfilePlan(PLAN.items[:1])
     profile = measure(

@@ -9,10 +9,10 @@ import pytest
 
 from nasc_sdk.profiling.operators import profile_operators
 from nasc_sdk.runtime.base import Kernels
-from nasc_sdk.runtime.select import NAMES, open_runtime
+from nasc_sdk.runtime.select import open_runtime
+from tests.support.runtimes import LITERT, RUNTIMES, TFLITE, needs_tflite_runtime
 from tests.support.tiny_models import conv_chain
 
-LITERT, TFLITE = NAMES[1:]
 SIZE, CHANNELS = 24, 16
 MODEL = conv_chain(2, CHANNELS, SIZE)
 INPUT = np.random.default_rng(0).integers(-128, 128, SIZE * SIZE * CHANNELS).astype(np.int8).tobytes()
@@ -20,7 +20,7 @@ INPUT = np.random.default_rng(0).integers(-128, 128, SIZE * SIZE * CHANNELS).ast
 
 @pytest.mark.parametrize(
     ("name", "kernels"),
-    [(LITERT, Kernels.BUILTIN), *((TFLITE, kernels) for kernels in Kernels)],
+    [(LITERT, Kernels.BUILTIN), *(pytest.param(TFLITE, kernels, marks=needs_tflite_runtime) for kernels in Kernels)],
 )
 def test_operators_are_named_in_order_and_add_up(name, kernels):
     report = profile_operators(MODEL, INPUT, runtime=open_runtime(name), kernels=kernels, rounds=3)
@@ -48,7 +48,7 @@ def test_what_cannot_be_timed_says_so():
     assert report.reason.startswith("per-operator timing is not available on ai-edge-litert")
 
 
-@pytest.mark.parametrize("name", [LITERT, TFLITE])
+@pytest.mark.parametrize("name", RUNTIMES)
 def test_a_model_that_crashes_the_child_leaves_a_reason(name):
     report = profile_operators(MODEL[:900], INPUT, runtime=open_runtime(name), kernels=Kernels.BUILTIN)
     assert report.ops == ()

@@ -5,17 +5,18 @@ import pytest
 from nasc_sdk.errors import InputError
 from nasc_sdk.runtime.base import Kernels
 from nasc_sdk.runtime.check import check_model, check_models, describe_exit
-from nasc_sdk.runtime.select import NAMES, open_runtime
+from nasc_sdk.runtime.select import open_runtime
+from tests.support.runtimes import RUNTIMES, needs_tflite_runtime
 from tests.support.tiny_models import conv_chain, custom_op
 
 
 @pytest.mark.parametrize("kernels", Kernels)
-@pytest.mark.parametrize("name", NAMES[1:])
+@pytest.mark.parametrize("name", RUNTIMES)
 def test_a_good_model_passes(name, kernels):
     check_model(conv_chain(), name="good", runtime=open_runtime(name), kernels=kernels)
 
 
-@pytest.mark.parametrize("name", NAMES[1:])
+@pytest.mark.parametrize("name", RUNTIMES)
 def test_every_truncation_is_an_input_error_and_this_process_lives(name):
     model, runtime = conv_chain(2), open_runtime(name)
     for size in (0, 4, 31, 32, 200, len(model) // 2, len(model) * 3 // 4, len(model) - 400):
@@ -23,9 +24,10 @@ def test_every_truncation_is_an_input_error_and_this_process_lives(name):
             check_model(model[:size], name="cut.tflite", runtime=runtime)
 
 
+@needs_tflite_runtime
 def test_a_crash_of_the_runtime_is_told_as_one():
     # tflite-runtime does not verify its input: a tensor table that points outside makes it crash, or ask for
-        # an absurd amount of memory, depending on what lies there.
+    # an absurd amount of memory, depending on what lies there.
     model = conv_chain(2)
     with pytest.raises(InputError, match=r"cut\.tflite: (the runtime crashed \(SIG|cannot be run: std::bad_alloc)"):
         check_model(model[:700], name="cut.tflite", runtime=open_runtime("tflite-runtime"))

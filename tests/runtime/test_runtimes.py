@@ -10,11 +10,11 @@ import pytest
 
 from nasc_sdk.errors import InputError, RuntimeUnavailableError
 from nasc_sdk.runtime.base import Kernels, TensorInfo, describe, require_int8
-from nasc_sdk.runtime.select import NAMES, open_runtime
+from nasc_sdk.runtime.select import open_runtime
 from nasc_sdk.runtime.tflite_runtime import numpy_complaint
+from tests.support.runtimes import RUNTIMES, needs_tflite_runtime
 from tests.support.tiny_models import conv_chain, custom_op, two_inputs
 
-RUNTIMES = NAMES[1:]
 SHAPE = (1, 8, 8, 4)
 
 
@@ -92,6 +92,10 @@ def test_int8_is_required_where_it_is_needed():
 def test_auto_is_litert_and_says_so():
     runtime = open_runtime()
     assert describe(runtime).startswith("ai-edge-litert 2.")
+
+
+@needs_tflite_runtime
+def test_the_other_one_says_so_too():
     assert describe(open_runtime("tflite-runtime")).startswith("tflite-runtime 2.")
 
 
@@ -122,7 +126,7 @@ except RuntimeUnavailableError as error:
 @pytest.mark.parametrize(
     ("blocked", "wanted", "expected"),
     [
-        (["ai_edge_litert"], "auto", "tflite-runtime\n"),
+        pytest.param(["ai_edge_litert"], "auto", "tflite-runtime\n", marks=needs_tflite_runtime),
         (["ai_edge_litert", "tflite_runtime"], "auto", "pip install ai-edge-litert"),
         (["tflite_runtime"], "tflite-runtime", "pip install tflite-runtime"),
     ],

@@ -11,6 +11,7 @@ import pytest
 from nasc_sdk.errors import InputError, RuntimeUnavailableError
 from nasc_sdk.runtime.base import Kernels, TensorInfo, describe, require_int8
 from nasc_sdk.runtime.select import open_runtime
+from nasc_sdk.runtime.slowed import SlowedRuntime
 from nasc_sdk.runtime.tflite_runtime import numpy_complaint
 from tests.support.runtimes import RUNTIMES, needs_tflite_runtime
 from tests.support.tiny_models import conv_chain, custom_op, two_inputs
@@ -116,6 +117,7 @@ for name in {blocked}:
     sys.modules[name] = None
 from nasc_sdk.errors import RuntimeUnavailableError
 from nasc_sdk.runtime.select import open_runtime
+from nasc_sdk.runtime.slowed import SlowedRuntime
 try:
     print(open_runtime({wanted!r}).name)
 except RuntimeUnavailableError as error:
@@ -146,3 +148,34 @@ def test_the_error_ends_with_its_own_exit_code():
 
 def test_sizes_follow_the_dtype():
     assert TensorInfo((1, 10), "float32", 0.0, 0).nbytes == 40
+
+
+def test_a_slowed_runtime_gives_the_same_results_after_more_runs():
+    runs = []
+
+    class Counting:
+        """A session of the real runtime that counts its runs."""
+
+        def __init__(self, session):
+            self._session = session
+
+        def __getattr__(self, name):
+            return getattr(self._session, name)
+
+        def invoke(self):
+            runs.append(1)
+            self._session.invoke()
+
+    class Recording:
+        name, version = "recording", "0"
+
+        def load(self, *arguments, **options):
+            return Counting(open_runtime().load(*arguments, **options))
+
+    plain = open_runtime().load(conv_chain(2), kernels=Kernels.REFERENCE)
+    slowed = SlowedRuntime(Recording(), 3)
+    session = slowed.load(conv_chain(2), kernels=Kernels.REFERENCE)
+    np.testing.assert_array_equal(session.run(activations()), plain.run(activations()))
+    assert len(runs) == 3
+    assert (session.inputs, session.outputs) == (plain.inputs, plain.outputs)
+    assert describe(slowed) == "recording 0"

@@ -53,7 +53,7 @@ class Agent:
         """Loads the runtime and the installed heads; raises NascError when that is not possible."""
         self._options, self._kernels = options, options.board.kernels
         make_directory(options.state_dir)
-        self.runtime = open_runtime(options.runtime_name)
+        self.runtime = options.board.play(open_runtime(options.runtime_name))
         self._topics = Topics(options.site, options.device)
         conditions = read_conditions(
             self.runtime, self._kernels, options.threads, label=options.board.label
@@ -158,10 +158,12 @@ class Agent:
         # In a child process first: a damaged model may crash the runtime, and the agent with it.
         models = [(item.key, item.model) for item in plan.items]
         check_models(models, runtime=self.runtime, kernels=self._kernels)
+        # Operators are timed in a process of their own, by the runtime's profiler, at its own speed.
+        per_op = request.per_op and self._options.board.runs == 1
         return measure(
             plan, self.runtime, self._kernels,
             device=self._options.device, rounds=request.rounds, threads=self._options.threads,
-            progress=progress, per_op=request.per_op, label=self._options.board.label,
+            progress=progress, per_op=per_op, label=self._options.board.label,
         )  # fmt: skip
 
     def _work(self) -> None:

@@ -39,7 +39,7 @@ from nasc_search.demo.verdict import Change, Course, verdict
 from nasc_search.service.records import DeployAnswer, Deployment
 from nasc_search.service.records import FrontPoint as Point
 
-GOOD: Final = (50.0, 1.0)
+GOOD: Final = (50.0, 2.0)
 """Mbit/s and round trip, ms."""
 BAD: Final = (1.0, 60.0)
 REQUESTS: Final = 1000

@@ -103,3 +103,11 @@ def test_half_of_the_old_link_in_the_first_samples_is_no_second_change():
     changes = follow(throughput, round_trip, cool_down_s=0)
     assert [index for index, _ in changes] == [32]
     assert changes[0][1].since_s == 15.0
+
+
+def test_a_hiccup_is_no_change_however_many_samples_it_holds():
+    """Ten requests in a row that a machine delayed: a twentieth of a second of a link that is what it was."""
+    throughput = [60.0] * 100 + [20.0] * 10 + [60.0] * 100
+    round_trip = [2.7] * 100 + [6.0] * 10 + [2.7] * 100
+    assert follow(throughput, round_trip, step_s=0.005) == []
+    assert follow([60.0] * 100 + [20.0] * 100, [2.7] * 100 + [6.0] * 100, step_s=0.005)

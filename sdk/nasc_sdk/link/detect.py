@@ -40,6 +40,8 @@ class Sensitivity:
     """The mean forgets at this many samples, so that slow drift is followed."""
     min_fresh: int = 3
     """Samples of the new link that must be there before it is reported."""
+    min_span_s: float = 0.2
+    """What deviates for less is a hiccup of a machine, however many samples fell into it."""
     cool_down_s: float = 2.0
     """No second report so soon after the first."""
     strong_weight: int = 2
@@ -133,18 +135,20 @@ class Detector:
         after = replace(self, throughput=throughput, round_trip=round_trip, recent_s=recent_s)
         runs = throughput.run(sensitivity), round_trip.run(sensitivity)
         if max(runs) >= sensitivity.min_fresh:
-            after = after._restarted(max(runs), (runs[0] > 0, runs[1] > 0))
+            since_s = recent_s[-min(max(runs), len(recent_s))]
+            if now_s - since_s >= sensitivity.min_span_s:
+                after = after._restarted(since_s, (runs[0] > 0, runs[1] > 0))
         if not any(after.unreported) or now_s - self.reported_s < sensitivity.cool_down_s:
             return after, None
         change = Change(now_s, after.since_s, *after.unreported)
         return replace(after, unreported=(False, False), reported_s=now_s), change
 
-    def _restarted(self, run: int, changed: tuple[bool, bool]) -> Detector:
-        """Begin with a new mean; the change began ``run`` samples ago."""
+    def _restarted(self, since_s: float, changed: tuple[bool, bool]) -> Detector:
+        """Begin with a new mean."""
         return replace(
             self,
             throughput=PageHinkley(),
             round_trip=PageHinkley(),
-            since_s=self.recent_s[-min(run, len(self.recent_s))],
+            since_s=since_s,
             unreported=(self.unreported[0] or changed[0], self.unreported[1] or changed[1]),
         )

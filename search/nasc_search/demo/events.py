@@ -25,8 +25,8 @@ M = TypeVar("M", bound=Message)
 class Events:
     """Listens from the moment it is made."""
 
-    def __init__(self, client: MqttClient, limit_ms: float) -> None:
-        self._limit_ms = limit_ms
+    def __init__(self, client: MqttClient, limit_ms: float, say: Callable[[str], None]) -> None:
+        self._limit_ms, self._say = limit_ms, say
         self._seen: list[ServiceEvent] = []
         self._links = self._within = 0
         self._arrived = threading.Condition()
@@ -46,6 +46,7 @@ class Events:
 
     def _on_event(self, event: ServiceEvent) -> None:
         self._seen.append(event)
+        self._say(f"  service: {event.event}: {event.text}")
         if event.event == "deployed":
             self._within = 0
 

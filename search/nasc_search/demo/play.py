@@ -7,7 +7,6 @@ network, to compare with, is computed here.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import platform
 import time
@@ -36,8 +35,8 @@ from nasc_search.demo.events import Events
 from nasc_search.demo.stage import BOARD, SITE, Stage, maps_torch, resident_mb, set_stage
 from nasc_search.demo.traffic import Diary, Traffic
 from nasc_search.demo.verdict import Change, Course, verdict
-from nasc_search.service.records import DeployAnswer, Deployment
-from nasc_search.service.records import FrontPoint as Point
+from nasc_search.joint.scored import Scored
+from nasc_search.service.records import DeployAnswer, Deployment, SearchAnswer
 
 GOOD: Final = (50.0, 2.0)
 """Mbit/s and round trip, ms."""
@@ -71,7 +70,7 @@ class Play:
 
     def __init__(self, options: Options, stage: Stage, client: MqttClient, say: Say) -> None:
         self._options, self._stage, self._say = options, stage, say
-        self._events = Events(client, options.limit_ms)
+        self._events = Events(client, options.limit_ms, say)
         self._diary = Diary()
         self._images = load_images()
         self.course = Course(limit_ms=options.limit_ms)
@@ -101,9 +100,7 @@ class Play:
         self._deployment = answer.deployment
         with self._traffic():
             self._settle()
-        if self._deployment != answer.deployment:
-            answer = self._search()
-        self._infer("good link", GOOD, answer, self._options.requests)
+        self._infer("good link", GOOD, answer.text)
         self.course.float_accuracy = self._float_accuracy(self._deployment)
 
     def change(self, name: str, link: tuple[float, float]) -> None:
@@ -128,7 +125,7 @@ class Play:
                 f"{deployment.candidate.cut} serves {served_s - seen_s:.2f} s later ({deployment.reason})"
             )
             self._settle()
-        self._infer(name, link, self._search(), max(self._options.requests // 3, 100))
+        self._infer(name, link)
 
     @contextlib.contextmanager
     def _traffic(self) -> Iterator[Traffic]:
@@ -163,30 +160,26 @@ class Play:
         self.course.agent_has_torch = maps_torch(self._stage.agent.pid)
         self.course.marks = self._diary.marks
 
-    def _search(self) -> DeployAnswer:
-        """What is deployed, with fronts and explanation over the link as it is now."""
-        document = json.loads(self._ask(ServiceVerb.SEARCH, {}, 60.0))
-        fronts = json.dumps(document["fronts"]).encode()
-        return DeployAnswer(self._deployment, document["text"], _fronts(fronts))
-
     def _ask(self, verb: ServiceVerb, options: dict[str, Any], timeout_s: float) -> bytes:
         return ask_service(self._stage.broker_url, SITE, verb, BOARD, options, timeout_s=timeout_s, quiet=False)
 
-    def _infer(self, name: str, link: tuple[float, float], answer: DeployAnswer, count: int) -> None:
-        """Act 6: real test images through agent, link and server, against what was predicted."""
+    def _infer(self, name: str, link: tuple[float, float], explanation: str = "") -> None:
+        """Act 6: real test images through agent, link and server, against what was predicted before.
+
+        The prediction is that of the cost models with what the service learned from earlier answers.
+        """
+        search = msgspec.json.decode(self._ask(ServiceVerb.SEARCH, {}, 60.0), type=SearchAnswer)
+        deployment, count = self._deployment, self._options.requests
+        predicted = search.deployed or deployment.predicted
         self._say(f"\n== {count} test images over the {name} ==")
-        images, labels = self._images.test.images, self._images.test.labels
-        answers: list[Answer] = []
-        with AgentClient(self._stage.agent_address, timeout_s=10.0) as client:
-            for index in range(_WARM_UP):
-                client.infer(images[index])
-            for index in range(count):
-                answers.append(client.infer(images[index % len(images)]))
-        hits = sum(bool(answer.label == labels[index % len(labels)]) for index, answer in enumerate(answers))
-        deployment = answer.deployment
-        parts = _parts(deployment, answers)
+        answers = self._answers(count)
+        parts = _parts(predicted, answers)
         own = sum(answer.contract == deployment.contract for answer in answers)
+        labels = self._images.test.labels
+        hits = sum(bool(answer.label == labels[index % len(labels)]) for index, answer in enumerate(answers))
         self.course.own_answers[name] = own / count
+        self.course.at_deployment_ms[name] = deployment.predicted.total_ms[0]
+        self.course.measured_accuracy[name] = hits / count
         self.course.states.append(
             LinkState(
                 name=name,
@@ -194,21 +187,28 @@ class Play:
                 round_trip_ms=link[1],
                 arch=deployment.candidate.arch,
                 cut=deployment.candidate.cut,
-                kind=deployment.predicted.kind.value,
+                kind=predicted.kind.value,
                 contract=deployment.contract,
-                accuracy=deployment.predicted.accuracy,
+                accuracy=predicted.accuracy,
                 requests=count,
                 parts=parts,
                 front=tuple(
                     FrontPoint(p.kind, p.candidate.arch, p.candidate.cut, p.accuracy, p.limited_ms)
-                    for p in answer.fronts
+                    for p in search.fronts
                 ),
-                explanation=answer.text,
+                explanation=explanation or search.text,
             )
         )
-        self.course.measured_accuracy[name] = hits / count
         self._say(_format_parts(parts))
         self._say(f"accuracy of the int8 pipeline on these images: {hits / count:.2%}")
+
+    def _answers(self, count: int) -> list[Answer]:
+        """Answers to the first test images, after a few that only warm up."""
+        images = self._images.test.images
+        with AgentClient(self._stage.agent_address, timeout_s=10.0) as client:
+            for index in range(_WARM_UP):
+                client.infer(images[index])
+            return [client.infer(images[index % len(images)]) for index in range(count)]
 
     def _float_accuracy(self, deployment: Deployment) -> float:
         """The same images through the float network, 0..1."""
@@ -282,12 +282,7 @@ def _deployed(document: bytes) -> DeployAnswer:
     return msgspec.json.decode(document, type=DeployAnswer)
 
 
-def _fronts(document: bytes) -> tuple[Point, ...]:
-    return msgspec.json.decode(document, type=tuple[Point, ...])
-
-
-def _parts(deployment: Deployment, answers: list[Answer]) -> tuple[Part, ...]:
-    predicted = deployment.predicted
+def _parts(predicted: Scored, answers: list[Answer]) -> tuple[Part, ...]:
     rows = (
         ("head", predicted.head_ms, [answer.head_ms for answer in answers]),
         ("uplink", predicted.transfer_ms, [answer.uplink_ms for answer in answers]),

@@ -38,7 +38,7 @@ def set_stage(family: Family, directory: Path, board: str, broker: str, rate_mbi
         "--rate-mbit", str(rate_mbit), "--round-trip-ms", str(trip_ms),
     )  # fmt: skip
     _, service = family.start(
-        "service", "service", *common, "--state-dir", str(directory / "service")
+        "service", "service", *common, "--threads", "2", "--state-dir", str(directory / "service")
     )
     agent, device = family.start(
         "agent", "agent", *common, "--device", BOARD, "--board", board, "--edge", shape["listen"],

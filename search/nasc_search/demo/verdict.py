@@ -39,6 +39,8 @@ class Course:
     states: list[LinkState] = field(default_factory=list)
     own_answers: dict[str, float] = field(default_factory=dict)
     """Share of answers under the deployed contract, by state."""
+    at_deployment_ms: dict[str, float] = field(default_factory=dict)
+    """Median total as predicted when the candidate was deployed, by state."""
     measured_accuracy: dict[str, float] = field(default_factory=dict)
     float_accuracy: float = 0.0
     changes: list[Change] = field(default_factory=list)
@@ -187,6 +189,8 @@ def _figures(course: Course) -> list[Figure]:
         figures.append(Figure(f"{device}: mean error on held-out heads", 100 * report.mean, "%", Origin.MEASURED))
         figures.append(Figure(f"{device}: largest error on held-out heads", 100 * report.maximum, "%", Origin.MEASURED))
     for state in course.states:
+        name = f"{state.name}: total p50 as predicted at deployment"
+        figures.append(Figure(name, course.at_deployment_ms[state.name], "ms", Origin.PREDICTED))
         accuracy = course.measured_accuracy[state.name]
         figures.append(Figure(f"{state.name}: accuracy of the int8 pipeline", 100 * accuracy, "%", Origin.MEASURED))
         for part in state.parts:

@@ -30,7 +30,7 @@ Progress = Callable[[int, int, str], None]
 ROLLOUT_TIMEOUT_S: Final = 30.0
 MARGIN: Final = 0.001
 """Accuracy, 0..1, that makes another candidate worth a rollout, which takes a fraction of a second."""
-AHEAD: Final = 12
+AHEAD: Final = 6
 """Architectures that are evaluated and made ready for other link states after a deployment."""
 
 

@@ -58,6 +58,8 @@ class SearchAnswer:
     """``measured`` by the board, or ``given`` by the user."""
     constraints: Constraints
     chosen: Scored
+    deployed: Scored | None
+    """What runs on the board now, over the same link and with what was learned from it in service."""
     runners_up: tuple[Scored, ...]
     candidates: int
     feasible: int

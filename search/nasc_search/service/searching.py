@@ -14,10 +14,11 @@ from nasc_search.joint.exact import search
 from nasc_search.joint.explain import explain
 from nasc_search.joint.front import pareto_front
 from nasc_search.joint.in_service import ServedLog
+from nasc_search.joint.scored import Scored, score_candidate
 from nasc_search.joint.table import CandidateTable, Constraints, Kind
 from nasc_search.service.mailbox import Mailbox
 from nasc_search.service.planner import Planner
-from nasc_search.service.records import FrontPoint, Goal, SearchAnswer
+from nasc_search.service.records import Deployment, FrontPoint, Goal, SearchAnswer
 from nasc_search.service.store import Store
 
 Options = dict[str, str | int | float | bool]
@@ -50,6 +51,7 @@ class Searching:
             link_source=source,
             constraints=goal.constraints,
             chosen=decision.chosen,
+            deployed=self._deployed(device, table, link, goal.constraints),
             runners_up=decision.runners_up,
             candidates=decision.candidates,
             feasible=decision.feasible,
@@ -58,6 +60,12 @@ class Searching:
             predictor=str(self._planner.predictor.report),
             fronts=fronts(table, link, goal.constraints),
         )
+
+    def _deployed(self, device: str, table: CandidateTable, link: Link, constraints: Constraints) -> Scored | None:
+        newest = self._store.deployments(device, Deployment, 1)
+        if not newest or newest[0].candidate.arch not in table.index_of:
+            return None
+        return score_candidate(table, link, constraints, newest[0].candidate)
 
     def goal(self, device: str, options: Options) -> Goal:
         """From the options, on top of what was asked for before; the board's own memory limits always hold."""

@@ -4,8 +4,9 @@ Theory of operation
 -------------------
 The search predicts a transfer as ``round_trip + bytes * 8 / throughput``
 (:meth:`nasc_sdk.link.link.Link.transfer_ms`), so both are estimated from that same equation. Pings carry
-next to nothing and give the round trip. A transfer gives the throughput, from what it took beyond the round
-trip; the pair then says exactly what was measured.
+next to nothing and give the round trip. A transfer gives the throughput, from what it took beyond the shortest of the
+last pings (a machine's hiccups only add to a ping, and a round trip that is taken too long makes a link out of
+nothing); the pair then says exactly what was measured.
 
 Rule 1: a transfer is informative when it took longer than the round trip by more than the round trip's own
     noise.
@@ -113,10 +114,10 @@ class LinkEstimator:
     def transfer(self, now_s: float, payload_bytes: int, elapsed_ms: float) -> LinkSample | None:
         """A payload and its small answer, without the time the server kept it; None before the first ping."""
         self._answers.append(True)
-        round_trip_ms = self.round_trip_ms
-        if round_trip_ms is None or payload_bytes <= 0 or not math.isfinite(elapsed_ms):
+        if not self._pings or payload_bytes <= 0 or not math.isfinite(elapsed_ms):
             return None
-        # The median stands on all of them.
+        round_trip_ms = min(ping.round_trip_ms for ping in self._pings)
+        # The shortest stands on all of them.
         since_s = self._pings[0].time_s
         noise_ms = self._noise_ms()
         on_wire_ms = elapsed_ms - round_trip_ms

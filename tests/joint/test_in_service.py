@@ -96,3 +96,12 @@ def test_strangers_are_left_out(table):
 def test_the_log_is_bounded(table):
     log = log_of(*(served(table, row % 25, 2) for row in range(3 * MAX_SERVED)))
     assert len(log.entries) == MAX_SERVED
+
+
+def test_a_candidate_that_missed_the_limit_is_not_proposed_again_because_others_are_steady(table):
+    """Its own spread counts, whatever the average of all observations is."""
+    wild = next(row for row in range(25) if table.head_ms[row, 4] > 6)
+    calm = [row for row in range(25) if 2 < table.head_ms[row, 4] < 6][:4]
+    log = log_of(*(served(table, row, 4) for row in calm), served(table, wild, 4, spread=4.0))
+    found = corrected(table, log)
+    assert found.head_sd_ms[wild, 4] >= 3.9 * table.head_sd_ms[wild, 4]

@@ -4,6 +4,8 @@ A profile times one network at a time. In service a board also talks to broker a
 its runs are a little longer and vary more than in the profile. From the medians and p95 of deployed candidates two
 straight lines a device are fitted, ``measured = slope * predicted + offset``, one for medians and one for spreads,
 each with a prior of "as predicted": a few tiny heads say nothing about large ones, and then nothing changes for those.
+The line of spreads is raised until it reaches what every observed candidate showed: one that missed the limit does not
+look feasible again because others were steadier.
 
 Bayesian linear regression with known noise, two coefficients: C. M. Bishop, Pattern Recognition and Machine
 Learning, 2006, section 3.3.
@@ -65,6 +67,8 @@ class _Prior:
 _MEDIANS: Final = _Prior(slope_sd=0.05, offset_sd=0.3, noise=0.05, floor=0.02)
 # Spreads change with everything else that runs on a machine: a prior that gives way quickly.
 _SPREADS: Final = _Prior(slope_sd=2.0, offset_sd=0.1, noise=0.2, floor=0.02)
+_MOST_RAISED: Final = 5.0
+"""However much steadier the others were, the line of spreads is not raised by more."""
 _OVERHEAD_NOISE_MS: Final = 0.05
 _OVERHEAD_SD_MS: Final = 0.1
 
@@ -120,7 +124,17 @@ def _fitted(
     rows, cuts = [row for _, row, _ in measured], [cut for _, _, cut in measured]
     line = _fit(medians[rows, cuts], p50, _MEDIANS)
     spread = _fit(spreads[rows, cuts], sd, _SPREADS)
-    return line(medians), spread(spreads)
+    expected = spread(spreads)
+    return line(medians), expected * _raised(expected[rows, cuts], np.asarray(sd), list(zip(rows, cuts, strict=True)))
+
+
+def _raised(expected: NDArray[np.float64], measured: NDArray[np.float64], of: Sequence[tuple[int, int]]) -> float:
+    """Factor, at least 1, that lifts the expected spread of every candidate to the median of its measured ones."""
+    factors = [1.0]
+    for candidate in set(of):
+        mine = np.asarray([item == candidate for item in of])
+        factors.append(float(np.median(measured[mine] / np.maximum(expected[mine], _SPREADS.floor))))
+    return min(max(factors), _MOST_RAISED)
 
 
 def _fit(predicted: NDArray[np.float64], measured: ArrayLike, prior: _Prior) -> _Line:

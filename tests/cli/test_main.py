@@ -105,3 +105,29 @@ def test_a_bug_keeps_its_traceback():
     done = verb("raise RuntimeError('ours')")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
+
+
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None  # what import finds where torch is not installed
+sys.argv = ["nasc-sdk", *sys.argv[1:]]
+from nasc_sdk.cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extra"),
+    [
+        (["demo"], "search"),
+        (["train", "--steps", "1"], "search"),
+        (["service"], "search"),
+    ],
+)
+def test_a_missing_extra_is_named(arguments, extra, tmp_path):
+    command = [sys.executable, "-c", WITHOUT_TORCH, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, cwd=tmp_path, check=False)
+    assert done.returncode == 6, done.stderr
+    assert f"pip install 'nasc-sdk[{extra}]'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import time
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import msgspec
 import numpy as np
@@ -54,9 +56,18 @@ def accuracies():
 class Loop:
     """Handles on everything that runs."""
 
-    def __init__(self, url, client, store):
-        self.url, self.client, self.store = url, client, store
+    def __init__(self, family, directory, url, agent, client, store):
+        self.family, self.directory, self.url, self.agent = family, directory, url, agent
+        self.client, self.store = client, store
         self.events = Inbox(client, Topics(SITE, SERVICE).service_event)
+
+    def restart_broker(self):
+        """Kill it without a word and start another one at the same place."""
+        broker = next(child for child in self.family.children if child.name == "broker")
+        os.kill(broker.pid, signal.SIGKILL)
+        broker.stop()
+        self.family.children.remove(broker)
+        start_broker(self.family, self.directory, self.url.rsplit(":", 1)[1])
 
     def ask(self, verb, **options):
         """The document of a request."""
@@ -100,33 +111,53 @@ class Loop:
         return self.ask(ServiceVerb.STATUS)["deployments"]
 
 
+def start_broker(family, directory, port):
+    """The embedded broker as a process; its address."""
+    place = ("--port", port, "--kind", "embedded", "--state-dir", str(directory / "broker"))
+    return family.start("broker", "broker", "--json", *place)[1]["url"]
+
+
+@lru_cache(maxsize=1)
+def _planner():
+    return Planner(SPACE, build_catalogue(SPACE), accuracies())
+
+
+@contextlib.contextmanager
+def serving(url, database, name="service"):
+    """A search service in this process; its store."""
+    data = Dataset(
+        "shades", ("black", "dark", "light", "white"), (0.4,), (0.3,),
+        split(256, 0), split(64, 1), split(64, 2), split(64, 3),
+    )  # fmt: skip
+    store = Store(database)
+    workshop = Workshop(Supernet(SPACE, 4), data)
+    service = Service(MqttClient(url, name), SITE, store, workshop, _planner(), "weights")
+    service.start()
+    try:
+        yield store
+    finally:
+        service.close()
+
+
 @contextlib.contextmanager
 def open_loop(directory):
     """Everything started and stopped."""
     torch.set_num_threads(1)
     with Family(directory) as family:
-        _, broker = family.start("broker", "broker", "--json", "--port", "0", "--kind", "embedded",
-                                 "--state-dir", str(directory / "broker"))  # fmt: skip
-        common = ("--broker", broker["url"], "--site", SITE)
+        url = start_broker(family, directory, "0")
+        common = ("--broker", url, "--site", SITE)
         family.start("edge", "edge", *common, "--state-dir", str(directory / "edge"))
-        family.start("agent", "agent", *common, "--device", BOARD, "--board", "small", "--edge", "127.0.0.1:9",
-                     "--state-dir", str(directory / "agent"))  # fmt: skip
-        data = Dataset(
-            "shades", ("black", "dark", "light", "white"), (0.4,), (0.3,),
-            split(256, 0), split(64, 1), split(64, 2), split(64, 3),
+        _, agent = family.start(
+            "agent", "agent", *common, "--device", BOARD, "--board", "small", "--edge", "127.0.0.1:9",
+            "--state-dir", str(directory / "agent"),
         )  # fmt: skip
-        store = Store(directory / "service.sqlite")
-        planner = Planner(SPACE, build_catalogue(SPACE), accuracies())
-        client = MqttClient(broker["url"], "service")
-        service = Service(client, SITE, store, Workshop(Supernet(SPACE, 4), data), planner, "weights")
-        service.start()
-        watcher = MqttClient(broker["url"], "watcher")
+        watcher = MqttClient(url, "watcher")
         watcher.connect(TIMEOUT_S)
         try:
-            yield Loop(broker["url"], watcher, store)
+            with serving(url, directory / "service.sqlite") as store:
+                yield Loop(family, directory, url, agent["address"], watcher, store)
         finally:
             watcher.close()
-            service.close()
 
 
 def document(event, of):

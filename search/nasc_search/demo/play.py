@@ -98,6 +98,7 @@ class Play:
         steps = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in answer.deployment.seconds.items())
         self._say(f"deployed under contract {answer.deployment.contract} ({steps})")
         self._deployment = answer.deployment
+        self._diary.begin()
         with self._traffic():
             self._settle()
         self._infer("good link", GOOD, answer.text)

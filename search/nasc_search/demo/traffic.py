@@ -31,12 +31,16 @@ class Failure:
 
 
 class Diary:
-    """Moments since the diary was opened; safe to write from several threads."""
+    """Moments since the diary was begun; safe to write from several threads."""
 
     def __init__(self) -> None:
-        self._begun = time.monotonic()
         self._lock = threading.Lock()
         self._marks: list[Mark] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """Now is zero; before anything is noted."""
+        self._begun = time.monotonic()
 
     def now_s(self) -> float:
         """Seconds since the beginning."""

@@ -163,3 +163,12 @@ def test_messages_that_are_none_harm_nobody(loop):
         loop.url, SITE, ServiceVerb.PROFILE, BOARD, {"coverage": "small", "rounds": 1}, timeout_s=TIMEOUT_S, quiet=True
     )
     assert json.loads(document)["edge_profile"]["blocks"]
+
+
+def test_the_winner_is_fine_tuned_and_deployed(loop):
+    found = loop.ask(ServiceVerb.DEPLOY, limit_ms=1000.0, finetune_epochs=2, automatic=False, **GOOD)
+    assert "fine-tun" in found["text"]
+    predicted = found["deployment"]["predicted"]
+    if "gained nothing" not in found["text"]:
+        assert f"{predicted['accuracy']:.2%} after" in found["text"]
+    assert answers(loop)

@@ -1,5 +1,6 @@
 """The service's memory survives restarts, kills and older versions, and refuses newer ones."""
 
+import contextlib
 import signal
 import sqlite3
 import subprocess
@@ -196,3 +197,11 @@ def test_kill_nine_in_the_middle_of_writes(path):
         assert all(len(data) == 20_000 for data in store.artifacts().values())
         assert store._db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         store.close()
+
+
+def test_versions_go_on_after_what_a_device_remembers(tmp_path):
+    with contextlib.closing(Store(tmp_path / "new.sqlite")) as store:
+        assert store.next_version("pi", after=41) == 42
+        assert store.next_version("pi") == 43
+        assert store.next_version("pi", after=7) == 44
+        assert store.next_version("other") == 1

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from nasc_sdk.cli.asking import ask_service, given, goal_options
 from nasc_sdk.cli.output import broker_option, device_option, json_option, print_json, site_option
+
+_TIMEOUT_S: Final = 180.0
+_EPOCH_TIMEOUT_S: Final = 600.0
 
 
 @click.command(
@@ -16,6 +19,7 @@ from nasc_sdk.cli.output import broker_option, device_option, json_option, print
 Examples:
   nasc-sdk deploy --limit-ms 8                      search, deploy, and adapt when the link changes
   nasc-sdk deploy --limit-ms 8 --once               do not adapt by itself
+  nasc-sdk deploy --limit-ms 8 --finetune-epochs 5  train the winner alone first; needs the training images
   nasc-sdk deploy --limit-ms 8 --arch '|nor_conv_3x3~0|+|...|' --cut 3
 """
 )
@@ -25,6 +29,12 @@ Examples:
 @goal_options
 @click.option("--arch", help="Deploy this architecture instead of searching; needs --cut.")
 @click.option("--cut", type=int, help="Cut of --arch: blocks that run on the board.")
+@click.option(
+    "--finetune-epochs",
+    type=click.IntRange(1, 200),
+    help="Train the chosen network alone for so long and use its weights where they are better; the search "
+    "service needs the training images (service --data).",
+)
 @click.option("--once", is_flag=True, help="Do not search and deploy again when the link changes.")
 @json_option
 def command(broker_url: str, site: str, device: str, once: bool, as_json: bool, **options: Any) -> None:
@@ -35,9 +45,8 @@ def command(broker_url: str, site: str, device: str, once: bool, as_json: bool, 
     from nasc_sdk.protocol.messages import ServiceVerb
 
     asked = given(options) | {"automatic": not once}
-    document = ask_service(
-        broker_url, site, ServiceVerb.DEPLOY, device, asked, timeout_s=180.0, quiet=as_json
-    )
+    timeout_s = _TIMEOUT_S + _EPOCH_TIMEOUT_S * int(asked.get("finetune_epochs", 0))
+    document = ask_service(broker_url, site, ServiceVerb.DEPLOY, device, asked, timeout_s=timeout_s, quiet=as_json)
     answer = json.loads(document)
     if as_json:
         print_json(answer)

@@ -18,20 +18,26 @@ Examples:
   nasc-sdk up                                    a broker on 127.0.0.1:1883, service and edge server
   nasc-sdk up --broker mqtt://broker.local:1883  with a broker that is there already
   nasc-sdk up --listen 0.0.0.0:7000 --advertise edge.local:7000
+  nasc-sdk up --pretrained runs/mine --dataset fashion-mnist --data ~/fashion-mnist    your own supernet
 """
 )
 @click.option("--broker", "broker_url", default="", help="Use this broker instead of starting one.")
-@click.option("--port", default=1883, show_default=True, help="Port of the started broker (loopback only).")
+@click.option("--port", default=1883, show_default=True, type=click.IntRange(0, 65535), help="Port of the started broker (loopback only).")
 @site_option
 @click.option("--listen", default="127.0.0.1:7700", show_default=True, metavar="HOST:PORT", help="Tensor port.")
 @click.option("--advertise", default="", metavar="HOST:PORT", help="Where boards reach the tensor port.")
 @click.option(
-    "--state-dir", type=click.Path(file_okay=False, path_type=Path), default=Path("nasc-state"), show_default=True
+    "--state-dir", type=click.Path(file_okay=False, path_type=Path), default=Path("nasc-state"), show_default=True,
+    help="Profiles, deployments and logs of everything started here.",
 )
+@click.option("--pretrained", help="Folder of a supernet of your own  [default: the shipped one].")
+@click.option("--dataset", help="What it was trained on  [default: fashion-mnist].")
+@click.option("--data", help="Folder of that data set's files; fine-tuning needs them.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line instead of text when everything serves.")
 def command(
-    broker_url: str, port: int, site: str, listen: str, advertise: str, state_dir: Path, as_json: bool
-) -> None:
+    broker_url: str, port: int, site: str, listen: str, advertise: str, state_dir: Path, pretrained: str | None,
+    dataset: str | None, data: str | None, as_json: bool,
+) -> None:  # fmt: skip
     """Start broker, search service and edge server; runs until Ctrl-C or SIGTERM."""
     from nasc_sdk.durable import make_directory
     from nasc_sdk.errors import UnreachableError
@@ -52,7 +58,9 @@ def command(
             "edge", "edge", *common, "--listen", listen, "--advertise", advertise,
             "--state-dir", str(state_dir / "edge"),
         )  # fmt: skip
-        _, service = family.start("service", "service", *common, "--state-dir", str(state_dir / "service"))
+        own = {"--pretrained": pretrained, "--dataset": dataset, "--data": data}
+        given = [word for name, value in own.items() if value for word in (name, value)]
+        _, service = family.start("service", "service", *common, "--state-dir", str(state_dir / "service"), *given)
         if as_json:
             click.echo(json.dumps({"broker": broker_url, "edge": edge["address"], "space": service["space"]}))
         else:

@@ -25,6 +25,7 @@ from nasc_search.service.searching import Options, Searching, fronts, number
 from nasc_search.service.store import Store
 from nasc_search.service.target import target_of
 from nasc_search.service.workshop import Workshop
+from nasc_search.supernet.train import StepReport
 
 Progress = Callable[[int, int, str], None]
 ROLLOUT_TIMEOUT_S: Final = 30.0
@@ -71,6 +72,8 @@ class Deploying:
             chosen, table = planned.decision.chosen, planned.table
             reason = f"most accurate within {goal.constraints.limit_ms:g} ms over {link}"
             text = explain(planned.decision)
+        if "finetune_epochs" in options:
+            chosen, text = self._finetuned(device, goal, link, chosen, options, text, progress)
         self._store.put("goal", device, goal)
         fallback = self._fallback(table, link, goal, planned)
         seconds = {"search": time.monotonic() - begun}
@@ -112,9 +115,30 @@ class Deploying:
 
     def _evaluate(self, arch: str) -> float:
         accuracy = self._workshop.accuracy(arch)
+        self._remember(arch, accuracy)
+        return accuracy
+
+    def _remember(self, arch: str, accuracy: float) -> None:
         self._store.put_accuracy(self._weights, arch, accuracy)
         self._planner.add({arch: accuracy})
-        return accuracy
+
+    def _finetuned(
+        self, device: str, goal: Goal, link: Link, chosen: Scored, options: Options, text: str, progress: Progress
+    ) -> tuple[Scored, str]:
+        """The same candidate with weights of its own, where those are better; what that gained is in the text."""
+        candidate = chosen.candidate
+
+        def report(now: StepReport) -> None:
+            left = f"{now.images_per_s:.0f} images/s, {now.remaining_s:.0f} s left"
+            progress(now.step, now.steps, f"fine-tuning: loss {now.loss:.3f}, {left}")
+
+        tuned = self._workshop.finetune(candidate.arch, int(number(options, "finetune_epochs", 0)), report)
+        gained = f"validation accuracy {tuned.accuracy_before:.2%} before, {tuned.accuracy_after:.2%} after"
+        if not tuned.better:
+            return chosen, f"{text}\n\nfine-tuning gained nothing: {gained}; the supernet's weights are used"
+        self._remember(candidate.arch, tuned.accuracy_after)
+        table = self._searching.table(device, goal)
+        return score_candidate(table, link, goal.constraints, candidate), f"{text}\n\nfine-tuned: {gained}"
 
     def _by_hand(self, table: CandidateTable, link: Link, goal: Goal, options: Options) -> Scored:
         if "cut" not in options:

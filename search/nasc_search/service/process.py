@@ -22,6 +22,7 @@ from nasc_search.service.planner import Planner
 from nasc_search.service.service import Service
 from nasc_search.service.store import Store
 from nasc_search.service.workshop import Workshop
+from nasc_search.supernet.own_weights import OwnWeights
 
 _NICE: Final = 10
 
@@ -60,7 +61,8 @@ def run(options: Options) -> None:
     evaluated = trained.evaluated | store.accuracies(trained.weights)
     planner = Planner(space, trained.catalogue, evaluated)
     client = MqttClient(options.broker_url, f"nasc-{options.site}-service")
-    service = Service(client, options.site, store, Workshop(trained.supernet, dataset), planner, trained.weights)
+    workshop = Workshop(trained.supernet, dataset, OwnWeights(directory / "own-weights", trained.weights))
+    service = Service(client, options.site, store, workshop, planner, trained.weights)
     service.start()
     ready = {"space": space.name, "archs": len(trained.catalogue.archs), "predictor": str(planner.predictor.report)}
     sys.stdout.write(json.dumps(ready) + "\n")

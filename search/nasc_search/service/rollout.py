@@ -53,13 +53,19 @@ class Rollout:
         self._client, self._site, self._shelf, self._store, self._mailbox = client, site, shelf, store, mailbox
 
     def restore(self) -> None:
-        """After a restart: offer all artifacts again and repeat what is desired (it is retained)."""
+        """Before the client connects: offer all artifacts again, and repeat what is desired on every connection.
+
+        It is retained, but a broker that was killed may have forgotten it, and a deployment under way with it.
+        """
         for data in self._store.artifacts().values():
             self._shelf.put(data)
+        self._client.on_connect(self._repeat)
+
+    def _repeat(self) -> None:
         for device in self._store.devices("desired"):
             known = self._store.get("desired", device, _Desired)
             if known is not None:
-                self._tell(device, known, "restart of the search service")
+                self._tell(device, known, "said again after a lost connection")
 
     def run(
         self, board: str, edge: str, heads: tuple[Bundle, ...], tail: Bundle | None, reason: str, timeout_s: float
@@ -92,7 +98,10 @@ class Rollout:
         return artifact
 
     def _desire(self, device: str, bundles: tuple[Artifact, ...], reason: str) -> _Desired:
-        desired = _Desired(self._store.next_version(device), bundles)
+        reported = self._mailbox.get(REPORTED, device, DeployReported)
+        # A device may remember a service whose memory is gone: it ignores versions that it has seen.
+        version = self._store.next_version(device, after=reported.version if reported else 0)
+        desired = _Desired(version, bundles)
         self._store.put("desired", device, desired)
         self._tell(device, desired, reason)
         return desired

@@ -117,7 +117,7 @@ class Searching:
 
 def parse_goal(options: Options, before: Goal | None) -> Goal:
     """Goal from options; InputError names what is unknown, missing or out of range."""
-    unknown = set(options) - _GOAL_OPTIONS - _LINK_OPTIONS - {"arch", "cut"}
+    unknown = set(options) - _GOAL_OPTIONS - _LINK_OPTIONS - {"arch", "cut", "finetune_epochs"}
     if unknown:
         raise InputError(f"unknown options: {', '.join(sorted(unknown))}")
     if "limit_ms" not in options and before is None:

@@ -83,7 +83,7 @@ class Service:
         self._worker = threading.Thread(target=self._work, name="service", daemon=True)
 
     def start(self, timeout_s: float = 10.0) -> None:
-        """Subscribe, connect, repeat what is desired; raises UnreachableError."""
+        """Subscribe and connect; raises UnreachableError."""
         every = Topics(self._site, "+")
         self._on(every.state, State, self._on_state)
         self._on(every.deploy_reported, DeployReported, lambda m: self._mailbox.put(REPORTED, m.device, m))
@@ -92,8 +92,8 @@ class Service:
         self._on(every.link, LinkReport, self._adapting.on_link)
         self._on(every.latency, LatencyReport, self._adapting.on_latency)
         self._on(Topics(self._site, SERVICE).service_request, ServiceRequest, self._on_request)
-        self._client.connect(timeout_s)
         self._rollout.restore()
+        self._client.connect(timeout_s)
         self._worker.start()
 
     def close(self) -> None:

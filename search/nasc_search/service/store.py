@@ -99,12 +99,12 @@ class Store:
         marks = ",".join("?" * len(digests))
         self._write(f"DELETE FROM artifacts WHERE sha256 NOT IN ({marks})", tuple(sorted(digests)))
 
-    def next_version(self, device: str) -> int:
-        """A version for DeployDesired, greater than all before."""
+    def next_version(self, device: str, after: int = 0) -> int:
+        """A version for DeployDesired, greater than all before and than ``after``."""
         rows = self._read(
-            "INSERT INTO versions VALUES (?, 1) ON CONFLICT (device) DO UPDATE SET version = version + 1 "
-            "RETURNING version",
-            (device,),
+            "INSERT INTO versions VALUES (?, ?) ON CONFLICT (device) "
+            "DO UPDATE SET version = max(version + 1, excluded.version) RETURNING version",
+            (device, after + 1),
         )
         return int(rows[0][0])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,8 +14,11 @@ from numpy.typing import NDArray
 from nasc_sdk.ir.network import Network
 from nasc_search.data.dataset import Dataset
 from nasc_search.export.quantize import QuantizedNetwork, quantize
+from nasc_search.supernet.finetune import FineTuned, finetune
 from nasc_search.supernet.fold import FoldedNetwork, recalibrate
 from nasc_search.supernet.model import Supernet
+from nasc_search.supernet.own_weights import OwnWeights
+from nasc_search.supernet.train import StepReport
 
 RANGE_IMAGES: Final = 256
 LIGHT_IMAGES: Final = 8
@@ -33,11 +37,12 @@ class Prepared:
 
 
 class Workshop:
-    """Folds, quantizes and evaluates sub-networks of one supernet on one data set."""
+    """Folds, quantizes and evaluates sub-networks of one supernet on one data set; fine-tuned ones have own weights."""
 
-    def __init__(self, supernet: Supernet, dataset: Dataset) -> None:
+    def __init__(self, supernet: Supernet, dataset: Dataset, own: OwnWeights | None = None) -> None:
         self.supernet = supernet.eval()
         self.dataset = dataset
+        self._own = own
         self._calibration = torch.from_numpy(dataset.normalise(dataset.calibration.images))
         self._validation = torch.from_numpy(dataset.normalise(dataset.validation.images))
         self._labels = torch.from_numpy(dataset.validation.labels)
@@ -64,13 +69,25 @@ class Workshop:
         """Float accuracy on the validation images, 0..1."""
         return self.prepare(arch).folded.accuracy(self._validation, self._labels)
 
+    def finetune(self, arch: str, epochs: int, report: Callable[[StepReport], None]) -> FineTuned:
+        """Train the sub-network alone; its weights are used from now on where they are better.
+
+        Raises InputError without training images.
+        """
+        tuned = finetune(self.supernet, arch, self.dataset, epochs, report)
+        if tuned.better and self._own is not None:
+            self._own.put(arch, tuned.network.weights)
+            self._ready.pop(arch, None)
+        return tuned
+
     def sample_image(self) -> NDArray[np.float32]:
         """One calibration image (1, C, H, W), for golden inputs and activations."""
         return np.asarray(self._calibration[:1].numpy())
 
     def _make(self, arch: str, images: int, range_images: int) -> Prepared:
         network = self.supernet.space.network(arch)
-        weights = recalibrate(self.supernet, network, self._calibration[:images])
+        own = self._own.get(arch) if self._own else None
+        weights = own or recalibrate(self.supernet, network, self._calibration[:images])
         folded = FoldedNetwork(network, weights)
         quantized = quantize(network, weights, folded.ranges(self._calibration[:range_images]))
         return Prepared(network, folded, quantized, folded.version)

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from nasc_sdk.errors import InputError
+from nasc_sdk.ir.network import Network
 from nasc_search.data.dataset import Dataset, Split
 from nasc_search.supernet.checkpoint import Checkpoint, Progress, load, save
 from nasc_search.supernet.interrupt import deferred_interrupt
@@ -65,9 +66,7 @@ def train(
     """Train to ``options.steps``; saves to ``path`` regularly, at the end, and when interrupted (Ctrl-C)."""
     if dataset.train is None:
         raise InputError(f"only the shipped part of {dataset.name} is here; name the whole set with --data")
-    optimizer = torch.optim.SGD(
-        supernet.parameters(), lr=0.0, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=True
-    )
+    optimizer = optimizer_of(supernet)
     progress = Progress(dataset.name, options.seed, 0, options.steps, options.batch, options.learning_rate)
     if resume:
         progress = _resume(load(path), supernet, optimizer, progress, path)
@@ -77,7 +76,7 @@ def train(
     with deferred_interrupt() as check_interrupt:
         try:
             for step in range(progress.step, options.steps):
-                loss = _step(supernet, optimizer, dataset, options, step)
+                loss = take_step(supernet, optimizer, dataset, options, step)
                 progress = replace(progress, step=step + 1)
                 now = time.monotonic()
                 if now - last_report >= 1.0 or step + 1 == options.steps:
@@ -100,13 +99,26 @@ def learning_rate(step: int, options: TrainOptions) -> float:
     return options.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * step / options.steps))
 
 
-def _step(
-    supernet: Supernet, optimizer: torch.optim.Optimizer, dataset: Dataset, options: TrainOptions, step: int
+def optimizer_of(supernet: Supernet) -> torch.optim.Optimizer:
+    """SGD with Nesterov momentum; the learning rate is set at every step."""
+    return torch.optim.SGD(
+        supernet.parameters(), lr=0.0, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=True
+    )
+
+
+def take_step(
+    supernet: Supernet,
+    optimizer: torch.optim.Optimizer,
+    dataset: Dataset,
+    options: TrainOptions,
+    step: int,
+    network: Network | None = None,
 ) -> torch.Tensor:
+    """One batch through ``network``, or through a sub-network drawn for this step; its loss."""
     assert dataset.train is not None
     rng = np.random.default_rng((options.seed, step))
     images, labels = _batch(dataset, dataset.train, options.batch, rng)
-    network = supernet.space.network(supernet.space.sample(rng))
+    network = network or supernet.space.network(supernet.space.sample(rng))
     for group in optimizer.param_groups:
         group["lr"] = learning_rate(step, options)
     optimizer.zero_grad(set_to_none=True)

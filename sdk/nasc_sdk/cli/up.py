@@ -22,7 +22,10 @@ Examples:
 """
 )
 @click.option("--broker", "broker_url", default="", help="Use this broker instead of starting one.")
-@click.option("--port", default=1883, show_default=True, type=click.IntRange(0, 65535), help="Port of the started broker (loopback only).")
+@click.option(
+    "--port", default=1883, show_default=True, type=click.IntRange(0, 65535),
+    help="Port of the started broker (loopback only).",
+)
 @site_option
 @click.option("--listen", default="127.0.0.1:7700", show_default=True, metavar="HOST:PORT", help="Tensor port.")
 @click.option("--advertise", default="", metavar="HOST:PORT", help="Where boards reach the tensor port.")

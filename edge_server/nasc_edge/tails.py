@@ -51,7 +51,11 @@ class LitertTail:
     def run(self, cut: NDArray[np.float32], worker: int) -> Logits:
         """One invocation a sample: the models are written for batch 1."""
         session = self._sessions[worker]
-        return np.stack([session.run(cut[index : index + 1]).reshape(-1) for index in range(len(cut))])
+        # np.stack is a third of a small tail's time when caches are cold.
+        logits = np.empty((len(cut), session.outputs[0].elements), np.float32)
+        for index in range(len(cut)):
+            logits[index] = session.run(cut[index : index + 1]).reshape(-1)
+        return logits
 
 
 def load_litert(runtime: Runtime, *, workers: int = 1, check: bool = True) -> LoadTail:

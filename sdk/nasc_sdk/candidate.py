@@ -39,3 +39,6 @@ class Candidate:
     arch: str
     cut: int
     encoding: CutEncoding = INT8
+
+    def __str__(self) -> str:
+        return f"{self.arch} at cut {self.cut} ({self.encoding})"

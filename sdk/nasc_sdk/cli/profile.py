@@ -117,6 +117,8 @@ def command(
 
         shown = 0 if model_path else top
         click.echo("\n\n".join(format_profile(profile, shown) for profile in profiles))
+        if model_path is None:
+            click.echo(f"\nhow well this predicts:\n{document.text}")
 
 
 def _local(

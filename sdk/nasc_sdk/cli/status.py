@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -24,23 +24,44 @@ Examples:
   nasc-sdk status --wait-s 6
   nasc-sdk status --broker mqtt://broker.local --json
 \b
-States and deployments are retained and come at once. A board reports its latency every 2 s while it is asked, and
-its link every 5 s: "-" says that nothing came while listening."""
+States and deployments are retained and come at once; a link or a latency that is not reported while listening is the
+last one that the search service knows. "-": nobody knows one."""
 )
 @broker_option
 @site_option
-@click.option("--wait-s", default=2.5, show_default=True, type=click.FloatRange(0.1, 60), help="How long to listen.")
+@click.option("--wait-s", default=1.0, show_default=True, type=click.FloatRange(0.1, 60), help="How long to listen.")
 @json_option
 def command(broker_url: str, site: str, wait_s: float, as_json: bool) -> None:
     """Show devices, what they run and how they do."""
     from nasc_sdk.mqtt.observe import observe
 
     heard = list(observe(broker_url, site, wait_s))
+    heard = [*_remembered(broker_url, site, heard), *heard]
     if as_json:
         print_json(heard)
         return
     rows = summarise(heard)
     click.echo(format_table(HEADER, rows) if rows else f"no device has been seen at site {site}")
+
+
+def _remembered(broker_url: str, site: str, heard: Sequence[Message]) -> Iterator[Message]:
+    """The last link and latency of boards that reported none; nothing where no search service answers."""
+    import json
+
+    from nasc_sdk.cli.asking import ask_service
+    from nasc_sdk.errors import NascError
+    from nasc_sdk.protocol.messages import LatencyReport, LinkReport, Role, ServiceVerb, State, decode
+
+    boards = {message.device for message in heard if isinstance(message, State) and message.role is Role.BOARD}
+    for device in sorted(boards - {message.device for message in heard if isinstance(message, LinkReport)}):
+        try:
+            raw = ask_service(broker_url, site, ServiceVerb.STATUS, device, {}, timeout_s=2.0, quiet=True)
+        except NascError:
+            return
+        known = json.loads(raw)
+        for name, kind in (("link", LinkReport), ("latency", LatencyReport)):
+            if known.get(name):
+                yield decode(kind, json.dumps(known[name]).encode(), "status")
 
 
 def summarise(heard: Sequence[Message]) -> list[tuple[str, ...]]:

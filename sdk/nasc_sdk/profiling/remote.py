@@ -17,6 +17,8 @@ class RemoteProfile(msgspec.Struct, frozen=True):
     edge_profile: Profile | None = None
     fit: dict[str, Any] = {}
     """Errors of the cost model fitted on it, as the service states them."""
+    text: str = ""
+    """The same in words."""
 
 
 def read_profiles(document: bytes) -> RemoteProfile:

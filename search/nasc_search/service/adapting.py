@@ -128,7 +128,7 @@ class Adapting:
         """Once for each deployment."""
         predicted, measured = deployment.predicted.total_ms[0], report.total_ms[0]
         error = predicted / max(measured, 1e-9) - 1
-        verdict = "within the band" if abs(error) <= _BAND else "outside the band of 10 %: profile again"
+        verdict = "within 10 %" if abs(error) <= _BAND else "more than 10 % off; it corrects the next predictions"
         self._say(
             report.device,
             "prediction",

@@ -1,6 +1,8 @@
 """Errors: one root, documented exit codes, facts as attributes."""
 
+import errno
 import inspect
+import os
 import re
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 from nasc_sdk import errors
 from nasc_sdk.cli.main import EPILOG
+from nasc_sdk.refusal import code_of
 
 LEAVES = [
     value
@@ -58,3 +61,19 @@ def test_facts_are_attributes():
     assert str(errors.InfeasibleError("none", ("a",))) == "none\n  a"
     assert errors.StorageError("/x", "full").path == "/x"
     assert "block -, op -" in str(errors.IllegalNetworkError("", "", "empty"))
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (errno.ENOSPC, "disk_full"),
+        (errno.EDQUOT, "disk_full"),
+        (errno.EFBIG, "disk_full"),
+        (errno.EACCES, "storage_failed"),
+        (errno.EROFS, "storage_failed"),
+    ],
+)
+def test_a_full_disk_is_told_from_other_trouble(number, code):
+    error = errors.StorageError.of("/x", OSError(number, os.strerror(number)))
+    assert code_of(error) == code
+    assert os.strerror(number) in str(error)

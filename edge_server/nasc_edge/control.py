@@ -148,7 +148,7 @@ class EdgeControl:
     def _fetch(self, artifact: Artifact, directory: Path) -> Path:
         return fetch(
             self._client, self._topics, artifact, directory,
-            timeout_s=FETCH_TIMEOUT_S, max_bytes=MAX_BUNDLE_BYTES,
+            timeout_s=FETCH_TIMEOUT_S, max_bytes=MAX_BUNDLE_BYTES, should_stop=lambda: self._closing,
         )  # fmt: skip
 
     def _report(self, reported: DeployReported) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 
 from nasc_edge.tails import TailStore
 from nasc_sdk.durable import make_directory
-from nasc_sdk.errors import NascError, UnreachableError
+from nasc_sdk.errors import NascError, StoppedError, UnreachableError
 from nasc_sdk.protocol.messages import Artifact, DeployDesired, DeployReported, DeployStatus
 from nasc_sdk.refusal import code_of
 
@@ -110,6 +110,8 @@ class Deployer:
                     return self._store.install(path.read_bytes())
                 finally:
                     path.unlink(missing_ok=True)
+            except StoppedError:
+                return None
             except UnreachableError:
                 if attempt == _MAX_TRIES - 1:
                     raise

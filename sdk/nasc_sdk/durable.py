@@ -29,7 +29,7 @@ def write_durably(path: Path, data: bytes, *, before_rename: Callable[[], None] 
         finally:
             beside.unlink(missing_ok=True)
     except OSError as error:
-        raise StorageError(str(path), error.strerror or str(error)) from error
+        raise StorageError.of(path, error) from error
 
 
 def make_directory(path: Path) -> Path:
@@ -37,7 +37,7 @@ def make_directory(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(str(path), error.strerror or str(error)) from error
+        raise StorageError.of(path, error) from error
     return path
 
 

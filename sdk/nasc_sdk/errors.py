@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import errno
+from typing import Self
+
 
 class NascError(Exception):
     """Root of all errors raised on purpose."""
@@ -63,9 +66,17 @@ class StorageError(NascError):
 
     exit_code = 7
 
-    def __init__(self, path: str, reason: str) -> None:
+    def __init__(self, path: str, reason: str, *, full: bool = False) -> None:
         self.path, self.reason = path, reason
+        self.full = full
+        """Whether there was no room; everything else needs a person."""
         super().__init__(f"cannot write {path}: {reason}")
+
+    @classmethod
+    def of(cls, path: object, error: OSError) -> Self:
+        """From what the system said."""
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        return cls(str(path), error.strerror or str(error), full=full)
 
 
 class StoppedError(NascError):

@@ -26,7 +26,7 @@ class Child:
         try:
             errors = log.open("ab")
         except OSError as error:
-            raise StorageError(str(log), error.strerror or str(error)) from error
+            raise StorageError.of(log, error) from error
         with errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "nasc_sdk", *arguments],

@@ -13,7 +13,7 @@ def code_of(error: NascError) -> str:
         case ArtifactError():
             return "digest_mismatch"
         case StorageError():
-            return "disk_full"
+            return "disk_full" if error.full else "storage_failed"
         case UnreachableError():
             return "unreachable"
         case _:

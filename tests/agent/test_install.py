@@ -42,10 +42,9 @@ def test_installed_heads_run_and_survive_a_restart(installer, tmp_path):
     assert np.abs(again[0].session.run(given).ravel().astype(int) - wanted).max() <= 1
 
 
-def test_the_same_version_is_not_applied_twice(installer, monkeypatch):
-    heads = installer.install(2, [NEW])
-    monkeypatch.setattr(installer, "_verified", lambda blobs: pytest.fail("applied again"))
-    assert installer.install(2, [NEW]) == heads
+def test_the_same_version_is_not_applied_twice(installer):
+    (head,) = installer.install(2, [NEW])
+    assert installer.install(2, [NEW])[0] is head, "applied again it would be another session"
 
 
 def test_a_head_that_stays_keeps_its_session(installer):
@@ -80,6 +79,21 @@ def test_too_large(tmp_path):
     with pytest.raises(RefusedError, match="too_large"):
         installer.install(1, [OLD])
     assert installer.restore() == ()
+
+
+@pytest.mark.parametrize("limits", [{"arena_bytes": 100}, {"flash_bytes": 2 * len(head_bundle(8).model) - 1}])
+def test_heads_that_fit_alone_but_not_together(tmp_path, limits):
+    blobs = [head_bundle(seed, arena=60).pack() for seed in (8, 9)]
+    installer = installer_at(tmp_path, **limits)
+    with pytest.raises(RefusedError) as caught:
+        installer.install(1, blobs)
+    assert caught.value.code == "too_large_together"
+    assert installer.restore() == ()
+    assert len(installer.install(2, blobs[:1])) == 1
+    # What is held and stays counts as well.
+    with pytest.raises(RefusedError, match="too_large_together"):
+        installer.install(3, blobs)
+    assert len(installer.heads) == 1
 
 
 @pytest.mark.usefixtures("installer")

@@ -166,7 +166,7 @@ def test_codes():
     errors = [
         (RefusedError("x", ""), "x"),
         (ArtifactError("0" * 64, ""), "digest_mismatch"),
-        (StorageError("", ""), "disk_full"),
+        (StorageError("", "", full=True), "disk_full"),
         (UnreachableError("", ""), "unreachable"),
         (InputError(""), "bad_bundle"),
     ]

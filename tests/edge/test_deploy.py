@@ -88,7 +88,8 @@ def test_an_older_version_is_ignored(bench):
     ("error", "code"),
     [
         (ArtifactError("0" * 64, "other bytes"), "digest_mismatch"),
-        (StorageError("x", "No space left"), "disk_full"),
+        (StorageError("x", "No space left", full=True), "disk_full"),
+        (StorageError("x", "Read-only file system"), "storage_failed"),
     ],
 )
 def test_failures_are_reported_and_the_old_tail_stays(bench, error, code):

@@ -30,6 +30,16 @@ def test_installed_tail_answers_as_the_model_does(tmp_path, load):
     np.testing.assert_allclose(logits, expected_logits(bundle.model, payload), atol=1e-4)
 
 
+def test_a_batch_gives_what_its_samples_give_and_keeps_it():
+    tail = LitertTail(conv_chain(quantized=False), contract_of(), open_runtime())
+    cut = real_values(payload_of(3, seed=4))
+    logits = tail.run(cut, 0)
+    kept = logits.copy()
+    single = [tail.run(cut[index : index + 1], 0) for index in range(3)]
+    np.testing.assert_array_equal(np.concatenate(single), kept)
+    np.testing.assert_array_equal(logits, kept)
+
+
 def test_decoding_is_the_contracts():
     payload = payload_of(2)
     np.testing.assert_array_equal(decode_cut(contract_of(), payload, 2), real_values(payload))

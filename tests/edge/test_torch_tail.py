@@ -44,6 +44,16 @@ def test_served_tails_agree_at_every_cut():
         assert agreement.largest_difference < 1e-3
 
 
+def test_the_reference_leaves_the_weights_as_they_were():
+    network, weights, _, batch = case(TINY.network(ARCH), 3)
+    before = {param: (layer.weight.copy(), layer.bias.copy()) for param, layer in weights.items()}
+    TorchTail(network, plain(weights)).run(batch)
+    for param, pair in before.items():
+        for kept, array in zip(pair, plain(weights)[param], strict=True):
+            np.testing.assert_array_equal(array, kept)
+            assert array.flags.c_contiguous
+
+
 def test_missing_weights_are_named():
     network, weights, _, _ = case(TINY.network(ARCH), 3)
     kept = {param: pair for param, pair in plain(weights).items() if param != "classifier.dense"}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from nasc_sdk.errors import ArtifactError, RefusedError, StorageError, UnreachableError
+from nasc_sdk.errors import ArtifactError, RefusedError, StoppedError, StorageError, UnreachableError
 from nasc_sdk.mqtt import partial_file
 from nasc_sdk.mqtt.artifacts import ArtifactShelf, fetch
 from nasc_sdk.mqtt.client import MqttClient
@@ -351,3 +351,14 @@ def test_a_shelf_that_closed_or_dropped_serves_nothing(server, device, tmp_path)
     shelf.close()
     with pytest.raises(UnreachableError):
         pull(device, tmp_path, timeout_s=0.3)
+
+
+def test_a_download_that_is_given_up_ends_at_once_and_goes_on_later(server, device, tmp_path):
+    """Whoever ends the process does not wait for a sender that is gone."""
+    started = time.monotonic()
+    with pytest.raises(StoppedError):
+        fetch(
+            device, TOPICS, Artifact("ab" * 32, 10_000), tmp_path,
+            timeout_s=TIMEOUT_S, max_bytes=10**6, should_stop=lambda: time.monotonic() - started > 0.3,
+        )  # fmt: skip
+    assert time.monotonic() - started < TIMEOUT_S / 2

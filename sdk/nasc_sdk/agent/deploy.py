@@ -15,7 +15,7 @@ from typing import Final
 from nasc_sdk.agent import trust
 from nasc_sdk.agent.install import Installer, LoadedHead
 from nasc_sdk.durable import make_directory
-from nasc_sdk.errors import NascError, RemoteProtocolError, StorageError, UnreachableError
+from nasc_sdk.errors import NascError, RemoteProtocolError, StoppedError, StorageError, UnreachableError
 from nasc_sdk.mqtt.artifacts import fetch
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.protocol.messages import Artifact, DeployDesired, DeployReported, DeployStatus, decode, encode
@@ -31,7 +31,7 @@ MAX_TRIES: Final = 30
 MAX_HEAD_BYTES: Final = 64 << 20
 _CLOSE_TIMEOUT_S: Final = 20.0
 # What another try may cure; other refusals are final for a version.
-_PASSING: Final = frozenset({"disk_full", "unreachable", "failed"})
+_PASSING: Final = frozenset({"disk_full", "storage_failed", "unreachable", "failed"})
 
 _log = logging.getLogger(__name__)
 
@@ -122,7 +122,12 @@ class Deployer:
                 if blob is None:
                     return  # a newer version is waiting, or the process is ending
                 blobs.append(blob)
-            self._on_switch(self._installer.install(desired.version, blobs))
+            heads = self._installer.install(desired.version, blobs)
+            try:
+                self._on_switch(heads)
+            except UnreachableError as error:
+                # The heads are installed and run; who hears of it later hears it from the next announcement.
+                _log.info("%s", error)
         self._settle(desired, self._reported(desired.version, DeployStatus.ACTIVE))
 
     def _pull(self, artifact: Artifact) -> bytes | None:
@@ -135,9 +140,11 @@ class Deployer:
             try:
                 path = fetch(
                     self._client, self._topics, artifact, self._directory,
-                    timeout_s=patience_s, max_bytes=MAX_HEAD_BYTES,
+                    timeout_s=patience_s, max_bytes=MAX_HEAD_BYTES, should_stop=lambda: self._closed,
                 )  # fmt: skip
                 return _take(path)
+            except StoppedError:
+                return None
             except UnreachableError as error:
                 _log.info("pull interrupted (%d of %d): %s", attempt + 1, MAX_TRIES, error)
                 if attempt == MAX_TRIES - 1:
@@ -197,5 +204,5 @@ def _take(path: Path) -> bytes:
         data = path.read_bytes()
         path.unlink()
     except OSError as error:
-        raise StorageError(str(path), error.strerror or str(error)) from error
+        raise StorageError.of(path, error) from error
     return data

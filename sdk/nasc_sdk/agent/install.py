@@ -119,6 +119,8 @@ class Installer:
             for digest, data in blobs.items()
             if digest not in self._heads
         }
+        together = [(bundles.get(digest) or self._heads[digest].bundle).manifest for digest in blobs]
+        trust.check_together(together, self._capabilities)
         models = [(f"head {digest[:12]}", bundle.model) for digest, bundle in bundles.items() if bundle.model]
         if models:
             try:

@@ -9,7 +9,9 @@ Rule 3 (``bad_bundle``): they are a bundle whose parts have the stated lengths a
 Rule 4 (``wrong_side``, ``unsupported_encoding``): it is a head, and its cut tensor is one that this agent sends.
 Rule 5 (``bad_bundle``, at cut 0 ``contract_mismatch``): images can be turned into the input that the manifest
         states. Nothing later looks at it before the head counts as installed.
-Rule 6 (``too_large``): each head fits the board's memory. Only one head runs at a time, so sums are not limited.
+Rule 6 (``too_large``): each head fits the board's memory; (``too_large_together``) and so do all that are held
+        together, whose sessions keep their arenas. The heads that they replace go only after the switch, and are not
+        counted: a board that has no room for both says so when it runs out of it.
 Rule 7 (``not_a_model``): a child process loaded and ran the model (:mod:`nasc_sdk.runtime.check`).
 Rule 8 (``contract_mismatch``): the model takes and gives the tensors that manifest and contract state.
 Rule 9 (``golden_mismatch``): here, on this runtime, it gives the golden output for the golden input.
@@ -148,6 +150,20 @@ def _check_input(manifest: Manifest) -> None:
     if manifest.all_edge and (spec, quantization) != (contract.shape, sent):
         reason = f"at cut 0 the input is sent: it is {spec}, {quantization}, stated are {contract.shape}, {sent}"
         raise RefusedError("contract_mismatch", reason)
+
+
+def check_together(manifests: Sequence[Manifest], capabilities: Capabilities) -> None:
+    """Rule 6 for the heads that are held at once."""
+    arenas = sum(manifest.arena_bytes for manifest in manifests)
+    models = sum(max(manifest.flash_bytes, manifest.model_bytes) for manifest in manifests)
+    for what, size, most in (
+        ("arenas", arenas, capabilities.arena_bytes),
+        ("models", models, capabilities.flash_bytes),
+    ):
+        if most and size > most:
+            raise RefusedError(
+                "too_large_together", f"the {what} of {len(manifests)} heads need {size} bytes, the board has {most}"
+            )
 
 
 def _limit(what: str, size: int, most: int) -> None:

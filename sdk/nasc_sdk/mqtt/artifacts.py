@@ -7,11 +7,19 @@ import hashlib
 import queue
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from nasc_sdk.durable import make_directory
-from nasc_sdk.errors import ArtifactError, RefusedError, RemoteProtocolError, StorageError, UnreachableError
+from nasc_sdk.errors import (
+    ArtifactError,
+    RefusedError,
+    RemoteProtocolError,
+    StoppedError,
+    StorageError,
+    UnreachableError,
+)
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.mqtt.partial_file import PartialFile
 from nasc_sdk.protocol.messages import Artifact, ArtifactRequest, decode, encode
@@ -75,13 +83,14 @@ class ArtifactShelf:
 
 def fetch(
     client: MqttClient, topics: Topics, artifact: Artifact, directory: Path,
-    *, timeout_s: float, max_bytes: int, retry_s: float = 1.0,
+    *, timeout_s: float, max_bytes: int, retry_s: float = 1.0, should_stop: Callable[[], bool] = lambda: False,
 ) -> Path:  # fmt: skip
     """Download into ``directory``, under the digest as its name; ``topics`` are the fetching device's.
 
     Continues what an earlier call left, also of an earlier process. Not to be called from a handler.
     Raises RefusedError when it is larger than ``max_bytes``, UnreachableError when no new chunk came for
-    ``timeout_s``, ArtifactError when what came is something else, StorageError when the disk is full.
+    ``timeout_s``, ArtifactError when what came is something else, StorageError when the disk is full, StoppedError
+    soon after ``should_stop`` returned true; what has come is kept for the next call.
     """
     assert not client.in_handler, "chunks arrive on the thread of handlers: fetch would wait for itself"
     if artifact.size > max_bytes:
@@ -93,7 +102,7 @@ def fetch(
         download = Download(
             artifact, time.monotonic(), held=partial.held(), retry_s=retry_s, give_up_s=timeout_s
         )
-        _receive(client, topics, download, partial)
+        _receive(client, topics, download, partial, should_stop)
         try:
             download.check(partial.data())
         except ArtifactError:
@@ -102,7 +111,9 @@ def fetch(
         return partial.install()
 
 
-def _receive(client: MqttClient, topics: Topics, download: Download, partial: PartialFile) -> None:
+def _receive(
+    client: MqttClient, topics: Topics, download: Download, partial: PartialFile, should_stop: Callable[[], bool]
+) -> None:
     sha256 = download.artifact.sha256
     arrived: queue.Queue[bytes] = queue.Queue(4 * WINDOW)
 
@@ -116,6 +127,8 @@ def _receive(client: MqttClient, topics: Topics, download: Download, partial: Pa
     connections = client.connections
     with client.subscribe(topics.artifact_chunk("+", "+"), handler):
         while not download.complete:
+            if should_stop():
+                raise StoppedError(f"the download of {sha256[:12]} was given up")
             now = time.monotonic()
             if client.connections != connections:
                 connections = client.connections
@@ -147,5 +160,5 @@ def _is_there(path: Path, artifact: Artifact) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise StorageError(str(path), error.strerror or str(error)) from error
+        raise StorageError.of(path, error) from error
     return digest.hexdigest() == artifact.sha256

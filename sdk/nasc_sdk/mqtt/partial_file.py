@@ -121,7 +121,7 @@ class PartialFile:
             raise StorageError(str(self._part), "another process is fetching the same artifact") from error
         except OSError as error:
             self.remove()
-            raise StorageError(str(self._part), error.strerror or str(error)) from error
+            raise StorageError.of(self._part, error) from error
 
 
 def _remove_stale(directory: Path) -> None:

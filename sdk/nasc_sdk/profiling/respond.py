@@ -192,7 +192,7 @@ def _code(error: NascError) -> str:
         case UnreachableError():
             return "unreachable"
         case StorageError():
-            return "disk_full"
+            return "disk_full" if error.full else "storage_failed"
         case RemoteProtocolError():
             return "bad_plan"
         case InputError():

@@ -119,7 +119,7 @@ def _forget_accuracies(output: Path) -> None:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise StorageError(str(path), error.strerror or str(error)) from error
+        raise StorageError.of(path, error) from error
 
 
 def _evaluate(supernet: Supernet, task: Dataset, count: int, seed: int, output: Path) -> int:

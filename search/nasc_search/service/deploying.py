@@ -189,7 +189,7 @@ class Deploying:
             board_version=rolled.board_version,
             started_unix_s=time.time() - sum(seconds.values()),
             seconds=seconds,
-            fallback=heads[-1].manifest.contract.id if len(heads) > 1 else "",
+            fallback=heads[-1].manifest.contract.id if rolled.heads > 1 else "",
         )
         self._store.add_deployment(device, deployment)
         return deployment

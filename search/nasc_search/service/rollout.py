@@ -9,6 +9,7 @@ Whatever fails in between leaves the board on the head it had, and the server wi
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -26,12 +27,16 @@ REPORTED: Final = "reported"
 HELD_TAILS: Final = 4
 """Tails kept on the server beside the newest: going back to one needs no transfer."""
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Rolled:
     """What a rollout took, seconds, and the board's new version."""
 
     board_version: int
+    heads: int
+    """How many the board holds now: without room for a fallback it is one."""
     edge_s: float
     board_s: float
 
@@ -79,10 +84,21 @@ class Rollout:
         if tail is not None:
             self._hold_tail(edge, tail, reason, timeout_s)
             edge_s = time.monotonic() - begun
+        try:
+            version = self._install(board, heads, reason, timeout_s)
+        except RefusedError as error:
+            if error.code != "too_large_together" or len(heads) == 1:
+                raise
+            _log.info("%s: sent without its fallback", error)
+            heads = heads[:1]
+            version = self._install(board, heads, f"{reason} (no room for a fallback)", timeout_s)
+        self._forget()
+        return Rolled(version, len(heads), edge_s, time.monotonic() - begun - edge_s)
+
+    def _install(self, board: str, heads: tuple[Bundle, ...], reason: str, timeout_s: float) -> int:
         desired = self._desire(board, tuple(self._keep(head) for head in heads), reason)
         self._await_active(board, desired.version, timeout_s)
-        self._forget()
-        return Rolled(desired.version, edge_s, time.monotonic() - begun - edge_s)
+        return desired.version
 
     def _hold_tail(self, edge: str, tail: Bundle, reason: str, timeout_s: float) -> None:
         newest = self._keep(tail)

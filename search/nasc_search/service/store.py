@@ -151,4 +151,5 @@ class Store:
             with self._lock:
                 self._db.execute(sql, values)
         except sqlite3.Error as error:
-            raise StorageError(str(self._path), str(error)) from error
+            full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+            raise StorageError(str(self._path), str(error), full=full) from error

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from nasc_sdk.mqtt.presence import Presence
 
 from nasc_edge.deploy import Deployer
 from nasc_edge.tails import TailStore
@@ -61,14 +64,11 @@ class EdgeControl:
         self._directory = directory
         self._grace_s = grace_s
         self._topics = Topics(identity.site, identity.device)
-        self._session = next_session(directory)
+        self._session, self._since_unix_s = next_session(directory), time.time()
         conditions = read_conditions(runtime, Kernels.XNNPACK, threads)
         self._capabilities = Capabilities(conditions=conditions, max_artifact_bytes=MAX_BUNDLE_BYTES)
-        self._client = MqttClient(
-            url,
-            f"nasc-{identity.site}-{identity.device}",
-            will=(self._topics.state, encode(self._state(online=False)), 1, True),
-        )
+        self._presence = Presence(self._topics, Role.EDGE, self._session, self._present)
+        self._client = MqttClient(url, f"nasc-{identity.site}-{identity.device}", will=self._presence.will)
         self._deployer: Deployer | None = None
         self._responder: ProfileResponder | None = None
         self._closing = False
@@ -77,14 +77,13 @@ class EdgeControl:
         """Connect and take part; raises UnreachableError when there is no broker."""
         self._deployer = Deployer(
             self._store, self._identity.device, self._directory / "pulled", self._fetch, self._report,
-            dropped=self._announce, grace_s=self._grace_s,
+            dropped=self._presence.announce, grace_s=self._grace_s,
         )  # fmt: skip
         self._responder = ProfileResponder(
             self._client, self._topics, self._identity.device, self._directory / "profiles", self._profile
         )
-        self._client.on_connect(self._announce)
+        self._presence.start(self._client)
         self._client.subscribe(self._topics.deploy_desired, self._on_desired)
-        self._client.subscribe(self._topics.state, self._on_state)
         self._client.connect(timeout_s)
 
     def close(self) -> None:
@@ -93,13 +92,11 @@ class EdgeControl:
         for part in (self._responder, self._deployer):
             if part is not None:
                 part.close()
-        self._client.publish(self._topics.state, encode(self._state(online=False)), retain=True)
+        self._presence.end()
         self._client.close()
 
-    def _state(self, *, online: bool) -> State:
+    def _present(self) -> State:
         identity = self._identity
-        if not online:
-            return State(device=identity.device, role=Role.EDGE, session=self._session, online=False)
         return State(
             device=identity.device,
             role=Role.EDGE,
@@ -108,22 +105,8 @@ class EdgeControl:
             capabilities=self._capabilities,
             contracts=self._store.contracts,
             address=identity.address,
+            since_unix_s=self._since_unix_s,
         )
-
-    def _announce(self) -> None:
-        self._client.publish(self._topics.state, encode(self._state(online=True)), retain=True)
-
-    def _on_state(self, topic: str, payload: bytes) -> None:
-        """Contradict a last will of ours that the broker published late, e.g. when it saw two connections."""
-        if not payload:
-            return
-        try:
-            state = decode(State, payload, topic)
-        except RemoteProtocolError as error:
-            _log.warning("%s", error)
-            return
-        if not state.online and state.session <= self._session and not self._closing:
-            self._announce()
 
     def _on_desired(self, topic: str, payload: bytes) -> None:
         if not payload:
@@ -153,7 +136,7 @@ class EdgeControl:
 
     def _report(self, reported: DeployReported) -> None:
         # State first: whoever reads "active" finds the contracts in the state already.
-        self._announce()
+        self._presence.announce()
         self._client.publish(self._topics.deploy_reported, encode(reported), retain=True)
         if reported.status is DeployStatus.REFUSED:
             _log.warning("deployment %d refused: %s [%s]", reported.version, reported.reason, reported.code)

@@ -58,7 +58,7 @@ class TorchTail:
 
     def _tensor(self, array: NDArray[np.float32]) -> torch.Tensor:
         tensor: torch.Tensor = self._torch.from_numpy(np.ascontiguousarray(array))
-        # As the activations are: with other weights eager torch takes 12-21 % longer, an unfair reference.
+        # As the activations are: else torch takes 7-18 % longer where convolutions dominate, an unfair reference.
         return tensor.contiguous(memory_format=self._torch.channels_last) if tensor.ndim == 4 else tensor
 
     def _linear(self, op: Op, values: Mapping[str, torch.Tensor]) -> torch.Tensor:

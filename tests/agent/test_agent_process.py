@@ -107,7 +107,7 @@ def test_from_start_to_end(broker, tmp_path):
     ):
         with agent(broker, tmp_path / "pi") as (ready, process), AgentClient(ready["address"]) as client:
             seen = state(lambda message: message.online)
-            assert (seen.role, seen.address, seen.candidate) == (Role.BOARD, ready["address"], "tiny cut 2 int8")
+            assert (seen.role, seen.address, seen.candidate) == (Role.BOARD, ready["address"], "tiny at cut 2 (int8)")
             assert seen.contracts == (contract, LOCAL.manifest.contract.id) == tuple(ready["contracts"])
             assert client.infer(image()).served_by is ServedBy.FALLBACK
 

@@ -4,7 +4,8 @@ import pytest
 
 from nasc_sdk.protocol.messages import ServiceVerb
 from nasc_search.joint.in_service import ServedLog
-from nasc_search.service.records import Deployment
+from nasc_search.joint.table import Constraints
+from nasc_search.service.records import Deployment, Goal
 from nasc_search.service.searching import SERVED
 from tests.service.loops import BOARD, document, open_loop
 
@@ -101,3 +102,16 @@ def test_without_adapting_nothing_moves(loop, deployed):
     loop.await_idle()
     assert len(loop.named("deployed")) == before
     loop.ask(ServiceVerb.DEPLOY, limit_ms=loop.limit_ms, automatic=True)
+
+
+def test_where_nothing_meets_the_limit_the_nearest_is_better_than_what_runs(loop, deployed):
+    """The link is lost and the board alone is too slow: it is still nearer to the limit than the link."""
+    before = len(loop.named("deployed"))
+    loop.store.put("goal", BOARD, Goal(Constraints(0.01)))
+    loop.report_link(*BAD, changed=True)
+    found = document(loop.await_named("deployed", before + 1), Deployment)
+    assert found.predicted.kind == "all-local"
+    assert "comes nearest" in found.reason
+    loop.report_link(*BAD)
+    loop.await_named("search-failed", 1)
+    assert len(loop.named("deployed")) == before + 1

@@ -11,30 +11,32 @@ import logging
 import signal
 import sys
 import threading
+import time
 from typing import Final
 
 from nasc_sdk.agent.deploy import Deployer
 from nasc_sdk.agent.edge_client import EdgeClient
+from nasc_sdk.agent.edge_finder import EdgeFinder
 from nasc_sdk.agent.install import Installer, LoadedHead
 from nasc_sdk.agent.latency import LatencyTally
 from nasc_sdk.agent.link_watch import LinkReporter, LinkWatch
 from nasc_sdk.agent.local_port import LocalPort
 from nasc_sdk.agent.options import Options
 from nasc_sdk.agent.pipeline import Pipeline
-from nasc_sdk.agent.presence import EdgeFinder, Presence, publish_if_possible, read_state
 from nasc_sdk.agent.prober import Prober
 from nasc_sdk.agent.quantize import Image
 from nasc_sdk.agent.slots import HeadStore
 from nasc_sdk.durable import make_directory, next_session
 from nasc_sdk.errors import NascError, UnreachableError
 from nasc_sdk.mqtt.client import MqttClient
+from nasc_sdk.mqtt.presence import Presence, publish_if_possible, read_state
 from nasc_sdk.profiling.conditions import read_conditions
 from nasc_sdk.profiling.measure import measure
 from nasc_sdk.profiling.plan import ProfilePlan
 from nasc_sdk.profiling.profile import Profile
 from nasc_sdk.profiling.respond import ProfileResponder, Progress
 from nasc_sdk.protocol.local import Answer
-from nasc_sdk.protocol.messages import Capabilities, LinkReport, ProfileRequest, encode
+from nasc_sdk.protocol.messages import Capabilities, LinkReport, ProfileRequest, Role, State, encode
 from nasc_sdk.protocol.topics import Topics
 from nasc_sdk.runtime.base import describe
 from nasc_sdk.runtime.check import check_models
@@ -58,7 +60,7 @@ class Agent:
         conditions = read_conditions(
             self.runtime, self._kernels, options.threads, label=options.board.label
         )
-        capabilities = Capabilities(
+        self._capabilities = Capabilities(
             conditions=conditions, arena_bytes=options.arena_bytes, flash_bytes=options.flash_bytes
         )
         self._tally = LatencyTally(options.device)
@@ -66,18 +68,16 @@ class Agent:
         self._edge = EdgeClient(self._reporter, timeout_s=options.edge_timeout_s)
         self._pipeline = Pipeline(self._edge)
         self._installer = Installer(
-            HeadStore(options.state_dir), self.runtime, self._kernels, options.threads, capabilities
+            HeadStore(options.state_dir), self.runtime, self._kernels, options.threads, self._capabilities
         )
         self._pipeline.switch(self._installer.restore())
         self._stopped = threading.Event()
         self._parts = contextlib.ExitStack()
         self._port = LocalPort(options.listen, self._infer)
-        self._presence = Presence(
-            self._topics, next_session(options.state_dir), capabilities, self._port.address,
-            lambda: self._pipeline.manifests,
-        )  # fmt: skip
+        self._session, self._since_unix_s = next_session(options.state_dir), time.time()
+        self._presence = Presence(self._topics, Role.BOARD, self._session, self._present)
         self._client = MqttClient(
-            options.broker_url, f"nasc-{options.site}-{options.device}", will=(*self._presence.will, 1, True)
+            options.broker_url, f"nasc-{options.site}-{options.device}", will=self._presence.will
         )
         self._finder = EdgeFinder(self._edge.go_to, lambda: self._edge.up)
 
@@ -97,7 +97,6 @@ class Agent:
             self._edge.go_to(self._options.edge)
         else:
             self._client.subscribe(Topics(self._options.site, "+").state, self._on_state)
-        self._client.subscribe(self._topics.state, self._on_state)
         self._presence.start(self._client)
         directory = self._options.state_dir
         responder = ProfileResponder(
@@ -144,12 +143,22 @@ class Agent:
 
     def _on_state(self, topic: str, payload: bytes) -> None:
         state = read_state(topic, payload)
-        if state is None:
-            return
-        if state.device == self._options.device:
-            self._presence.heard(state)
-        elif self._options.edge is None:
+        if state is not None:
             self._finder.heard(state)
+
+    def _present(self) -> State:
+        manifests = self._pipeline.manifests
+        return State(
+            device=self._options.device,
+            role=Role.BOARD,
+            session=self._session,
+            online=True,
+            capabilities=self._capabilities,
+            contracts=tuple(manifest.contract.id for manifest in manifests),
+            candidate=str(manifests[0].candidate)[:4096] if manifests else "",
+            address=self._port.address,
+            since_unix_s=self._since_unix_s,
+        )
 
     def _report_link(self, report: LinkReport) -> None:
         publish_if_possible(self._client, self._topics.link, encode(report))

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasc_sdk.agent.client import InferReport, Progress, infer_with_agent
-from nasc_sdk.agent.presence import read_state
 from nasc_sdk.errors import InputError, UnreachableError
 from nasc_sdk.mqtt.client import MqttClient
+from nasc_sdk.mqtt.presence import read_state
 from nasc_sdk.protocol.local import Answer
 from nasc_sdk.protocol.topics import Topics
 from nasc_sdk.runtime.arrays import read_npy, write_npy

@@ -6,7 +6,7 @@ Chosen is the most accurate feasible candidate; among equals the fastest, then t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -21,6 +21,7 @@ from nasc_search.joint.scored import Scored, score, score_candidate
 from nasc_search.joint.table import Array, CandidateTable, Constraints, Kind
 
 _ALL: Final = slice(None)
+_NEARLY: Final = 1.1
 _NAMES: Final = 8
 """Architectures looked at for each one shown: dead edges give one network several names."""
 
@@ -81,6 +82,18 @@ def search(table: CandidateTable, link: Link, constraints: Constraints, runners_
         flips=find_flips(few, link, constraints, winners[0]),
         extrapolated=table.extrapolated,
     )
+
+
+def search_nearest(table: CandidateTable, link: Link, constraints: Constraints) -> Decision:
+    """For a limit that nothing meets: the best candidate among those nearly as fast as the fastest allowed one.
+
+    The decision's constraints hold the limit that it was taken for. InfeasibleError when nothing fits the board.
+    """
+    total = table.total_ms(link, constraints.percentile)
+    admitted = np.where(table.allowed(constraints)[:, :, None], total, np.inf)
+    least = float(admitted.min())
+    limit_ms = _NEARLY * least if np.isfinite(least) else constraints.limit_ms
+    return search(table, link, replace(constraints, limit_ms=limit_ms))
 
 
 def finalists(table: CandidateTable, link: Link, constraints: Constraints, n: int) -> tuple[Scored, ...]:

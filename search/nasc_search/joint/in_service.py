@@ -66,7 +66,7 @@ class _Prior:
 # Most of what service adds to a run does not grow with it: waking up, copying, cold caches.
 _MEDIANS: Final = _Prior(slope_sd=0.05, offset_sd=0.3, noise=0.05, floor=0.02)
 # Spreads change with everything else that runs on a machine: a prior that gives way quickly.
-_SPREADS: Final = _Prior(slope_sd=2.0, offset_sd=0.1, noise=0.2, floor=0.02)
+_SPREADS: Final = _Prior(slope_sd=2.0, offset_sd=0.5, noise=0.2, floor=0.02)
 _MOST_RAISED: Final = 5.0
 """However much steadier the others were, the line of spreads is not raised by more."""
 _OVERHEAD_NOISE_MS: Final = 0.05

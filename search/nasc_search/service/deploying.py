@@ -18,7 +18,7 @@ from nasc_search.joint.scored import Scored, score_candidate
 from nasc_search.joint.table import CandidateTable
 from nasc_search.service.bundles import make_bundles
 from nasc_search.service.mailbox import Mailbox
-from nasc_search.service.planner import Planned, Planner, decide, decide_at_once, neighbourhood, winners
+from nasc_search.service.planner import Planned, Planner, decide, decide_at_once, decide_nearest, neighbourhood, winners
 from nasc_search.service.records import DeployAnswer, Deployment, Goal
 from nasc_search.service.rollout import Rollout
 from nasc_search.service.searching import Options, Searching, fronts, number
@@ -31,6 +31,8 @@ Progress = Callable[[int, int, str], None]
 ROLLOUT_TIMEOUT_S: Final = 30.0
 MARGIN: Final = 0.001
 """Accuracy, 0..1, that makes another candidate worth a rollout, which takes a fraction of a second."""
+_CLEARLY_SLOWER: Final = 1.3
+"""Where nothing meets the limit, what runs is replaced when it takes so many times as long as the nearest."""
 AHEAD: Final = 6
 """Architectures that are evaluated and made ready for other link states after a deployment."""
 
@@ -85,15 +87,26 @@ class Deploying:
     def propose(self, device: str, goal: Goal, link: Link) -> Proposal | str:
         """Search again; another candidate that is worth a rollout, or why the present one is kept.
 
-        Only architectures that were evaluated before take part: a board that misses its limit does not wait.
-        Raises InfeasibleError when nothing meets the goal.
+        Only architectures that were evaluated before take part: a board that misses its limit does not wait. Where
+        nothing meets the goal, what comes nearest is proposed if it is clearly faster than what runs; else
+        InfeasibleError is raised.
         """
         begun = time.monotonic()
         goal = self._searching.goal(device, {})
         table = self._searching.table(device, goal)
-        decision = decide_at_once(table, link, goal.constraints)
         newest = self._store.deployments(device, Deployment, 1)
         reason = "nothing was deployed before"
+        try:
+            decision = decide_at_once(table, link, goal.constraints)
+        except InfeasibleError:
+            decision = decide_nearest(table, link, goal.constraints)
+            nearest_ms = decision.chosen.limited_ms
+            if newest:
+                now = score_candidate(table, link, goal.constraints, newest[0].candidate)
+                if now.limited_ms <= _CLEARLY_SLOWER * nearest_ms:
+                    raise
+            reason = f"nothing meets {goal.constraints.limit_ms:g} ms over {link}; this comes nearest"
+            return Proposal(goal, link, table, decision, reason, time.monotonic() - begun)
         if newest:
             worth, reason = worth_switching(
                 newest[0].candidate, decision.chosen.candidate, table, link, goal.constraints, MARGIN

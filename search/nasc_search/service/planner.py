@@ -17,7 +17,7 @@ from nasc_sdk.errors import InfeasibleError
 from nasc_sdk.link.link import Link
 from nasc_search.accuracy.predictor import AccuracyPredictor
 from nasc_search.joint.catalogue import Catalogue
-from nasc_search.joint.exact import Decision, finalists, search
+from nasc_search.joint.exact import Decision, finalists, search, search_nearest
 from nasc_search.joint.in_service import ServedLog, corrected
 from nasc_search.joint.table import CandidateTable, Constraints, Overheads, build_table
 from nasc_search.spaces.space import SearchSpace
@@ -95,6 +95,11 @@ def decide_at_once(table: CandidateTable, link: Link, constraints: Constraints) 
     Raises InfeasibleError when nothing meets the constraints.
     """
     return search(_only_evaluated(table), link, constraints)
+
+
+def decide_nearest(table: CandidateTable, link: Link, constraints: Constraints) -> Decision:
+    """The same for constraints that nothing meets: what comes nearest to the limit."""
+    return search_nearest(_only_evaluated(table), link, constraints)
 
 
 def winners(table: CandidateTable, links: Iterable[Link], constraints: Constraints) -> tuple[str, ...]:

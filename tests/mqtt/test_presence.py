@@ -1,21 +1,21 @@
-"""The board's State against a real broker: retained, its last will, contradicting a late will; finding a server."""
+"""A device's State against a real broker: retained, its last will, contradicting a late will."""
 
 import contextlib
 import queue
 
 import pytest
 
-from nasc_sdk.agent.presence import EdgeFinder, Presence, read_state
 from nasc_sdk.mqtt.broker import start_broker
 from nasc_sdk.mqtt.client import MqttClient
+from nasc_sdk.mqtt.presence import Presence, read_state
 from nasc_sdk.profiling.conditions import read_conditions
 from nasc_sdk.protocol.messages import Capabilities, Role, State, decode, encode
 from nasc_sdk.protocol.topics import Topics
+from nasc_sdk.runtime.base import Kernels
 from nasc_sdk.runtime.select import open_runtime
-from tests.agent.heads import KERNELS, head_bundle
 
 TIMEOUT_S = 20.0
-CAPABILITIES = Capabilities(conditions=read_conditions(open_runtime(), KERNELS, 1), flash_bytes=7)
+CAPABILITIES = Capabilities(conditions=read_conditions(open_runtime(), Kernels.BUILTIN, 1), flash_bytes=7)
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +33,15 @@ def watching(url, topics):
         yield lambda: heard.get(timeout=TIMEOUT_S)
 
 
-def board(url, topics, session, manifests=()):
-    presence = Presence(topics, session, CAPABILITIES, "127.0.0.1:9", lambda: manifests)
-    client = MqttClient(url, f"nasc-{topics.device}", will=(*presence.will, 1, True))
-    client.subscribe(topics.state, lambda topic, data: presence.heard(read_state(topic, data)))
+def board(url, topics, session, contracts=()):
+    def present():
+        return State(
+            device=topics.device, role=Role.BOARD, session=session, online=True, capabilities=CAPABILITIES,
+            contracts=tuple(contracts), address="127.0.0.1:9",
+        )  # fmt: skip
+
+    presence = Presence(topics, Role.BOARD, session, present)
+    client = MqttClient(url, f"nasc-{topics.device}", will=presence.will)
     presence.start(client)
     client.connect(TIMEOUT_S)
     return presence, client
@@ -44,20 +49,18 @@ def board(url, topics, session, manifests=()):
 
 @pytest.mark.system
 def test_state_from_start_to_end(broker):
-    topics, manifests = Topics("lab", "one"), [head_bundle(cut=2).manifest, head_bundle(1, cut=4).manifest]
+    topics, contracts = Topics("lab", "one"), ["a" * 16, "b" * 16]
     with watching(broker, topics) as next_state:
-        presence, client = board(broker, topics, 4, manifests)
+        presence, client = board(broker, topics, 4, contracts)
         state = next_state()
         assert (state.online, state.session, state.role, state.address) == (True, 4, Role.BOARD, "127.0.0.1:9")
-        assert state.contracts == tuple(manifest.contract.id for manifest in manifests)
-        assert state.candidate == "tiny cut 2 int8"
+        assert state.contracts == tuple(contracts)
         assert state.capabilities == CAPABILITIES
-        assert state.since_unix_s > 0
         with watching(broker, Topics("lab", "+")) as retained:
             assert retained() == state
-        manifests.clear()
+        contracts.clear()
         presence.announce()
-        assert (next_state().contracts, state.since_unix_s) == ((), state.since_unix_s)
+        assert next_state().contracts == ()
         presence.end()
         assert not next_state().online
         presence.announce()
@@ -97,38 +100,6 @@ def test_a_late_will_is_contradicted_and_a_newer_session_is_not(broker, session,
             other.publish_and_wait(topics.state, encode(will), TIMEOUT_S, retain=True)
             assert next_state() == will
         client.close()
-
-
-class Found:
-    def __init__(self):
-        self.addresses, self.up = [], False
-        self.finder = EdgeFinder(self.addresses.append, lambda: self.up)
-
-    def hears(self, device="edge", address="10.0.0.1:70", **changes):
-        self.finder.heard(State(**{
-            "device": device, "role": Role.EDGE, "session": 1, "online": True, "address": address, **changes,
-        }))  # fmt: skip
-        return self.addresses
-
-
-def test_boards_absent_servers_and_nonsense_are_not_followed():
-    found = Found()
-    assert found.hears(role=Role.BOARD) == []
-    assert found.hears(online=False) == []
-    assert found.hears(address="") == []
-    assert found.hears(address="nowhere") == []
-    assert found.hears(address="host:99999") == []
-    assert found.hears() == [("10.0.0.1", 70)]
-
-
-def test_another_server_is_taken_only_when_the_present_one_does_not_answer():
-    found = Found()
-    found.hears()
-    found.up = True
-    assert len(found.hears("other", "10.0.0.2:70")) == 1
-    assert found.hears(address="10.0.0.1:71")[-1] == ("10.0.0.1", 71)
-    found.up = False
-    assert found.hears("other", "10.0.0.2:70")[-1] == ("10.0.0.2", 70)
 
 
 @pytest.mark.parametrize("payload", [b"", b"{", b"null", b'{"schema":2}', b"\xff"])

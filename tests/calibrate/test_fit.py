@@ -72,8 +72,10 @@ def test_invalid_measurements_are_left_out_with_their_reason():
 def test_degraded_measurements_count_less():
     profile = synthetic.profile()
     first = profile.blocks[1]
+    timing = first.timing
     slow = replace(
-        first, timing=replace(first.timing, median=first.timing.median * 1.5, p95=first.timing.p95 * 1.5)
+        first,
+        timing=replace(timing, median=timing.median * 1.5, p95=timing.p95 * 1.5, minimum=timing.minimum * 1.5),
     )
     trusted, _ = fit(replace(profile, blocks=(profile.blocks[0], slow, *profile.blocks[2:])))
     degraded = replace(slow, validity=Validity.DEGRADED, code="noisy")
@@ -112,3 +114,26 @@ def test_ridge_obeys_the_bound_and_the_optimality_conditions():
         assert (x >= 0).all()
         assert np.abs(gradient[x > 0]).max(initial=0.0) < 1e-6
         assert gradient[x == 0].min(initial=0.0) > -1e-6
+
+
+@pytest.mark.parametrize("share", [0.3, 0.7])
+def test_a_machine_that_was_slow_for_a_part_of_the_time_is_predicted_as_it_is(share):
+    """Units whose median fell into a slow time: their minima, and those of the others, are of the same machine."""
+    rng = np.random.default_rng(5)
+
+    def slowed(found):
+        if rng.random() > share:
+            return found
+        timing = found.timing
+        slow = replace(timing, median=1.5 * timing.median, p95=1.6 * timing.median)
+        return replace(found, timing=slow, validity=Validity.DEGRADED, code="noisy")
+
+    steady = synthetic.profile(archs=60, heads=16)
+    disturbed = replace(
+        steady, blocks=tuple(map(slowed, steady.blocks)), heads=tuple(map(slowed, steady.heads))
+    )
+    model, report = fit(disturbed)
+    assert report.mean < 0.03
+    keys = [synthetic.keys_of(synthetic.SPACE.archs[index])[:4] for index in range(0, 9000, 1000)]
+    expected = predict_heads(fit(steady)[0], keys).us
+    assert predict_heads(model, keys).us == pytest.approx(expected, rel=0.05)

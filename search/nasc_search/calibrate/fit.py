@@ -29,6 +29,8 @@ _NOISE_FLOOR: Final = 0.005
 """Relative error that no repetition removes: placement of code and data, clock steps."""
 _DEGRADED_NOISE: Final = 3.0
 """A degraded measurement is taken to be this much noisier."""
+_UNSTEADY: Final = 1.15
+"""Of median to minimum; a machine that does nothing else shows 1.01 to 1.06."""
 _MINIMUM_SD: Final = 1.5
 """How far the least of about nine normal samples lies below their median, in standard deviations."""
 _PRIOR_SD: Final = 3.0
@@ -52,8 +54,9 @@ def fit(profile: Profile) -> tuple[CostModel, FitReport]:
     """Cost model of the profile's device; InputError when the profile holds too little or no times."""
     if profile.conditions.unit is not TimeUnit.MICROSECONDS:
         raise InputError(f"{profile.device}: measured in {profile.conditions.unit.value}, not in time")
-    blocks, ignored_blocks = _usable(profile.blocks, single=True)
-    heads, ignored_heads = _usable(profile.heads)
+    usual = _usual_ratio((*profile.blocks, *profile.heads))
+    blocks, ignored_blocks = _usable(profile.blocks, usual, single=True)
+    heads, ignored_heads = _usable(profile.heads, usual)
     if not blocks:
         raise InputError(f"{profile.device}: none of {len(profile.blocks)} measured blocks can be used")
     summed, block_residual, loo = _fit_operators(profile, blocks)
@@ -72,7 +75,20 @@ def fit(profile: Profile) -> tuple[CostModel, FitReport]:
     return model, summarize(profile.device, used, degraded, ignored, np.abs(loo), tuple(checks))
 
 
-def _usable(measurements: Sequence[Measurement], single: bool = False) -> tuple[list[_Usable], list[Ignored]]:
+def _usual_ratio(measurements: Sequence[Measurement]) -> float:
+    """Median against minimum where the machine was steady: what the minimum of another unit says of its time."""
+    ratios = [m.timing.median / m.timing.minimum for m in measurements if m.timing.minimum > 0]
+    steady = [ratio for ratio in ratios if ratio <= _UNSTEADY]
+    return float(np.median(steady)) if steady else 1.0
+
+
+def _usable(
+    measurements: Sequence[Measurement], usual: float, single: bool = False
+) -> tuple[list[_Usable], list[Ignored]]:
+    """Time of each unit: its median, or ``usual`` times its minimum where the machine was not steady.
+
+    A machine that changes its speed meanwhile has medians of the one speed and of the other; its minima agree.
+    """
     used, ignored = [], []
     for measurement in measurements:
         timing, title = measurement.timing, measurement.title
@@ -95,7 +111,9 @@ def _usable(measurements: Sequence[Measurement], single: bool = False) -> tuple[
         # 1.25 is the price of a median against a mean under normal noise.
         noise = float(np.hypot(_NOISE_FLOOR, 1.25 * spread / np.sqrt(timing.samples)))
         noise *= _DEGRADED_NOISE if measurement.validity is Validity.DEGRADED else 1.0
-        used.append(_Usable(title, keys, timing.median, noise, ratio))
+        unsteady = timing.median > _UNSTEADY * timing.minimum > 0
+        us = usual * timing.minimum if unsteady else timing.median
+        used.append(_Usable(title, keys, us, noise, ratio))
     return used, ignored
 
 

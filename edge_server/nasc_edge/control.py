@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nasc_sdk.mqtt.presence import Presence
-
 from nasc_edge.deploy import Deployer
 from nasc_edge.tails import TailStore
 from nasc_sdk.durable import next_session
 from nasc_sdk.errors import RemoteProtocolError
 from nasc_sdk.mqtt.artifacts import fetch
 from nasc_sdk.mqtt.client import MqttClient
+from nasc_sdk.mqtt.presence import Presence
 from nasc_sdk.profiling.conditions import read_conditions
 from nasc_sdk.profiling.measure import measure
 from nasc_sdk.profiling.plan import ProfilePlan

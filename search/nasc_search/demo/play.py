@@ -43,6 +43,7 @@ GOOD: Final = (50.0, 2.0)
 BAD: Final = (1.0, 60.0)
 REQUESTS: Final = 1000
 _SETTLED_TIMEOUT_S: Final = 30.0
+_BEFORE_S: Final = 1.0
 _WARM_UP: Final = 20
 _PARTS: Final = 5
 _PAUSE_S: Final = 0.8
@@ -112,6 +113,7 @@ class Play:
         with self._traffic() as traffic:
             # What happened since the last act may have led to another candidate.
             self._settle()
+            time.sleep(_BEFORE_S)
             start = self._events.count()
             changed_s = self._diary.mark(f"link set to {link[0]:g} Mbit/s, {link[1]:g} ms")
             set_link(self._stage.shape_control, rate_mbit=link[0], round_trip_ms=link[1])

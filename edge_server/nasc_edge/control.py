@@ -122,7 +122,8 @@ class EdgeControl:
                 code="bad_message",
                 reason=str(error)[:4096],
             )
-            self._client.publish(self._topics.deploy_reported, encode(refused), retain=True)
+            # Not retained: the last verdict stays the one that whoever comes later reads.
+            self._client.publish(self._topics.deploy_reported, encode(refused))
             return
         if self._deployer is not None:
             self._deployer.desire(desired)

@@ -35,11 +35,12 @@ class Deployer:
 
     def __init__(
         self, store: TailStore, device: str, directory: Path, fetch: Fetch, report: Report,
-        *, dropped: Callable[[], None] = lambda: None, grace_s: float = 5.0,
+        *, dropped: Callable[[], None] = lambda: None, grace_s: float = 5.0, retry_s: float = RETRY_S,
     ) -> None:  # fmt: skip
         self._store, self._device = store, device
         self._directory = make_directory(directory)
-        self._fetch, self._report, self._dropped, self._grace_s = fetch, report, dropped, grace_s
+        self._fetch, self._report, self._dropped = fetch, report, dropped
+        self._grace_s, self._retry_s = grace_s, retry_s
         self._next: DeployDesired | None = None
         self._version = -1
         self._wanted: frozenset[str] | None = None
@@ -116,7 +117,7 @@ class Deployer:
                 if attempt == _MAX_TRIES - 1:
                     raise
             with self._wake:
-                if self._wake.wait_for(lambda: self._closed or self._next is not None, RETRY_S):
+                if self._wake.wait_for(lambda: self._closed or self._next is not None, self._retry_s):
                     return None
         return None
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from nasc_sdk.errors import ArtifactError, NascError, RefusedError, StorageError, UnreachableError
+
+TOO_LARGE_TOGETHER: Final = "too_large_together"
+"""The desired heads fit one by one, but not all of them: fewer may be sent."""
+TOO_LARGE_BESIDE_OLD: Final = "too_large_beside_old"
+"""The desired heads fit together, but not beside those that they replace: smaller ones first make room."""
 
 
 def code_of(error: NascError) -> str:

@@ -42,12 +42,15 @@ def main():
     before = contracts(installer.restore())
     if limit := os.environ.get("FILE_LIMIT"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
-    code = ""
+    code, switched = "", []
     try:
-        installer.install(int(version), [Path(blob).read_bytes() for blob in blobs])
+        installer.install(
+            int(version), [Path(blob).read_bytes() for blob in blobs], lambda heads: switched.append(contracts(heads))
+        )
     except NascError as error:
         code = code_of(error)
-    sys.stdout.write(json.dumps({"before": before, "after": installer.contracts, "code": code}))
+    said = {"before": before, "after": installer.contracts, "code": code, "switched": switched}
+    sys.stdout.write(json.dumps(said))
 
 
 if __name__ == "__main__":

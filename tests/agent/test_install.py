@@ -106,6 +106,28 @@ def test_a_head_that_does_not_give_its_golden_output_gives_way(tmp_path):
     assert restored.version == 1
 
 
+def test_new_models_have_to_fit_beside_the_old_ones(tmp_path):
+    size = len(head_bundle(8).model)
+    first, second, third, fallback = (head_bundle(seed).pack() for seed in (8, 9, 10, 11))
+    installer = installer_at(tmp_path, flash_bytes=3 * size - 1)
+    installer.install(1, [first])
+    installer.install(2, [second])
+    with pytest.raises(RefusedError) as caught:
+        installer.install(3, [third, fallback])
+    assert caught.value.code == "too_large_beside_old"
+    assert contracts(installer_at(tmp_path).restore()) == (contract_of(second),)
+    # What stays is counted once; the state before it, which is spare, gives way.
+    installer.install(3, [fallback])
+    held = []
+
+    def look(heads):
+        held.append({path.stem for path in (tmp_path / "bundles").iterdir()})
+
+    assert len(installer.install(4, [third, fallback], look)) == 2
+    assert held == [{sha256(third), sha256(fallback)}]
+    assert contracts(installer_at(tmp_path).restore()) == (contract_of(third), contract_of(fallback))
+
+
 # --- kill -9, a full disk -----------------------------------------------------------------------------
 
 
@@ -144,6 +166,19 @@ def test_the_harness_catches_a_record_written_before_its_bundles(tmp_path):
 def test_a_full_disk_leaves_the_old_head(installer, tmp_path, limit):
     done = run_installer(tmp_path, NEW, FALLBACK, FILE_LIMIT=str(limit))
     assert done.returncode == 0, done.stderr.decode()
-    assert json.loads(done.stdout) == {"before": [OLD_ID], "after": [OLD_ID], "code": "disk_full"}
+    said = {"before": [OLD_ID], "after": [OLD_ID], "code": "disk_full", "switched": []}
+    assert json.loads(done.stdout) == said
     assert contracts(installer_at(tmp_path / "state").restore()) == (OLD_ID,)
     assert [path.stem for path in (tmp_path / "state" / "bundles").iterdir()] == [sha256(OLD)]
+
+
+def test_no_room_for_the_record_leads_back_to_the_old_heads(installer, tmp_path):
+    """The bundles are on the disk already, and the new order was switched to."""
+    installer.install(2, [OLD, FALLBACK])
+    done = run_installer(tmp_path, FALLBACK, OLD, version=3, FILE_LIMIT="10")
+    assert done.returncode == 0, done.stderr.decode()
+    old, new = [OLD_ID, FALLBACK_ID], [FALLBACK_ID, OLD_ID]
+    assert json.loads(done.stdout) == {"before": old, "after": old, "code": "disk_full", "switched": [new, old]}
+    restored = installer_at(tmp_path / "state")
+    assert contracts(restored.restore()) == tuple(old)
+    assert restored.version == 2

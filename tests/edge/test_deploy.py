@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-from nasc_edge import deploy
 from nasc_edge.deploy import Deployer
 from nasc_edge.tails import TailStore, load_litert
 from nasc_sdk.bundle import sha256
@@ -24,9 +23,10 @@ class Bench:
     def __init__(self, directory, grace_s=0.0):
         self.store = TailStore(directory / "tails", load_litert(open_runtime(), check=False))
         self.fetched, self.reports, self.failures = [], [], []
+        self.bundles = dict(BUNDLES)
         self.seen = threading.Condition()
         self.deployer = Deployer(
-            self.store, "edge", directory / "pulled", self.fetch, self.report, grace_s=grace_s
+            self.store, "edge", directory / "pulled", self.fetch, self.report, grace_s=grace_s, retry_s=0.01
         )
 
     def fetch(self, artifact, directory):
@@ -34,7 +34,7 @@ class Bench:
         if self.failures:
             raise self.failures.pop(0)
         path = directory / artifact.sha256
-        path.write_bytes(BUNDLES[artifact.sha256])
+        path.write_bytes(self.bundles[artifact.sha256])
         return path
 
     def report(self, reported):
@@ -101,13 +101,12 @@ def test_failures_are_reported_and_the_old_tail_stays(bench, error, code):
     assert bench.desire(3, SECOND).status is DeployStatus.ACTIVE
 
 
-def test_a_bundle_that_is_none_is_refused(bench, monkeypatch):
-    monkeypatch.setitem(BUNDLES, SECOND.sha256, b"not a bundle")
+def test_a_bundle_that_is_none_is_refused(bench):
+    bench.bundles[SECOND.sha256] = b"not a bundle"
     assert bench.desire(1, SECOND).code == "bad_bundle"
 
 
-def test_an_unreachable_sender_is_asked_again(bench, monkeypatch):
-    monkeypatch.setattr(deploy, "RETRY_S", 0.01)
+def test_an_unreachable_sender_is_asked_again(bench):
     bench.failures += [UnreachableError("broker", "restarting")] * 3
     assert bench.desire(1, FIRST).status is DeployStatus.ACTIVE
     assert len(bench.fetched) == 4

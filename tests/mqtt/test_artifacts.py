@@ -272,34 +272,48 @@ def test_a_device_killed_in_the_middle(running, server, tmp_path):
 
 @contextlib.contextmanager
 def file_size_limit(size):
-    """Writing beyond it fails with EFBIG, as a full disk does with ENOSPC."""
+    """Writing beyond it fails with EFBIG, as a full disk does with ENOSPC; Python ignores the signal."""
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-        signal.signal(signal.SIGXFSZ, old)
 
 
-@pytest.mark.parametrize("reserve", [True, False])
-def test_a_full_disk_leaves_nothing(server, device, tmp_path, monkeypatch, reserve):
-    if not reserve:  # as where no room can be reserved: the disk fills up with chunks under way
-        monkeypatch.setattr(PartialFile, "_reserve", lambda self: None)
+def test_a_full_disk_leaves_nothing(server, device, tmp_path):
     source = Source(server, lambda index: [chunk(index)])
     server.connect(TIMEOUT_S)
-    with file_size_limit(5 * CHUNK_BYTES), pytest.raises(StorageError, match="File too large"):
+    with file_size_limit(5 * CHUNK_BYTES), pytest.raises(StorageError, match="File too large") as caught:
         pull(device, tmp_path)
+    assert caught.value.full
     assert list(tmp_path.iterdir()) == []
-    assert (source.asked == []) == reserve
+    assert source.asked == [], "the room was asked for first"
     assert pull(device, tmp_path).read_bytes() == DATA
+
+
+def test_a_disk_that_fills_up_on_the_way_leaves_nothing(server, device, tmp_path):
+    """As where the room that was reserved is not there after all."""
+    with contextlib.ExitStack() as limit:
+
+        def answer(index):
+            if index == 5:
+                limit.enter_context(file_size_limit(5 * CHUNK_BYTES))
+            return [chunk(index)]
+
+        Source(server, answer)
+        server.connect(TIMEOUT_S)
+        with pytest.raises(StorageError, match="File too large") as caught:
+            pull(device, tmp_path)
+    assert caught.value.full
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_directory_that_cannot_be_one(device, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageError) as caught:
         pull(device, tmp_path / "file")
+    assert not caught.value.full
 
 
 def test_two_processes_on_one_file(device, tmp_path):

@@ -178,3 +178,21 @@ def test_the_least_recently_used_make_room():
     assert upload.size == 200
     with pytest.raises(InputError):
         upload.put(b"")
+
+
+def test_pinned_ones_make_no_room_and_need_none():
+    upload = Upload(max_bytes=250)
+    a = upload.put(b"a" * 100)
+    pinned = [upload.put(letter * 200, pinned=True) for letter in (b"p", b"q")]
+    assert upload.put(b"a" * 100, pinned=True) == a
+    assert upload.size == 0
+    others = [upload.put(letter * 100) for letter in (b"b", b"c", b"d")]
+    assert [upload.holds(one.sha256) for one in (a, *pinned, *others)] == [True, True, True, False, True, True]
+    # Put again it is not unpinned.
+    upload.put(b"a" * 100)
+    upload.put(b"e" * 250)
+    assert upload.holds(a.sha256)
+    for one in (a, *pinned):
+        assert list(upload.answer(ArtifactRequest(sha256=one.sha256, first=0, count=1)))
+        upload.drop(one.sha256)
+        assert not upload.holds(one.sha256)

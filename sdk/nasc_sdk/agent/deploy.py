@@ -38,18 +38,19 @@ _log = logging.getLogger(__name__)
 
 class Deployer:
     """Works from its construction (before or after the client connects) to :meth:`close`, on a thread of its own,
-    which also calls ``on_switch`` with the new heads. ``directory`` receives what is pulled.
+    which also calls ``on_switch`` with the new heads: before they count as installed, and with the old ones again
+    when they cannot. ``directory`` receives what is pulled.
     """  # fmt: skip
 
     def __init__(
         self, client: MqttClient, topics: Topics, device: str, installer: Installer, directory: Path,
         on_switch: Callable[[tuple[LoadedHead, ...]], None],
-        *, retry_s: float = 1.0, fetch_timeout_s: float = FETCH_TIMEOUT_S,
+        *, retry_s: float = 1.0, fetch_timeout_s: float = FETCH_TIMEOUT_S, tries: int = MAX_TRIES,
     ) -> None:  # fmt: skip
         self._client, self._topics, self._device = client, topics, device
         self._installer, self._on_switch = installer, on_switch
         self._directory = make_directory(directory / "pulled")
-        self._retry_s, self._fetch_timeout_s = retry_s, fetch_timeout_s
+        self._retry_s, self._fetch_timeout_s, self._tries = retry_s, fetch_timeout_s, tries
         self.ignored = 0
         """Messages that were no DeployDesired, or an older one."""
         self._wake = threading.Condition()
@@ -122,20 +123,22 @@ class Deployer:
                 if blob is None:
                     return  # a newer version is waiting, or the process is ending
                 blobs.append(blob)
-            heads = self._installer.install(desired.version, blobs)
-            try:
-                self._on_switch(heads)
-            except UnreachableError as error:
-                # The heads are installed and run; who hears of it later hears it from the next announcement.
-                _log.info("%s", error)
+            self._installer.install(desired.version, blobs, self._switch)
         self._settle(desired, self._reported(desired.version, DeployStatus.ACTIVE))
+
+    def _switch(self, heads: tuple[LoadedHead, ...]) -> None:
+        try:
+            self._on_switch(heads)
+        except UnreachableError as error:
+            # The heads run; who hears of it later hears it from the next announcement.
+            _log.info("%s", error)
 
     def _pull(self, artifact: Artifact) -> bytes | None:
         """Bytes of a bundle; tries again while broker or sender cannot be reached."""
         held = self._installer.held(artifact.sha256)
         if held is not None:
             return held
-        for attempt in range(MAX_TRIES):
+        for attempt in range(self._tries):
             patience_s = min(self._fetch_timeout_s * 2**attempt, LONGEST_FETCH_TIMEOUT_S)
             try:
                 path = fetch(
@@ -146,8 +149,8 @@ class Deployer:
             except StoppedError:
                 return None
             except UnreachableError as error:
-                _log.info("pull interrupted (%d of %d): %s", attempt + 1, MAX_TRIES, error)
-                if attempt == MAX_TRIES - 1:
+                _log.info("pull interrupted (%d of %d): %s", attempt + 1, self._tries, error)
+                if attempt == self._tries - 1:
                     raise
             with self._wake:
                 if self._wake.wait_for(lambda: self._closed or self._next is not None, self._retry_s):

@@ -1,16 +1,20 @@
-"""Installs heads: every rule of trust, then the disk, then memory; whatever fails leaves the old heads as they are."""
+"""Installs heads: every rule of trust, the bundles, the switch, and last the record that makes them count.
+
+Whatever fails leaves the old heads in use and on the disk: what is said of an installation that failed holds after a
+restart, too.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from nasc_sdk.agent import faults, trust
 from nasc_sdk.agent.slots import HeadStore
 from nasc_sdk.bundle import Bundle, sha256
-from nasc_sdk.errors import InputError, NascError, RefusedError, StorageError
+from nasc_sdk.errors import InputError, NascError, RefusedError
 from nasc_sdk.protocol.messages import Artifact, Capabilities
 from nasc_sdk.runtime.base import Kernels, Runtime, Session
 from nasc_sdk.runtime.check import check_models
@@ -27,6 +31,10 @@ class LoadedHead:
     bundle: Bundle
     session: Session | None
     """None at cut 0: the head is only quantization."""
+
+
+Switch = Callable[[tuple[LoadedHead, ...]], None]
+"""Brings heads into use, all of them or (when it raises) none; the first one runs."""
 
 
 class Installer:
@@ -86,10 +94,13 @@ class Installer:
             _log.warning("pulled again: %s", error)
             return None
 
-    def install(self, version: int, blobs: Sequence[bytes]) -> tuple[LoadedHead, ...]:
-        """Verify, try, keep and commit heads; the same version again changes nothing.
+    def install(
+        self, version: int, blobs: Sequence[bytes], switch: Switch = lambda heads: None
+    ) -> tuple[LoadedHead, ...]:
+        """Verify, try, keep, ``switch`` to and commit heads; the same version again changes nothing.
 
-        Raises RefusedError with a code of :mod:`.trust`, or StorageError; then the old state is untouched.
+        Raises RefusedError with a code of :mod:`.trust`, StorageError, or what ``switch`` raises; then the old state
+        is untouched, and ``switch`` was called with the old heads when it had been called with the new ones.
         """
         artifacts = [Artifact(sha256(blob), len(blob)) for blob in blobs]
         if self.is_installed(version, artifacts):
@@ -97,15 +108,29 @@ class Installer:
         digests = tuple(artifact.sha256 for artifact in artifacts)
         heads = self._verified(dict(zip(digests, blobs, strict=True)))
         faults.reach(faults.VERIFIED)
+        if self._capabilities.flash_bytes:
+            # The state before the held one is spare; with it there would be three of them on the disk.
+            self._store.forget_others(self._digests)
         try:
             for blob in blobs:
                 self._store.keep(blob)
-            self._store.commit(version, digests)
-        except StorageError:
+            self._commit(version, digests, tuple(heads[digest] for digest in digests), switch)
+        except Exception:
             self._store.collect()
             raise
         self._enter(version, digests, heads)
         return self.heads
+
+    def _commit(
+        self, version: int, digests: tuple[str, ...], heads: tuple[LoadedHead, ...], switch: Switch
+    ) -> None:
+        """The switch comes first: it can be undone in memory, a record only by another write."""
+        try:
+            switch(heads)
+            self._store.commit(version, digests)
+        except Exception:
+            switch(self.heads)
+            raise
 
     def _enter(self, version: int, digests: tuple[str, ...], heads: dict[str, LoadedHead]) -> None:
         self._version, self._digests, self._heads = version, digests, heads
@@ -119,8 +144,10 @@ class Installer:
             for digest, data in blobs.items()
             if digest not in self._heads
         }
-        together = [(bundles.get(digest) or self._heads[digest].bundle).manifest for digest in blobs]
-        trust.check_together(together, self._capabilities)
+        held = {digest: head.bundle.manifest for digest, head in self._heads.items()}
+        opened = {digest: bundle.manifest for digest, bundle in bundles.items()}
+        trust.check_together([(held | opened)[digest] for digest in blobs], self._capabilities)
+        trust.check_beside((held | opened).values(), self._capabilities)
         models = [(f"head {digest[:12]}", bundle.model) for digest, bundle in bundles.items() if bundle.model]
         if models:
             try:

@@ -111,13 +111,22 @@ class HeadStore:
             if (record := self._read_record(name)) is not None
             for digest in record.digests
         }
-        leftovers = [path for path in self._bundles.iterdir() if path not in named]
-        leftovers += self._directory.glob("record-*.part")
+        try:
+            leftovers = [path for path in self._bundles.iterdir() if path not in named]
+            leftovers += self._directory.glob("record-*.part")
+        except OSError as error:
+            _log.warning("cannot look for what killed writes left: %s", error)
+            return
         for path in leftovers:
-            try:
-                path.unlink()
-            except OSError as error:
-                _log.warning("cannot remove %s: %s", path, error)
+            _remove(path)
+
+    def forget_others(self, digests: Sequence[str]) -> None:
+        """Where room is short: keep only records of exactly these bundles, and what they name; never raises."""
+        for name in _RECORDS:
+            record = self._read_record(name)
+            if record is not None and record.digests != tuple(digests):
+                _remove(self._directory / name)
+        self.collect()
 
     def _victim(self, slots: dict[str, Record | None]) -> str:
         """The slot to overwrite: one that does not count, else the older one."""
@@ -157,3 +166,10 @@ class HeadStore:
         except (OSError, msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             _log.warning("%s does not count: %s", name, error)
             return None
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink()
+    except OSError as error:
+        _log.warning("cannot remove %s: %s", path, error)

@@ -10,8 +10,10 @@ Rule 4 (``wrong_side``, ``unsupported_encoding``): it is a head, and its cut ten
 Rule 5 (``bad_bundle``, at cut 0 ``contract_mismatch``): images can be turned into the input that the manifest
         states. Nothing later looks at it before the head counts as installed.
 Rule 6 (``too_large``): each head fits the board's memory; (``too_large_together``) and so do all that are held
-        together, whose sessions keep their arenas. The heads that they replace go only after the switch, and are not
-        counted: a board that has no room for both says so when it runs out of it.
+        together: every loaded session keeps an arena of its own, whichever of them runs. (``too_large_beside_old``)
+        The models also fit beside those of the heads that they replace, which stay on the disk until the new ones
+        count. Arenas of replaced heads are not counted: they go with the switch, and a board whose limit is near its
+        largest head could otherwise never be given another one.
 Rule 7 (``not_a_model``): a child process loaded and ran the model (:mod:`nasc_sdk.runtime.check`).
 Rule 8 (``contract_mismatch``): the model takes and gives the tensors that manifest and contract state.
 Rule 9 (``golden_mismatch``): here, on this runtime, it gives the golden output for the golden input.
@@ -20,7 +22,7 @@ Rule 9 (``golden_mismatch``): here, on this runtime, it gives the golden output 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import numpy as np
@@ -34,6 +36,7 @@ from nasc_sdk.errors import (
     RemoteProtocolError,
 )
 from nasc_sdk.protocol.messages import Artifact, Capabilities
+from nasc_sdk.refusal import TOO_LARGE_BESIDE_OLD, TOO_LARGE_TOGETHER
 from nasc_sdk.runtime.base import Session, TensorInfo, require_int8
 
 NOTHING: Final = -1
@@ -152,18 +155,30 @@ def _check_input(manifest: Manifest) -> None:
         raise RefusedError("contract_mismatch", reason)
 
 
-def check_together(manifests: Sequence[Manifest], capabilities: Capabilities) -> None:
+def check_together(manifests: Collection[Manifest], capabilities: Capabilities) -> None:
     """Rule 6 for the heads that are held at once."""
     arenas = sum(manifest.arena_bytes for manifest in manifests)
-    models = sum(max(manifest.flash_bytes, manifest.model_bytes) for manifest in manifests)
     for what, size, most in (
         ("arenas", arenas, capabilities.arena_bytes),
-        ("models", models, capabilities.flash_bytes),
+        ("models", _models_bytes(manifests), capabilities.flash_bytes),
     ):
         if most and size > most:
             raise RefusedError(
-                "too_large_together", f"the {what} of {len(manifests)} heads need {size} bytes, the board has {most}"
+                TOO_LARGE_TOGETHER, f"the {what} of {len(manifests)} heads need {size} bytes, the board has {most}"
             )
+
+
+def check_beside(manifests: Collection[Manifest], capabilities: Capabilities) -> None:
+    """Rule 6 for new heads and those that they replace, each counted once."""
+    size, most = _models_bytes(manifests), capabilities.flash_bytes
+    if most and size > most:
+        raise RefusedError(
+            TOO_LARGE_BESIDE_OLD, f"the models of old and new heads need {size} bytes, the board has {most}"
+        )
+
+
+def _models_bytes(manifests: Collection[Manifest]) -> int:
+    return sum(max(manifest.flash_bytes, manifest.model_bytes) for manifest in manifests)
 
 
 def _limit(what: str, size: int, most: int) -> None:

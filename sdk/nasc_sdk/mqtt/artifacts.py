@@ -33,7 +33,9 @@ _READ_BYTES: Final = 1 << 20
 
 
 class ArtifactShelf:
-    """Serves registered artifacts to every device of a site; the least recently used make room for new ones."""
+    """Serves registered artifacts to every device of a site; the least recently used that are not pinned make room
+    for new ones.
+    """  # fmt: skip
 
     def __init__(self, client: MqttClient, site: str, *, max_bytes: int = SHELF_BYTES) -> None:
         self._client, self._site = client, site
@@ -43,10 +45,10 @@ class ArtifactShelf:
         """Requests for artifacts that were not held: they are not answered, as another process may hold them."""
         self._subscription = client.subscribe(Topics(site, "+").artifact_request("+"), self._on_request)
 
-    def put(self, data: bytes) -> Artifact:
-        """Serve ``data`` from now on. Raises InputError when there is no room."""
+    def put(self, data: bytes, *, pinned: bool = False) -> Artifact:
+        """Serve ``data`` from now on, pinned until it is dropped. Raises InputError when there is no room."""
         with self._lock:
-            return self._upload.put(data)
+            return self._upload.put(data, pinned=pinned)
 
     def drop(self, sha256: str) -> None:
         """Serve it no longer; harmless when it is not held."""

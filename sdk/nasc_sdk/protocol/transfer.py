@@ -141,45 +141,54 @@ class Download:
 
 
 class Upload:
-    """The sending end: registered artifacts by digest, at most ``max_bytes`` of them.
+    """The sending end: registered artifacts by digest.
 
-    The least recently used ones make room for new ones.
+    Pinned ones stay until they are dropped, and whoever pins answers for how many they are. Of the others at most
+    ``max_bytes`` are held; the least recently used ones make room for new ones.
     """
 
     def __init__(self, max_bytes: int = MAX_ARTIFACT_BYTES) -> None:
         self._max_bytes = max_bytes
         self._held: OrderedDict[str, bytes] = OrderedDict()
+        self._pinned: dict[str, bytes] = {}
 
     @property
     def size(self) -> int:
-        """Bytes held."""
+        """Bytes held that are not pinned."""
         return sum(map(len, self._held.values()))
 
     def holds(self, sha256: str) -> bool:
         """Whether requests for this digest are answered."""
-        return sha256 in self._held
+        return sha256 in self._held or sha256 in self._pinned
 
-    def put(self, data: bytes) -> Artifact:
-        """Register an artifact; raises InputError when it is empty, or larger than all the room there is."""
+    def put(self, data: bytes, *, pinned: bool = False) -> Artifact:
+        """Register an artifact; raises InputError when it is empty or too large, or, where it is not pinned, larger
+        than all the room there is. What is pinned stays so.
+        """  # fmt: skip
         if not 1 <= len(data) <= MAX_ARTIFACT_BYTES:
             raise InputError(f"an artifact has 1 to {MAX_ARTIFACT_BYTES} bytes, this one has {len(data)}")
         sha256 = hashlib.sha256(data).hexdigest()
-        if sha256 not in self._held:
-            self._make_room(len(data))
-            self._held[sha256] = data
-        self._held.move_to_end(sha256)
+        if pinned:
+            self._pinned[sha256] = self._held.pop(sha256, data)
+        elif sha256 not in self._pinned:
+            if sha256 not in self._held:
+                self._make_room(len(data))
+                self._held[sha256] = data
+            self._held.move_to_end(sha256)
         return Artifact(sha256, len(data))
 
     def drop(self, sha256: str) -> None:
         """Forget an artifact; harmless when it is not held."""
         self._held.pop(sha256, None)
+        self._pinned.pop(sha256, None)
 
     def answer(self, request: ArtifactRequest) -> Iterator[tuple[int, bytes]]:
         """(index, encoded chunk) of the chunks asked for that exist; nothing when the artifact is not held."""
-        data = self._held.get(request.sha256)
+        data = self._pinned.get(request.sha256) or self._held.get(request.sha256)
         if data is None:
             return
-        self._held.move_to_end(request.sha256)
+        if request.sha256 in self._held:
+            self._held.move_to_end(request.sha256)
         size, total = len(data), chunk_count(len(data))
         for index in range(request.first, min(request.first + request.count, total)):
             start = index * CHUNK_BYTES

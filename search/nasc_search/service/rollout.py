@@ -4,22 +4,29 @@
 2. The board is told to run the new head (with the all-local head as its fallback), tries it, and switches.
 3. The server is told to let old tails go; it keeps them for a grace, for requests on their way.
 
-Whatever fails in between leaves the board on the head it had, and the server with both tails.
+A board without room for the fallback gets the head alone. One without room for old and new heads beside each other
+gets the fallback alone first, and then both: it answers by itself for a moment.
+
+Whatever fails in between leaves the board on the head it had (or on the fallback that made room), and the server with
+both tails.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from nasc_sdk.bundle import Bundle
 from nasc_sdk.errors import RefusedError, UnreachableError
 from nasc_sdk.mqtt.artifacts import ArtifactShelf
 from nasc_sdk.mqtt.client import MqttClient
-from nasc_sdk.protocol.messages import Artifact, DeployDesired, DeployReported, DeployStatus, encode
+from nasc_sdk.protocol.messages import Artifact, DeployDesired, DeployReported, DeployStatus, decode, encode
 from nasc_sdk.protocol.topics import Topics
+from nasc_sdk.refusal import TOO_LARGE_BESIDE_OLD, TOO_LARGE_TOGETHER
 from nasc_search.service.mailbox import Mailbox
 from nasc_search.service.store import Store
 
@@ -56,6 +63,9 @@ class Rollout:
         self, client: MqttClient, site: str, shelf: ArtifactShelf, store: Store, mailbox: Mailbox
     ) -> None:
         self._client, self._site, self._shelf, self._store, self._mailbox = client, site, shelf, store, mailbox
+        self._heard: dict[str, int] = {}
+        """Highest version by device that anybody spoke of."""
+        self._hearing = threading.Lock()
 
     def restore(self) -> None:
         """Before the client connects: offer all artifacts again, and repeat what is desired on every connection.
@@ -63,8 +73,19 @@ class Rollout:
         It is retained, but a broker that was killed may have forgotten it, and a deployment under way with it.
         """
         for data in self._store.artifacts().values():
-            self._shelf.put(data)
+            self._shelf.put(data, pinned=True)
+        every = Topics(self._site, "+")
+        for topic, kind in ((every.deploy_desired, DeployDesired), (every.deploy_reported, DeployReported)):
+            self._client.subscribe(topic, partial(self._hear, kind))
         self._client.on_connect(self._repeat)
+
+    def _hear(self, kind: type[DeployDesired | DeployReported], topic: str, payload: bytes) -> None:
+        """A device may remember a service whose memory is gone, and then ignores the versions it has seen."""
+        if not payload:
+            return
+        device, version = topic.split("/")[3], decode(kind, payload, topic).version
+        with self._hearing:
+            self._heard[device] = max(version, self._heard.get(device, 0))
 
     def _repeat(self) -> None:
         for device in self._store.devices("desired"):
@@ -84,16 +105,26 @@ class Rollout:
         if tail is not None:
             self._hold_tail(edge, tail, reason, timeout_s)
             edge_s = time.monotonic() - begun
-        try:
-            version = self._install(board, heads, reason, timeout_s)
-        except RefusedError as error:
-            if error.code != "too_large_together" or len(heads) == 1:
-                raise
-            _log.info("%s: sent without its fallback", error)
-            heads = heads[:1]
-            version = self._install(board, heads, f"{reason} (no room for a fallback)", timeout_s)
+        version, held = self._install_what_fits(board, heads, reason, timeout_s)
         self._forget()
-        return Rolled(version, len(heads), edge_s, time.monotonic() - begun - edge_s)
+        return Rolled(version, held, edge_s, time.monotonic() - begun - edge_s)
+
+    def _install_what_fits(
+        self, board: str, heads: tuple[Bundle, ...], reason: str, timeout_s: float
+    ) -> tuple[int, int]:
+        """The version in force, and how many of the heads the board holds."""
+        try:
+            return self._install(board, heads, reason, timeout_s), len(heads)
+        except RefusedError as error:
+            head, fallback = heads[:1], heads[1:]
+            if fallback and error.code == TOO_LARGE_TOGETHER:
+                _log.info("%s: sent without its fallback", error)
+                return self._install(board, head, f"{reason} (no room for a fallback)", timeout_s), 1
+            if fallback and error.code == TOO_LARGE_BESIDE_OLD:
+                _log.info("%s: the fallback makes room first", error)
+                self._install(board, fallback, f"{reason} (making room for it)", timeout_s)
+                return self._install(board, heads, reason, timeout_s), len(heads)
+            raise
 
     def _install(self, board: str, heads: tuple[Bundle, ...], reason: str, timeout_s: float) -> int:
         desired = self._desire(board, tuple(self._keep(head) for head in heads), reason)
@@ -109,14 +140,14 @@ class Rollout:
 
     def _keep(self, bundle: Bundle) -> Artifact:
         data = bundle.pack()
-        artifact = self._shelf.put(data)
+        artifact = self._shelf.put(data, pinned=True)
         self._store.put_artifact(artifact.sha256, data)
         return artifact
 
     def _desire(self, device: str, bundles: tuple[Artifact, ...], reason: str) -> _Desired:
-        reported = self._mailbox.get(REPORTED, device, DeployReported)
-        # A device may remember a service whose memory is gone: it ignores versions that it has seen.
-        version = self._store.next_version(device, after=reported.version if reported else 0)
+        with self._hearing:
+            heard = self._heard.get(device, 0)
+        version = self._store.next_version(device, after=heard)
         desired = _Desired(version, bundles)
         self._store.put("desired", device, desired)
         self._tell(device, desired, reason)
@@ -143,5 +174,3 @@ class Rollout:
         for digest in frozenset(self._store.artifacts()) - wanted:
             self._shelf.drop(digest)
         self._store.keep_artifacts(wanted)
-
-

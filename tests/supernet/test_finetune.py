@@ -83,6 +83,15 @@ def test_worse_weights_are_not_kept(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_own_weights_give_way_only_to_better_ones(tmp_path):
+    """However good the later ones are when they are compared with the shared weights."""
+    shop = Workshop(Supernet(SPACE, 4), task(), OwnWeights(tmp_path, "supernet"))
+    kept = shop.finetune(DENSE_CELL, EPOCHS, lambda step: None)
+    shorter = shop.finetune(DENSE_CELL, 1, lambda step: None)
+    assert shorter.accuracy_before == kept.accuracy_after > shorter.accuracy_after
+    assert shop.prepare(DENSE_CELL).version == kept.network.version
+
+
 def test_a_damaged_file_is_named(tmp_path):
     own = OwnWeights(tmp_path, "supernet")
     own.put(DENSE_CELL, tuned(epochs=1)[0].network.weights)

@@ -74,7 +74,8 @@ class Workshop:
 
         Raises InputError without training images.
         """
-        tuned = finetune(self.supernet, arch, self.dataset, epochs, report)
+        present = self.prepare(arch).folded
+        tuned = finetune(self.supernet, arch, self.dataset, epochs, report, present=present)
         if tuned.better and self._own is not None:
             self._own.put(arch, tuned.network.weights)
             self._ready.pop(arch, None)

@@ -42,11 +42,15 @@ def finetune(
     epochs: int,
     report: Callable[[StepReport], None],
     *,
+    present: FoldedNetwork | None = None,
     batch: int = 64,
     learning_rate: float = LEARNING_RATE,
     seed: int = 0,
 ) -> FineTuned:
     """Train ``arch`` on the training images for some epochs; deterministic in ``seed``.
+
+    It begins with the shared weights. ``present`` is what it has to be better than, by default the sub-network with
+    the shared weights: one that was fine-tuned before may already be better than that.
 
     Raises InputError for an unknown architecture, for epochs outside 1..200, and where only the shipped part of the
     data is present.
@@ -63,7 +67,7 @@ def finetune(
     steps = max(epochs * len(dataset.train) // batch, 1)
     options = TrainOptions(steps, batch, learning_rate, seed)
     optimizer = optimizer_of(own)
-    before = _evaluated(supernet, arch, dataset)[1]
+    before = _accuracy(present or _folded(supernet, arch, dataset), dataset)
     own.train()
     last, reported = time.monotonic(), 0
     for step in range(steps):
@@ -73,14 +77,18 @@ def finetune(
             rate = (step + 1 - reported) / max(now - last, 1e-9)
             report(StepReport(step + 1, steps, float(loss), rate * batch, (steps - step - 1) / max(rate, 1e-9)))
             last, reported = now, step + 1
-    tuned, after = _evaluated(own.eval(), arch, dataset)
-    return FineTuned(tuned, before, after)
+    tuned = _folded(own.eval(), arch, dataset)
+    return FineTuned(tuned, before, _accuracy(tuned, dataset))
 
 
-def _evaluated(supernet: Supernet, arch: str, dataset: Dataset) -> tuple[FoldedNetwork, float]:
-    """The sub-network, batch norm re-calibrated and folded, and its accuracy on the validation images."""
+def _folded(supernet: Supernet, arch: str, dataset: Dataset) -> FoldedNetwork:
+    """The sub-network, batch norm re-calibrated and folded."""
     network = supernet.space.network(arch)
     calibration = torch.from_numpy(dataset.normalise(dataset.calibration.images))
-    folded = FoldedNetwork(network, recalibrate(supernet, network, calibration))
+    return FoldedNetwork(network, recalibrate(supernet, network, calibration))
+
+
+def _accuracy(network: FoldedNetwork, dataset: Dataset) -> float:
+    """On the validation images."""
     validation = torch.from_numpy(dataset.normalise(dataset.validation.images))
-    return folded, folded.accuracy(validation, torch.from_numpy(dataset.validation.labels))
+    return network.accuracy(validation, torch.from_numpy(dataset.validation.labels))

@@ -37,7 +37,7 @@ def course():
         distinct_blocks=953,
         states=[good, bad, replace(good, name="recovered link")],
         own_answers=dict.fromkeys(names, 1.0),
-        at_deployment_ms=dict.fromkeys(names, 4.8),
+        learned_ms=dict.fromkeys(names, 4.8),
         measured_accuracy=dict.fromkeys(names, 0.912),
         float_accuracy=0.915,
         changes=[Change("worse link", 1.0, 1.4, 1.9), Change("recovered link", 9.0, 9.2, 9.9)],

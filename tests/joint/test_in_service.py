@@ -105,3 +105,20 @@ def test_a_candidate_that_missed_the_limit_is_not_proposed_again_because_others_
     log = log_of(*(served(table, row, 4) for row in calm), served(table, wild, 4, spread=4.0))
     found = corrected(table, log)
     assert found.head_sd_ms[wild, 4] >= 3.9 * table.head_sd_ms[wild, 4]
+
+
+def test_its_own_observations_count_more_than_a_small_heads(table):
+    """Half a millisecond more on a small head is not added to a large one that was as fast as predicted."""
+    row, large = int(table.head_ms[:, 1].argmin()), int(table.head_ms[:, 5].argmax())
+    small = [served(table, row, 1, offset=0.4)] * 4
+    before = corrected(table, log_of(*small)).head_ms[large, 5]
+    after = corrected(table, log_of(*small, *[served(table, large, 5)] * 2)).head_ms[large, 5]
+    assert after == pytest.approx(table.head_ms[large, 5], rel=0.02)
+    assert abs(after - table.head_ms[large, 5]) < 0.5 * abs(before - table.head_ms[large, 5])
+
+
+def test_a_candidate_of_its_own_kind_is_predicted_as_it_was(table):
+    log = log_of(*[served(table, 3, 5, slope=1.4)] * 6, *(served(table, row, 5) for row in (5, 7, 9, 11, 13)))
+    found = corrected(table, log)
+    assert found.head_ms[3, 5] == pytest.approx(1.4 * table.head_ms[3, 5], rel=0.12)
+    assert table.head_ms[15, 5] < found.head_ms[15, 5] < 1.1 * table.head_ms[15, 5]

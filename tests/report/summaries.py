@@ -43,7 +43,9 @@ def state(name: str = "good link", kind: str = "split", cut: int = 3, shift: flo
     times = {"head": 0.4, "uplink": 3.3 + shift, "tail": 0.8, "total": 4.8 + shift}
     parts = tuple(Part(part, 0.97 * ms, 1.1 * ms, ms, 1.2 * ms) for part, ms in times.items())
     told = f"chosen: {kind} at cut {cut}\nwhy it won\n- no feasible candidate of {name} is more accurate"
-    return LinkState(name, 50.0, 2.0, ARCH, cut, kind, "b8f638063454d34a", 0.916, 1000, parts, front, told)
+    return LinkState(
+        name, 50.0, 2.0, ARCH, cut, kind, "b8f638063454d34a", 0.916, 1000, 900, parts, 4.9 + shift, front, told
+    )
 
 
 def samples(count: int) -> tuple[Sample, ...]:

@@ -35,6 +35,6 @@ def test_every_truncation_is_refused(tmp_path):
 def test_another_format_is_named(tmp_path):
     path = tmp_path / "summary.json"
     save(path, summary(timeline=()))
-    path.write_bytes(path.read_bytes().replace(b'"format": 1', b'"format": 2'))
-    with pytest.raises(InputError, match="format 2"):
+    path.write_bytes(path.read_bytes().replace(b'"format": 2', b'"format": 3'))
+    with pytest.raises(InputError, match="format 3"):
         load(path)

@@ -7,7 +7,7 @@ from nasc_sdk.errors import InfeasibleError, InputError
 from nasc_sdk.link.link import Link
 from nasc_search.joint.exact import search
 from nasc_search.joint.table import Constraints
-from nasc_search.service.planner import Planner, decide, neighbourhood, winners
+from nasc_search.service.planner import MARGIN, Planner, decide, decide_at_once, neighbourhood, winners
 from tests.joint.catalogues import SPACE, catalogue, random_accuracy
 from tests.joint.tables import random_table
 
@@ -60,6 +60,40 @@ def test_nothing_feasible_evaluates_nothing():
     table = random_table(np.random.default_rng(4))
     with pytest.raises(InfeasibleError):
         decide(table, Link.fixed(0.1, 500.0), Constraints(0.001), lambda arch: pytest.fail("no finalist"))
+
+
+def known_table(seed):
+    table = random_table(np.random.default_rng(seed))
+    return table.with_accuracy(truth(table, seed))
+
+
+def test_at_once_takes_the_best_of_the_evaluated():
+    table = random_table(np.random.default_rng(6))
+    known = dict(list(truth(table, 6).items())[:5])
+    chosen = decide_at_once(table.with_accuracy(known), LINK, GOAL, ()).chosen
+    assert chosen.evaluated
+    assert chosen.accuracy <= max(known.values())
+
+
+def test_at_once_prefers_what_is_ready_to_what_is_hardly_better():
+    table = known_table(7)
+    best = search(table, LINK, GOAL).chosen
+    ready = next(arch for arch in table.archs if arch != best.candidate.arch)
+    nearly = table.with_accuracy({ready: best.accuracy - 0.5 * MARGIN})
+    assert decide_at_once(nearly, LINK, GOAL, ()).chosen.candidate.arch == best.candidate.arch
+    assert decide_at_once(nearly, LINK, GOAL, (ready,)).chosen.candidate.arch == ready
+    worse = table.with_accuracy({ready: best.accuracy - 2 * MARGIN})
+    assert decide_at_once(worse, LINK, GOAL, (ready,)).chosen.candidate.arch == best.candidate.arch
+
+
+def test_at_once_takes_what_is_not_ready_where_nothing_ready_meets_the_limit():
+    table = known_table(8)
+    slowest = table.archs[int((table.head_ms[:, -1]).argmax())]
+    limit = Constraints(float(0.5 * table.head_ms[:, -1].max()))
+    far = Link.fixed(0.001, 1000.0)
+    chosen = decide_at_once(table, far, limit, (slowest,)).chosen
+    assert chosen.candidate.arch != slowest
+    assert chosen.accuracy > 0
 
 
 def test_winners_over_the_neighbourhood():

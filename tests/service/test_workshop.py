@@ -17,7 +17,7 @@ def test_prepared_parts_belong_together():
     assert prepared.version == prepared.folded.version
     assert set(prepared.folded.weights) == {op.param for _, op in prepared.network.ops() if op.param}
     assert shop().prepare(DENSE_CELL) is prepared
-    assert shop().holds(DENSE_CELL)
+    assert DENSE_CELL in shop().ready
 
 
 def test_equal_weights_give_equal_versions():
@@ -37,7 +37,7 @@ def test_accuracy_is_the_share_of_right_answers():
 def test_light_ones_are_not_kept():
     own = Workshop(Supernet(SPACE, 4), task())
     assert own.prepare_light(DENSE_CELL).network.arch == DENSE_CELL
-    assert not own.holds(DENSE_CELL)
+    assert DENSE_CELL not in own.ready
     kept = own.prepare(DENSE_CELL)
     assert own.prepare_light(DENSE_CELL) is kept
 
@@ -48,15 +48,15 @@ def test_the_recently_used_are_kept():
     for arch in archs:
         own.prepare(archs[0])
         own.prepare(arch)
-    assert sum(own.holds(arch) for arch in archs) == module._KEEP
-    assert own.holds(archs[0])
-    assert not own.holds(archs[1])
+    assert len(own.ready) == module._KEEP
+    assert archs[0] in own.ready
+    assert archs[1] not in own.ready
 
 
 def test_strangers_are_refused():
     with pytest.raises(InputError):
         shop().prepare("resnet18")
-    assert not shop().holds("resnet18")
+    assert "resnet18" not in shop().ready
 
 
 def test_the_sample_image_is_normalised():

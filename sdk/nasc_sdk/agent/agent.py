@@ -129,6 +129,7 @@ class Agent:
         self._edge.close()
 
     def _infer(self, image: Image) -> Answer:
+        self._options.board.keep_thread_to_core()
         try:
             answer = self._pipeline.infer(image)
         except NascError:
@@ -169,11 +170,12 @@ class Agent:
         check_models(models, runtime=self.runtime, kernels=self._kernels)
         # Operators are timed in a process of their own, by the runtime's profiler, at its own speed.
         per_op = request.per_op and self._options.board.runs == 1
-        return measure(
-            plan, self.runtime, self._kernels,
-            device=self._options.device, rounds=request.rounds, threads=self._options.threads,
-            progress=progress, per_op=per_op, label=self._options.board.label,
-        )  # fmt: skip
+        with self._options.board.on_core():
+            return measure(
+                plan, self.runtime, self._kernels,
+                device=self._options.device, rounds=request.rounds, threads=self._options.threads,
+                progress=progress, per_op=per_op, label=self._options.board.label,
+            )  # fmt: skip
 
     def _work(self) -> None:
         """Latency reports, and a broker that was not there at the start."""

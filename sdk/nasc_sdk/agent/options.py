@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +18,7 @@ class Board(StrEnum):
     """Which board this machine plays."""
 
     SMALL = "small"
-    """A slow one: TFLite's reference kernels, every run twice over, stand in for it."""
+    """A slow one: TFLite's reference kernels, every run twice over, on one core, stand in for it."""
     THIS_MACHINE = "this-machine"
     """Itself, with its fast kernels."""
 
@@ -35,6 +38,31 @@ class Board(StrEnum):
         """How often each run is done: slow boards are not made by slow kernels alone."""
         return 2 if self is Board.SMALL else 1
 
+    @property
+    def core(self) -> int | None:
+        """The processor that runs the heads of a board with one core; None: any."""
+        if self is Board.THIS_MACHINE or not hasattr(os, "sched_getaffinity"):
+            return None
+        return max(os.sched_getaffinity(os.getpid()))
+
+    def keep_thread_to_core(self) -> None:
+        """Whatever this thread does from now on, it does on the board's core."""
+        if self.core is not None:
+            os.sched_setaffinity(0, {self.core})
+
+    @contextlib.contextmanager
+    def on_core(self) -> Iterator[None]:
+        """The same for the length of a block."""
+        if self.core is None:
+            yield
+            return
+        before = os.sched_getaffinity(0)
+        self.keep_thread_to_core()
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, before)
+
     def play(self, runtime: Runtime) -> Runtime:
         """The runtime as this board has it."""
         return SlowedRuntime(runtime, self.runs) if self.runs > 1 else runtime
@@ -45,7 +73,7 @@ class Board(StrEnum):
         if self is Board.THIS_MACHINE:
             return ""
         return (
-            f"reference kernels, each run {self.runs} times over, stand in for a small board "
+            f"reference kernels on one core, each run {self.runs} times over, stand in for a small board "
             "(60-90 times slower than this machine's fast kernels)"
         )
 

@@ -82,7 +82,9 @@ def _decision(state: LinkState, summary: Summary) -> str:
         f"<h3>{escape(state.name)}: {state.rate_mbit_s:g} Mbit/s, {state.round_trip_ms:g} ms round trip</h3>"
         f"<p><b>{escape(state.kind)}</b> at cut {state.cut}, contract <code>{escape(state.contract)}</code>, accuracy "
         f"{state.accuracy:.2%} (validation images, float): <code>{escape(state.arch)}</code>. "
-        f"{_total(total, summary.limit_ms)}{state.requests} requests measured.</p>{_table(header, rows)}"
+        f"{_total(total, summary.limit_ms)}{state.requests} requests measured, {state.at_full_speed} of them while "
+        "nothing outside slowed the processor: "
+        f"the medians are theirs (of all: {state.all_p50_ms:.2f} ms), the p95 of all.</p>{_table(header, rows)}"
     )
 
 

@@ -13,7 +13,7 @@ from nasc_sdk.durable import write_durably
 from nasc_sdk.errors import InputError
 from nasc_sdk.profiling.profile import Profile
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
 class Origin(StrEnum):
@@ -45,7 +45,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Predicted against measured for head, uplink, tail or total; milliseconds."""
+    """Predicted against measured for head, uplink, tail or total; milliseconds.
+
+    The measured median is of the requests during which the processor had its full speed, the p95 of all of them.
+    """
 
     name: str
     predicted_p50: float
@@ -92,7 +95,11 @@ class LinkState:
     accuracy: float
     """On the validation images, float, 0..1."""
     requests: int
+    at_full_speed: int
+    """Requests during which nothing outside slowed the processor."""
     parts: tuple[Part, ...]
+    all_p50_ms: float
+    """Median total of all requests."""
     front: tuple[FrontPoint, ...]
     explanation: str
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from nasc_sdk.agent.client import AgentClient
+from nasc_sdk.agent.options import Board
 from nasc_sdk.cli.asking import ask_service
 from nasc_sdk.errors import UnreachableError
 from nasc_sdk.link.shape import set_link
@@ -26,16 +26,16 @@ from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.processes import Family
 from nasc_sdk.profiling.profile import Profile
 from nasc_sdk.profiling.table import format_profile
-from nasc_sdk.protocol.local import Answer
 from nasc_sdk.protocol.messages import ServiceVerb
-from nasc_sdk.report.summary import FrontPoint, HeadCheck, LinkState, Part, Summary
+from nasc_sdk.report.summary import FrontPoint, HeadCheck, LinkState, Summary
 from nasc_search.calibrate.report import FitReport
 from nasc_search.data.fashion_mnist import load as load_images
+from nasc_search.demo.asking import ask, compare, format_parts
 from nasc_search.demo.events import Events
+from nasc_search.demo.speed import Speedometer
 from nasc_search.demo.stage import BOARD, SITE, Stage, maps_torch, resident_mb, set_stage
 from nasc_search.demo.traffic import Diary, Traffic
 from nasc_search.demo.verdict import Change, Course, verdict
-from nasc_search.joint.scored import Scored
 from nasc_search.service.records import DeployAnswer, Deployment, SearchAnswer
 
 GOOD: Final = (50.0, 2.0)
@@ -44,9 +44,6 @@ BAD: Final = (1.0, 60.0)
 REQUESTS: Final = 1000
 _SETTLED_TIMEOUT_S: Final = 30.0
 _BEFORE_S: Final = 1.0
-_WARM_UP: Final = 20
-_PARTS: Final = 5
-_PAUSE_S: Final = 0.8
 _TOP_BLOCKS: Final = 20
 _DEPLOY_TIMEOUT_S: Final = 30.0
 _ADAPT_TIMEOUT_S: Final = 16.0
@@ -73,7 +70,9 @@ class Play:
     def __init__(self, options: Options, stage: Stage, client: MqttClient, say: Say) -> None:
         self._options, self._stage, self._say = options, stage, say
         self._events = Events(client, options.limit_ms, say)
+        self._board = Board(options.board)
         self._diary = Diary()
+        self._speed = Speedometer()
         self._images = load_images()
         self.course = Course(limit_ms=options.limit_ms)
         self._deployment: Deployment
@@ -136,7 +135,8 @@ class Play:
     @contextlib.contextmanager
     def _traffic(self) -> Iterator[Traffic]:
         """An application that keeps asking; its answers go into the course."""
-        with Traffic(self._stage.agent_address, self._images.test.images, self._diary) as traffic:
+        images = self._images.test.images
+        with Traffic(self._stage.agent_address, self._board, images, self._diary) as traffic:
             yield traffic
         self.course.samples += traffic.samples
         self.course.failures += traffic.failures
@@ -176,20 +176,23 @@ class Play:
     def _infer(self, name: str, link: tuple[float, float], explanation: str = "") -> None:
         """Act 6: real test images through agent, link and server, against what was predicted before.
 
-        The prediction is that of the cost models with what the service learned from earlier answers.
+        The prediction held against it is that of profiles and link alone; what the service learned since is a figure.
         """
         search = msgspec.json.decode(self._ask(ServiceVerb.SEARCH, {}, 60.0), type=SearchAnswer)
-        deployment, count = self._deployment, self._options.requests
-        predicted = search.deployed or deployment.predicted
-        self._say(f"\n== {count} test images over the {name} ==")
-        answers = self._answers(count)
-        parts = _parts(predicted, answers)
+        deployment = self._deployment
+        predicted = search.deployed_as_profiled or deployment.predicted
+        self._say(f"\n== {self._options.requests} test images over the {name} ==")
+        with self._board.on_core():
+            answered = ask(self._stage.agent_address, self._images.test.images, self._options.requests, self._speed)
+        answers, count = answered.answers, len(answered.answers)
+        parts = compare(predicted, answered)
         own = sum(answer.contract == deployment.contract for answer in answers)
         labels = self._images.test.labels
-        hits = sum(bool(answer.label == labels[index % len(labels)]) for index, answer in enumerate(answers))
+        first = answers[: min(self._options.requests, len(labels))]
+        hits = float(np.mean([answer.label == label for answer, label in zip(first, labels, strict=False)]))
         self.course.own_answers[name] = own / count
-        self.course.at_deployment_ms[name] = deployment.predicted.total_ms[0]
-        self.course.measured_accuracy[name] = hits / count
+        self.course.learned_ms[name] = (search.deployed or deployment.predicted).total_ms[0]
+        self.course.measured_accuracy[name] = hits
         self.course.states.append(
             LinkState(
                 name=name,
@@ -201,7 +204,9 @@ class Play:
                 contract=deployment.contract,
                 accuracy=predicted.accuracy,
                 requests=count,
+                at_full_speed=int(answered.full_speed.sum()),
                 parts=parts,
+                all_p50_ms=float(np.median([answer.total_ms for answer in answers])),
                 front=tuple(
                     FrontPoint(p.kind, p.candidate.arch, p.candidate.cut, p.accuracy, p.limited_ms)
                     for p in search.fronts
@@ -209,23 +214,11 @@ class Play:
                 explanation=explanation or search.text,
             )
         )
-        self._say(_format_parts(parts))
-        self._say(f"accuracy of the int8 pipeline on these images: {hits / count:.2%}")
-
-    def _answers(self, count: int) -> list[Answer]:
-        """Answers to the first test images, each part after a few that only warm up.
-
-        In parts, with pauses: a virtual machine is faster or slower for some seconds at a time, and the median should
-        be of more than one of them.
-        """
-        images, answers = self._images.test.images, list[Answer]()
-        with AgentClient(self._stage.agent_address, timeout_s=10.0) as client:
-            for part in np.array_split(np.arange(count), _PARTS):
-                for index in range(_WARM_UP):
-                    client.infer(images[index])
-                answers += [client.infer(images[index % len(images)]) for index in part]
-                time.sleep(_PAUSE_S)
-        return answers
+        self._say(format_parts(parts))
+        self._say(
+            f"p50 of {answered.counted.sum()} of {count} requests: while others did not slow the processor; p95 of all"
+        )
+        self._say(f"accuracy of the int8 pipeline on the first {len(first)} images: {hits:.2%}")
 
     def _float_accuracy(self, deployment: Deployment) -> float:
         """The same images through the float network, 0..1."""
@@ -298,36 +291,3 @@ def run(options: Options, say: Say) -> Summary:
 
 def _deployed(document: bytes) -> DeployAnswer:
     return msgspec.json.decode(document, type=DeployAnswer)
-
-
-def _parts(predicted: Scored, answers: list[Answer]) -> tuple[Part, ...]:
-    rows = (
-        ("head", predicted.head_ms, [answer.head_ms for answer in answers]),
-        ("uplink", predicted.transfer_ms, [answer.uplink_ms for answer in answers]),
-        ("tail", predicted.tail_ms, [answer.tail_ms for answer in answers]),
-        ("total", predicted.total_ms, [answer.total_ms for answer in answers]),
-    )
-    return tuple(
-        Part(name, *quantiles, *np.percentile(values, [50, 95]).tolist()) for name, quantiles, values in rows
-    )
-
-
-def _format_parts(parts: tuple[Part, ...]) -> str:
-    from nasc_sdk.cli.output import format_table
-
-    def error(predicted: float, measured: float) -> str:
-        return f"{predicted / measured - 1:+.1%}" if measured > 0.01 else "-"
-
-    rows = [
-        (
-            part.name,
-            f"{part.predicted_p50:.2f}",
-            f"{part.measured_p50:.2f}",
-            error(part.predicted_p50, part.measured_p50),
-            f"{part.predicted_p95:.2f}",
-            f"{part.measured_p95:.2f}",
-        )
-        for part in parts
-    ]
-    header = ("ms", "p50 predicted", "p50 measured", "error", "p95 predicted", "p95 measured")
-    return format_table(header, rows)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasc_sdk.agent.client import AgentClient
+from nasc_sdk.agent.options import Board
 from nasc_sdk.errors import NascError
 from nasc_sdk.protocol.local import Answer
 from nasc_sdk.report.summary import Mark, Sample
@@ -61,10 +62,10 @@ class Diary:
 
 
 class Traffic:
-    """Requests one after another in a thread, until left."""
+    """Requests one after another in a thread, as from an application on the board, until left."""
 
-    def __init__(self, address: str, images: NDArray[np.uint8], diary: Diary) -> None:
-        self._address, self._images, self._diary = address, images, diary
+    def __init__(self, address: str, board: Board, images: NDArray[np.uint8], diary: Diary) -> None:
+        self._address, self._board, self._images, self._diary = address, board, images, diary
         self.samples: list[Sample] = []
         self.failures: list[Failure] = []
         self._stopped = threading.Event()
@@ -89,7 +90,7 @@ class Traffic:
         return None
 
     def _send(self) -> None:
-        with AgentClient(self._address, timeout_s=10.0) as client:
+        with self._board.on_core(), AgentClient(self._address, timeout_s=10.0) as client:
             for index in range(MAX_SAMPLES):
                 if self._stopped.is_set():
                     return

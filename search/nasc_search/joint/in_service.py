@@ -4,6 +4,7 @@ A profile times one network at a time. In service a board also talks to broker a
 its runs are a little longer and vary more than in the profile. From the medians and p95 of deployed candidates two
 straight lines a device are fitted, ``measured = slope * predicted + offset``, one for medians and one for spreads,
 each with a prior of "as predicted": a few tiny heads say nothing about large ones, and then nothing changes for those.
+Beside the line of medians every observed candidate has an own deviation from it, which others do not share.
 The line of spreads is raised until it reaches what every observed candidate showed: one that missed the limit does not
 look feasible again because others were steadier.
 
@@ -53,10 +54,12 @@ class ServedLog:
 
 @dataclass(frozen=True, slots=True)
 class _Prior:
-    """Standard deviations around slope 1 and offset 0, and the noise of an observation."""
+    """Standard deviations around slope 1, offset 0 and the line, and the noise of an observation."""
 
     slope_sd: float
     offset_sd: float
+    own_sd: float | None
+    """Of a candidate from the line, relative to its prediction; None: all are on the line."""
     noise: float
     """Relative to the measured value."""
     floor: float
@@ -64,9 +67,9 @@ class _Prior:
 
 
 # Most of what service adds to a run does not grow with it: waking up, copying, cold caches.
-_MEDIANS: Final = _Prior(slope_sd=0.05, offset_sd=0.3, noise=0.05, floor=0.02)
+_MEDIANS: Final = _Prior(slope_sd=0.05, offset_sd=0.1, own_sd=0.05, noise=0.05, floor=0.02)
 # Spreads change with everything else that runs on a machine: a prior that gives way quickly.
-_SPREADS: Final = _Prior(slope_sd=2.0, offset_sd=0.5, noise=0.2, floor=0.02)
+_SPREADS: Final = _Prior(slope_sd=2.0, offset_sd=0.5, own_sd=None, noise=0.2, floor=0.02)
 _MOST_RAISED: Final = 5.0
 """However much steadier the others were, the line of spreads is not raised by more."""
 _OVERHEAD_NOISE_MS: Final = 0.05
@@ -122,10 +125,14 @@ def _fitted(
     p50 = [times[0] for times, _, _ in measured]
     sd = [max(times[1] - times[0], 0.0) / Z95 for times, _, _ in measured]
     rows, cuts = [row for _, row, _ in measured], [cut for _, _, cut in measured]
-    line = _fit(medians[rows, cuts], p50, _MEDIANS)
-    spread = _fit(spreads[rows, cuts], sd, _SPREADS)
+    of = list(zip(rows, cuts, strict=True))
+    line, deviations = _fit(medians[rows, cuts], p50, of, _MEDIANS)
+    found = line(medians)
+    for at, deviation in deviations.items():
+        found[at] = max(found[at] + deviation * medians[at], 0.0)
+    spread, _ = _fit(spreads[rows, cuts], sd, of, _SPREADS)
     expected = spread(spreads)
-    return line(medians), expected * _raised(expected[rows, cuts], np.asarray(sd), list(zip(rows, cuts, strict=True)))
+    return found, expected * _raised(expected[rows, cuts], np.asarray(sd), of)
 
 
 def _raised(expected: NDArray[np.float64], measured: NDArray[np.float64], of: Sequence[tuple[int, int]]) -> float:
@@ -137,16 +144,21 @@ def _raised(expected: NDArray[np.float64], measured: NDArray[np.float64], of: Se
     return min(max(factors), _MOST_RAISED)
 
 
-def _fit(predicted: NDArray[np.float64], measured: ArrayLike, prior: _Prior) -> _Line:
-    """Posterior mean of slope and offset."""
+def _fit(
+    predicted: NDArray[np.float64], measured: ArrayLike, of: Sequence[tuple[int, int]], prior: _Prior
+) -> tuple[_Line, dict[tuple[int, int], float]]:
+    """Posterior mean of slope, offset and the relative deviation of every observed candidate."""
     y = np.asarray(measured, np.float64)
     if not len(y):
-        return _Line()
+        return _Line(), {}
+    candidates = sorted(set(of)) if prior.own_sd else []
+    own = [np.asarray([item == candidate for item in of]) * predicted for candidate in candidates]
     noise = np.hypot(prior.noise * y, prior.floor)
-    rows = np.column_stack([predicted, np.ones(len(y))]) / noise[:, None]
-    precision = np.diag([prior.slope_sd**-2, prior.offset_sd**-2])
-    slope, offset = np.linalg.solve(rows.T @ rows + precision, rows.T @ ((y - predicted) / noise))
-    return _Line(1.0 + float(slope), float(offset))
+    rows = np.column_stack([predicted, np.ones(len(y)), *own]) / noise[:, None]
+    deviating = [prior.own_sd or 0.0] * len(candidates)
+    precision = np.diag(np.asarray([prior.slope_sd, prior.offset_sd, *deviating]) ** -2)
+    slope, offset, *deviations = np.linalg.solve(rows.T @ rows + precision, rows.T @ ((y - predicted) / noise))
+    return _Line(1.0 + float(slope), float(offset)), dict(zip(candidates, map(float, deviations), strict=True))
 
 
 def _rest_ms(overheads: Overheads, measured: Sequence[float]) -> float:

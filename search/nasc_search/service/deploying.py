@@ -18,7 +18,16 @@ from nasc_search.joint.scored import Scored, score_candidate
 from nasc_search.joint.table import CandidateTable
 from nasc_search.service.bundles import make_bundles
 from nasc_search.service.mailbox import Mailbox
-from nasc_search.service.planner import Planned, Planner, decide, decide_at_once, decide_nearest, neighbourhood, winners
+from nasc_search.service.planner import (
+    MARGIN,
+    Planned,
+    Planner,
+    decide,
+    decide_at_once,
+    decide_nearest,
+    neighbourhood,
+    winners,
+)
 from nasc_search.service.records import DeployAnswer, Deployment, Goal
 from nasc_search.service.rollout import Rollout
 from nasc_search.service.searching import Options, Searching, fronts, number
@@ -29,8 +38,6 @@ from nasc_search.supernet.train import StepReport
 
 Progress = Callable[[int, int, str], None]
 ROLLOUT_TIMEOUT_S: Final = 30.0
-MARGIN: Final = 0.001
-"""Accuracy, 0..1, that makes another candidate worth a rollout, which takes a fraction of a second."""
 _CLEARLY_SLOWER: Final = 1.3
 """Where nothing meets the limit, what runs is replaced when it takes so many times as long as the nearest."""
 AHEAD: Final = 6
@@ -97,7 +104,7 @@ class Deploying:
         newest = self._store.deployments(device, Deployment, 1)
         reason = "nothing was deployed before"
         try:
-            decision = decide_at_once(table, link, goal.constraints)
+            decision = decide_at_once(table, link, goal.constraints, self._workshop.ready)
         except InfeasibleError:
             decision = decide_nearest(table, link, goal.constraints)
             nearest_ms = decision.chosen.limited_ms

@@ -6,7 +6,7 @@ evaluated on the validation images and the search repeated with the real value, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -24,6 +24,8 @@ from nasc_search.spaces.space import SearchSpace
 
 FINALISTS: Final = 3
 _MAX_ROUNDS: Final = 4
+MARGIN: Final = 0.001
+"""Accuracy, 0..1, that makes another candidate worth a rollout, which takes a fraction of a second."""
 OVERHEADS: Final = Overheads(encode_ms=0.12, decode_ms=0.08, reply_ms=0.05)
 """What profiles do not hold: Python around a request, measured on an x86-64 machine; small beside any real link.
 What deployed candidates take replaces it."""
@@ -89,12 +91,18 @@ def decide(
     return Planned(decision, table, evaluated)
 
 
-def decide_at_once(table: CandidateTable, link: Link, constraints: Constraints) -> Decision:
+def decide_at_once(
+    table: CandidateTable, link: Link, constraints: Constraints, ready: Collection[str]
+) -> Decision:
     """Exact search among architectures whose accuracy was measured: nothing is evaluated, so nothing is waited for.
 
-    Raises InfeasibleError when nothing meets the constraints.
+    Those that are ``ready`` to be installed come first, unless another is more accurate by ``MARGIN``. Raises
+    InfeasibleError when nothing meets the constraints.
     """
-    return search(_only_evaluated(table), link, constraints)
+    best = search(_only_evaluated(table), link, constraints)
+    at_hand = np.isin(np.asarray(table.archs), list(ready))
+    ready_one = search(_only_evaluated(replace(table, evaluated=table.evaluated & at_hand)), link, constraints)
+    return ready_one if ready_one.chosen.accuracy > best.chosen.accuracy - MARGIN else best
 
 
 def decide_nearest(table: CandidateTable, link: Link, constraints: Constraints) -> Decision:

@@ -60,6 +60,8 @@ class SearchAnswer:
     chosen: Scored
     deployed: Scored | None
     """What runs on the board now, over the same link and with what was learned from it in service."""
+    deployed_as_profiled: Scored | None
+    """The same from the profiles alone."""
     runners_up: tuple[Scored, ...]
     candidates: int
     feasible: int

@@ -52,6 +52,9 @@ class Searching:
             constraints=goal.constraints,
             chosen=decision.chosen,
             deployed=self._deployed(device, table, link, goal.constraints),
+            deployed_as_profiled=self._deployed(
+                device, self.table(device, goal, in_service=False), link, goal.constraints
+            ),
             runners_up=decision.runners_up,
             candidates=decision.candidates,
             feasible=decision.feasible,

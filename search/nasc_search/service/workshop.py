@@ -48,9 +48,10 @@ class Workshop:
         self._labels = torch.from_numpy(dataset.validation.labels)
         self._ready: OrderedDict[str, Prepared] = OrderedDict()
 
-    def holds(self, arch: str) -> bool:
-        """Whether the sub-network is ready now."""
-        return arch in self._ready
+    @property
+    def ready(self) -> frozenset[str]:
+        """Architectures that can be exported at once."""
+        return frozenset(self._ready)
 
     def prepare(self, arch: str) -> Prepared:
         """The sub-network calibrated on all calibration images; InputError when the space does not know it."""

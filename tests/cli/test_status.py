@@ -54,7 +54,7 @@ def test_everything_that_is_known():
         "candidate": "tiny cut 2 int8",
         "deployment": "7 active",
         "contracts": "aa bb",
-        "link": "50 Mbit/s, 2 ms",
+        "link": "50 Mbit/s, 2 ms round trip",
         "total p50/p95 ms": "3.25/6.50",
     }
 
@@ -103,7 +103,7 @@ def test_the_verb(tmp_path):
     header, _, first, second = shown.stdout.splitlines()
     assert header.startswith("device")
     assert first.split()[:3] == ["old-pi", "board", "no"]
-    for cell in ("pi", "tiny cut 2 int8", "7 active", "aa bb", "50 Mbit/s, 2 ms", "3.25/6.50", "2023-11-14"):
+    for cell in ("pi", "tiny cut 2 int8", "7 active", "aa bb", "50 Mbit/s, 2 ms round trip", "3.25/6.50", "2023-11-14"):
         assert cell in second
     documents = json.loads(listed.stdout)
     assert {document["device"] for document in documents} == {"pi", "old-pi"}

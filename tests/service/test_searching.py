@@ -1,12 +1,18 @@
 """Goals and links from the options of a request, whatever they are."""
 
+import contextlib
+
 import pytest
+from msgspec.structs import replace as replace_message
 
 from nasc_sdk.errors import InputError
 from nasc_search.joint.table import Constraints
 from nasc_search.service.records import Goal
-from nasc_search.service.searching import parse_goal, parse_link
+from nasc_search.service.searching import Searching, parse_goal, parse_link
+from nasc_search.service.store import Store
+from tests.protocol.examples import EXAMPLES
 
+STATE = EXAMPLES[0]
 BEFORE = Goal(Constraints(8.0, 99.0, False, 1000, 2000), "rack", False)
 
 
@@ -55,3 +61,14 @@ def test_links():
 def test_bad_links_are_refused(options):
     with pytest.raises(InputError):
         parse_link(options)
+
+
+@pytest.mark.parametrize(("asked", "flash_bytes"), [(0, 1000), (600, 600), (5000, 1000)])
+def test_the_boards_memory_limits_hold_whatever_is_asked_for(tmp_path, asked, flash_bytes):
+    """Half of its room for models is for the next head."""
+    capabilities = replace_message(STATE.capabilities, arena_bytes=700, flash_bytes=2000)
+    with contextlib.closing(Store(tmp_path / "db")) as store:
+        store.put("state", "pi", replace_message(STATE, capabilities=capabilities))
+        searching = Searching(store, planner=None, mailbox=None)
+        goal = searching.goal("pi", {"limit_ms": 5, "flash_bytes": asked})
+    assert (goal.constraints.arena_bytes, goal.constraints.flash_bytes) == (700, flash_bytes)

@@ -64,7 +64,7 @@ runtime, kernels, contracts. Without --edge the edge server is found through the
 )  # fmt: skip
 @click.option(
     "--flash-kb", type=click.FloatRange(min=0), default=0, show_default=True,
-    help="Room for a head's model, KiB; 0: unlimited.",
+    help="Room for models, KiB, half of it for the next head; 0: unlimited.",
 )  # fmt: skip
 @click.option(
     "--probe-interval-s", type=click.FloatRange(0.05, 3600), default=1.0, show_default=True,

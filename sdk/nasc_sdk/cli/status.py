@@ -104,12 +104,9 @@ def _since(state: State) -> str:
 
 
 def _link(report: LinkReport | None) -> str:
-    from statistics import median
+    from nasc_sdk.link.link import describe_link
 
-    if report is None:
-        return "-"
-    throughput, trip = median(report.throughput_mbit_s), median(report.round_trip_ms)
-    return f"{throughput:.3g} Mbit/s, {trip:.3g} ms"
+    return describe_link(report.throughput_mbit_s, report.round_trip_ms) if report else "-"
 
 
 def _latency(report: LatencyReport | None) -> str:

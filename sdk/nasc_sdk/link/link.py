@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,4 +45,15 @@ class Link:
         return float(np.percentile(self.transfer_ms(payload_bytes), percentile))
 
     def __str__(self) -> str:
-        return f"{np.median(self.throughput_mbit_s):.3g} Mbit/s, {np.median(self.round_trip_ms):.3g} ms round trip"
+        return describe_link(self.throughput_mbit_s, self.round_trip_ms)
+
+
+def describe_link(throughput_mbit_s: Sequence[float], round_trip_ms: Sequence[float]) -> str:
+    """Medians of samples, for people."""
+    throughput, trip = float(np.median(throughput_mbit_s)), float(np.median(round_trip_ms))
+    return f"{rounded(throughput)} Mbit/s, {rounded(trip)} ms round trip"
+
+
+def rounded(value: float) -> str:
+    """Three digits that mean something, and no exponent for large values."""
+    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"

@@ -8,8 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Final
 
-import numpy as np
-
+from nasc_sdk.link.link import describe_link
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.protocol.messages import (
     DeployDesired,
@@ -71,7 +70,8 @@ def describe(message: Message) -> str:
             why = f": {message.reason} [{message.code}]" if message.code else ""
             return f"{message.device}: version {message.version} {message.status}{why}"
         case LinkReport():
-            return f"{message.device}: link {'changed to' if message.changed else 'is'} {_link(message)}"
+            link = describe_link(message.throughput_mbit_s, message.round_trip_ms)
+            return f"{message.device}: link {'changed to' if message.changed else 'is'} {link}"
         case LatencyReport():
             return (
                 f"{message.device}: {message.requests} requests, total p50 {message.total_ms[0]:.2f} ms, "
@@ -84,8 +84,3 @@ def describe(message: Message) -> str:
             return f"{message.device}: {message.event}: {message.text}"
         case _:
             return type(message).__name__
-
-
-def _link(report: LinkReport) -> str:
-    throughput, trip = np.median(report.throughput_mbit_s), np.median(report.round_trip_ms)
-    return f"{throughput:.3g} Mbit/s, {trip:.3g} ms round trip"

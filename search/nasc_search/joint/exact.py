@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nasc_sdk.candidate import Candidate
 from nasc_sdk.errors import InfeasibleError
-from nasc_sdk.link.link import Link
+from nasc_sdk.link.link import Link, rounded
 from nasc_search.joint.contenders import Contenders, Index, contenders
 from nasc_search.joint.flips import Factor, Flip, find_flips, needed_scale
 from nasc_search.joint.scored import Scored, score, score_candidate
@@ -216,12 +216,12 @@ def _infeasible(
     throughput = needed_scale(few, Factor.THROUGHPUT, link, constraints)
     if throughput is not None:
         needed = throughput * float(np.median(link.throughput_mbit_s))
-        lines.append(f"or {needed:.3g} Mbit/s ({throughput:.2g} times as much)")
+        lines.append(f"or {rounded(needed)} Mbit/s ({throughput:.2g} times as much)")
     else:
         lines.append("more throughput alone would not do")
     round_trip = needed_scale(few, Factor.ROUND_TRIP, link, constraints)
     if round_trip is not None and float(np.median(link.round_trip_ms)) > 0:
-        lines.append(f"or a round trip of {round_trip * float(np.median(link.round_trip_ms)):.3g} ms")
+        lines.append(f"or a round trip of {rounded(round_trip * float(np.median(link.round_trip_ms)))} ms")
     if constraints.raw_input_stays:
         edge = float(table.total_ms(link, constraints.percentile)[:, 0].min())
         if edge <= constraints.limit_ms:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nasc_sdk.cli.output import format_table
+from nasc_sdk.link.link import rounded
 from nasc_search.joint.exact import Decision
 from nasc_search.joint.flips import Flip
 from nasc_search.joint.scored import Quantiles, Scored
@@ -70,7 +71,7 @@ def flips(decision: Decision) -> tuple[str, ...]:
 def _flip(flip: Flip) -> str:
     lower = flip.scale < 1
     change = (
-        f"{flip.factor.value} {'down' if lower else 'up'} to {flip.value:.3g} {_UNITS[flip.factor.value]}"
+        f"{flip.factor.value} {'down' if lower else 'up'} to {rounded(flip.value)} {_UNITS[flip.factor.value]}"
     )
     if flip.becomes is None:
         return f"{change}: nothing is feasible"

@@ -83,7 +83,8 @@ class Searching:
                 constraints.percentile,
                 constraints.raw_input_stays,
                 _tighter(constraints.arena_bytes, state.capabilities.arena_bytes),
-                _tighter(constraints.flash_bytes, state.capabilities.flash_bytes),
+                # The next head is installed beside the one in use.
+                _tighter(constraints.flash_bytes, (state.capabilities.flash_bytes + 1) // 2),
             ),
             goal.edge,
             goal.automatic,

@@ -2,7 +2,6 @@
 
 import contextlib
 import queue
-import resource
 import threading
 
 import pytest
@@ -17,6 +16,7 @@ from nasc_sdk.runtime.select import open_runtime
 from tests.edge.brokers import mosquitto
 from tests.edge.bundles import tail_bundle
 from tests.edge.clients import TIMEOUT_S
+from tests.support.disks import file_size_limit
 
 pytestmark = pytest.mark.system
 PATIENCE_S = 5.0
@@ -79,17 +79,6 @@ def control(broker, sender, tmp_path):
         yield control
     finally:
         control.close()
-
-
-@contextlib.contextmanager
-def file_size_limit(size):
-    """Writing beyond it fails with EFBIG, as a full disk does with ENOSPC."""
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from nasc_sdk.candidate import CutEncoding
 from nasc_sdk.errors import NascError, RefusedError, RemoteProtocolError, StorageError
 from nasc_sdk.runtime.select import open_runtime
 from tests.edge.bundles import contract_of, expected_logits, payload_of, real_values, tail_bundle
+from tests.support.disks import file_size_limit
 from tests.support.tiny_models import conv_chain
 
 
@@ -127,18 +128,15 @@ def test_a_model_that_crashes_the_runtime_is_tried_elsewhere_first(tmp_path):
     assert store.install(tail_bundle().pack())
 
 
-def test_a_full_disk_changes_nothing(tmp_path, load, monkeypatch):
+def test_a_full_disk_changes_nothing(tmp_path, load):
     store = TailStore(tmp_path, load)
     first = store.install(tail_bundle().pack())
-
-    def full(_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("nasc_sdk.durable.os.fsync", full)
-    with pytest.raises(StorageError, match="No space left"):
-        store.install(tail_bundle(seed=1).pack())
+    second = tail_bundle(seed=1).pack()
+    with file_size_limit(len(second) - 1), pytest.raises(StorageError, match="File too large"):
+        store.install(second)
     assert store.contracts == (first,)
     assert len(list(tmp_path.iterdir())) == 1
+    assert store.install(second) in store.contracts
 
 
 def test_a_tail_for_another_shape_is_refused():

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from nasc_sdk.protocol.messages import encode as encode_message
 from nasc_sdk.protocol.topics import Topics
 from nasc_sdk.protocol.transfer import Upload
 from tests.mqtt.brokers import TIMEOUT_S, Inbox, broker, wait_for
+from tests.support.disks import file_size_limit
 
 DATA = random.Random(5).randbytes(20 * CHUNK_BYTES + 99)
 SHA = hashlib.sha256(DATA).hexdigest()
@@ -268,17 +268,6 @@ def test_a_device_killed_in_the_middle(running, server, tmp_path):
         device.connect(TIMEOUT_S)
         assert pull(device, tmp_path).read_bytes() == DATA
     assert min(source.asked) == 10
-
-
-@contextlib.contextmanager
-def file_size_limit(size):
-    """Writing beyond it fails with EFBIG, as a full disk does with ENOSPC; Python ignores the signal."""
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
 
 def test_a_full_disk_leaves_nothing(server, device, tmp_path):

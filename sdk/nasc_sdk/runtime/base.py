@@ -27,7 +27,7 @@ class Kernels(StrEnum):
     BUILTIN = "builtin"
     """TFLite's optimized kernels, without any delegate."""
     REFERENCE = "reference"
-    """TFLite's plain loops: bit-exact with microcontrollers, 60-90 times slower."""
+    """TFLite's plain loops: bit-exact with microcontrollers, some 40 times slower."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from nasc_sdk.protocol.topics import SERVICE, Topics
 from nasc_search.data.dataset import Dataset
 from nasc_search.joint.catalogue import build_catalogue
 from nasc_search.service.planner import Planner
+from nasc_search.service.records import Deployment
 from nasc_search.service.service import Service
 from nasc_search.service.store import Store
 from nasc_search.service.workshop import Workshop
@@ -72,6 +73,15 @@ class Loop:
     def ask(self, verb, **options):
         """The document of a request."""
         return json.loads(ask_service(self.url, SITE, verb, BOARD, options, timeout_s=TIMEOUT_S, quiet=True))
+
+    def deploy(self, **options):
+        """The document of a rollout, once its event is here as well."""
+        answer = self.ask(ServiceVerb.DEPLOY, **options)
+        version = answer["deployment"]["board_version"]
+        self.events.wait(
+            lambda _: any(document(event, Deployment).board_version == version for event in self.named("deployed"))
+        )
+        return answer
 
     def report_link(self, throughput, round_trip, *, changed=False):
         """As the board would; its own server address leads nowhere, so it reports none itself."""

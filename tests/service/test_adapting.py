@@ -32,8 +32,7 @@ def limit(loop):
 def deployed(loop):
     """The best candidate over the good link runs, and the board knows of no other link."""
     loop.report_link(*GOOD)
-    answer = loop.ask(ServiceVerb.DEPLOY, limit_ms=loop.limit_ms)
-    loop.await_named("deployed", 1)
+    answer = loop.deploy(limit_ms=loop.limit_ms)
     assert answer["deployment"]["predicted"]["kind"] == "split"
     return answer["deployment"]
 
@@ -94,14 +93,14 @@ def test_a_new_profile_forgets_what_was_served(loop, deployed):
 
 
 def test_without_adapting_nothing_moves(loop, deployed):
-    loop.ask(ServiceVerb.DEPLOY, limit_ms=loop.limit_ms, automatic=False)
+    loop.deploy(limit_ms=loop.limit_ms, automatic=False)
     before = len(loop.named("deployed"))
     loop.report_link(*BAD, changed=True)
     loop.report_latency(loop.newest()[0]["contract"], 1e3, 1e3)
     loop.report_latency(loop.newest()[0]["contract"], 1e3, 1e3)
     loop.await_idle()
     assert len(loop.named("deployed")) == before
-    loop.ask(ServiceVerb.DEPLOY, limit_ms=loop.limit_ms, automatic=True)
+    loop.deploy(limit_ms=loop.limit_ms, automatic=True)
 
 
 def test_where_nothing_meets_the_limit_the_nearest_is_better_than_what_runs(loop, deployed):

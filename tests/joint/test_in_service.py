@@ -122,3 +122,17 @@ def test_a_candidate_of_its_own_kind_is_predicted_as_it_was(table):
     found = corrected(table, log)
     assert found.head_ms[3, 5] == pytest.approx(1.4 * table.head_ms[3, 5], rel=0.12)
     assert table.head_ms[15, 5] < found.head_ms[15, 5] < 1.1 * table.head_ms[15, 5]
+
+
+def test_networks_that_are_one_are_corrected_as_one(table):
+    """Else the service goes from one name of a network that is too slow to the next."""
+    twins = replace(table, head_ms=np.where(np.arange(25)[:, None] == 4, table.head_ms[3], table.head_ms))
+    found = corrected(twins, log_of(*[served(twins, 4, 5, slope=1.4)] * 3))
+    assert found.head_ms[4, 5] == found.head_ms[3, 5] > 1.2 * twins.head_ms[3, 5]
+
+
+def test_twins_that_were_both_served_are_corrected_once(table):
+    twins = replace(table, head_ms=np.where(np.arange(25)[:, None] == 4, table.head_ms[3], table.head_ms))
+    both = log_of(*[served(twins, row, 5, slope=1.4) for row in (3, 4, 3, 4)])
+    one = log_of(*[served(twins, 3, 5, slope=1.4)] * 4)
+    assert corrected(twins, both).head_ms == pytest.approx(corrected(twins, one).head_ms)

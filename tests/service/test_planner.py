@@ -5,9 +5,9 @@ import pytest
 
 from nasc_sdk.errors import InfeasibleError, InputError
 from nasc_sdk.link.link import Link
-from nasc_search.joint.exact import search
+from nasc_search.joint.exact import search, search_nearest
 from nasc_search.joint.table import Constraints
-from nasc_search.service.planner import MARGIN, Planner, decide, decide_at_once, neighbourhood, winners
+from nasc_search.service.planner import HEADROOM, MARGIN, Planner, decide, decide_at_once, neighbourhood, winners
 from tests.joint.catalogues import SPACE, catalogue, random_accuracy
 from tests.joint.tables import random_table
 
@@ -94,6 +94,18 @@ def test_at_once_takes_what_is_not_ready_where_nothing_ready_meets_the_limit():
     chosen = decide_at_once(table, far, limit, (slowest,)).chosen
     assert chosen.candidate.arch != slowest
     assert chosen.accuracy > 0
+
+
+def test_at_once_leaves_some_of_the_limit_unused_where_it_can():
+    table = known_table(9)
+    best = search(table, LINK, GOAL).chosen
+    tight = Constraints(1.02 * best.limited_ms)
+    careful = decide_at_once(table, LINK, tight, ()).chosen
+    assert search(table, LINK, tight).chosen == best
+    assert careful.limited_ms <= HEADROOM * tight.limit_ms
+    fastest = search_nearest(table, LINK, Constraints(1e-3)).chosen
+    only = Constraints(1.02 * fastest.limited_ms)
+    assert decide_at_once(table, LINK, only, ()).chosen.limited_ms <= only.limit_ms
 
 
 def test_winners_over_the_neighbourhood():

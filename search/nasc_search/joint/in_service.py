@@ -4,7 +4,8 @@ A profile times one network at a time. In service a board also talks to broker a
 its runs are a little longer and vary more than in the profile. From the medians and p95 of deployed candidates two
 straight lines a device are fitted, ``measured = slope * predicted + offset``, one for medians and one for spreads,
 each with a prior of "as predicted": a few tiny heads say nothing about large ones, and then nothing changes for those.
-Beside the line of medians every observed candidate has an own deviation from it, which others do not share.
+Beside the line of medians every observed candidate has an own deviation from it, which only networks with the very same
+predictions share: cells that differ in edges without effect are one network.
 The line of spreads is raised until it reaches what every observed candidate showed: one that missed the limit does not
 look feasible again because others were steadier.
 
@@ -124,12 +125,13 @@ def _fitted(
     """Medians and standard deviations along the lines through what was measured of (row, cut)."""
     p50 = [times[0] for times, _, _ in measured]
     sd = [max(times[1] - times[0], 0.0) / Z95 for times, _, _ in measured]
-    rows, cuts = [row for _, row, _ in measured], [cut for _, _, cut in measured]
+    same = [(medians == medians[row]).all(axis=1) for _, row, _ in measured]
+    rows, cuts = [int(rows.argmax()) for rows in same], [cut for _, _, cut in measured]
     of = list(zip(rows, cuts, strict=True))
     line, deviations = _fit(medians[rows, cuts], p50, of, _MEDIANS)
     found = line(medians)
-    for at, deviation in deviations.items():
-        found[at] = max(found[at] + deviation * medians[at], 0.0)
+    for rows_of_one, (row, cut) in zip(same, of, strict=True):
+        found[rows_of_one, cut] = max(line(medians[row, cut]) + deviations[row, cut] * medians[row, cut], 0.0)
     spread, _ = _fit(spreads[rows, cuts], sd, of, _SPREADS)
     expected = spread(spreads)
     return found, expected * _raised(expected[rows, cuts], np.asarray(sd), of)

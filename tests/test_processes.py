@@ -1,5 +1,8 @@
 """Child processes by verb: ready when they say so, their last words when they do not."""
 
+import os
+import signal
+
 import pytest
 
 from nasc_sdk.errors import StorageError, UnreachableError
@@ -11,6 +14,18 @@ def test_a_child_that_ends_at_once_says_why(tmp_path):
         family.start("bad", "nonsense", timeout_s=30.0)
     assert not family.children[0].running
     assert family.dead() == tuple(family.children)
+
+
+def test_how_a_child_ended_is_known(tmp_path):
+    with Family(tmp_path) as family:
+        broker, _ = family.start("broker", "broker", "--json", "--port", "0", "--state-dir", str(tmp_path / "broker"))
+        assert broker.end == "still running"
+        os.kill(broker.pid, signal.SIGKILL)
+        broker.stop()
+        assert broker.end == "SIGKILL"
+    bad = Child("bad", ["nonsense"], tmp_path / "bad.log")
+    bad.stop()
+    assert bad.end in ("exit status 2", "SIGTERM")
 
 
 def test_a_child_that_says_something_else_is_not_ready(tmp_path):

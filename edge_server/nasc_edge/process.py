@@ -12,6 +12,7 @@ from pathlib import Path
 from nasc_edge.control import EdgeControl, Identity
 from nasc_edge.server import TensorServer
 from nasc_edge.tails import TailStore, load_litert
+from nasc_sdk.durable import sole_user
 from nasc_sdk.runtime.base import describe
 from nasc_sdk.runtime.select import open_runtime
 
@@ -32,7 +33,8 @@ class Options:
 
 def run(options: Options) -> None:
     """Serve until SIGTERM or SIGINT; raises NascError when it cannot start."""
-    asyncio.run(_serve(options))
+    with sole_user(options.directory):
+        asyncio.run(_serve(options))
 
 
 async def _serve(options: Options) -> None:

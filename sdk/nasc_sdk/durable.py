@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from nasc_sdk.errors import StorageError
+from nasc_sdk.errors import InputError, StorageError
 
 
 def write_durably(path: Path, data: bytes, *, before_rename: Callable[[], None] = lambda: None) -> None:
@@ -16,6 +17,8 @@ def write_durably(path: Path, data: bytes, *, before_rename: Callable[[], None] 
     first flush a power cut can leave an empty file under the new name. A process killed in between leaves
     ``<name>.<pid>.part``; ``before_rename`` is where tests kill it.
     """
+    if not path.name:
+        raise StorageError(str(path), "it is a directory")
     beside = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         try:
@@ -39,6 +42,35 @@ def make_directory(path: Path) -> Path:
     except OSError as error:
         raise StorageError.of(path, error) from error
     return path
+
+
+@contextlib.contextmanager
+def sole_user(directory: Path) -> Iterator[None]:
+    """Two processes must not keep their state in one place; InputError when another one is there already.
+
+    The system lets go of the lock when a process ends, however it ends.
+    """
+    path = make_directory(directory) / "lock"
+    try:
+        file = path.open("a+")
+    except OSError as error:
+        raise StorageError.of(path, error) from error
+    with file:
+        if os.name == "posix":
+            import fcntl
+
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                file.seek(0)
+                owner = file.read().strip() or "unknown"
+                raise InputError(
+                    f"{directory} is in use by process {owner}; stop it, or give another --state-dir"
+                ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
 
 
 def next_session(directory: Path) -> int:

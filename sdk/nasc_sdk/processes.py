@@ -48,6 +48,14 @@ class Child:
         """Whether it has not ended."""
         return self._process.poll() is None
 
+    @property
+    def end(self) -> str:
+        """How it ended: its exit status or the signal's name."""
+        status = self._process.poll()
+        if status is None:
+            return "still running"
+        return f"exit status {status}" if status >= 0 else signal.Signals(-status).name
+
     def ready(self, timeout_s: float) -> dict[str, Any]:
         """The JSON line it prints when it serves; UnreachableError with its last words when it does not."""
         assert self._process.stdout is not None

@@ -169,6 +169,12 @@ def test_without_a_head_the_error_says_so(broker, tmp_path):
         assert capabilities.arena_bytes == 256 << 10
         assert capabilities.conditions.kernels == ready["kernels"] == "reference"
         assert "stand in for a small board" in capabilities.conditions.label
+        np.save(tmp_path / "images.npy", image()[None])
+        command = [sys.executable, "-m", "nasc_sdk", "infer", "--agent", ready["address"], "--input"]
+        asked = subprocess.run([*command, tmp_path / "images.npy"], capture_output=True, text=True, timeout=TIMEOUT_S)
+        assert asked.returncode == 8
+        assert "nasc-sdk deploy" in asked.stderr
+        assert "0.000" not in asked.stdout
 
 
 def test_inference_outlives_the_broker_and_the_session_grows(tmp_path):

@@ -1,12 +1,15 @@
 """The local inference port over real sockets: answers, refusals, strangers, and its client."""
 
 import contextlib
+import itertools
 import socket
 import threading
+import time
 
 import numpy as np
 import pytest
 
+from nasc_sdk.agent.ask import infer_files
 from nasc_sdk.agent.client import AgentClient, infer_with_agent
 from nasc_sdk.agent.local_port import LocalPort
 from nasc_sdk.errors import InputError, RefusedError, RemoteProtocolError, UnreachableError
@@ -127,11 +130,32 @@ def test_a_batch_is_summed_up():
 
 
 def test_arrays_that_do_not_fit_are_refused(port):
-    for images in (IMAGES.astype(np.float32), IMAGES[:0], IMAGES[0, 0]):
+    for images in (IMAGES.astype(np.float32), IMAGES[0, 0]):
         with pytest.raises(InputError, match="images must be uint8"):
             infer_with_agent(port.address, images)
+    with pytest.raises(InputError, match="no images in an array of 0x"):
+        infer_with_agent(port.address, IMAGES[:0])
+    with pytest.raises(InputError, match="there is a -1"):
+        infer_with_agent(port.address, IMAGES, np.full(len(IMAGES), -1))
     with pytest.raises(InputError, match="as many whole labels"):
         infer_with_agent(port.address, IMAGES, np.zeros(5, np.int64))
+
+
+def test_answers_before_the_agent_was_lost_are_kept(tmp_path):
+    count = itertools.count()
+
+    def infer(image):
+        if next(count) == 2:
+            threading.Thread(target=port.close).start()
+            time.sleep(0.2)
+        return answer_of(image)
+
+    np.save(tmp_path / "x.npy", IMAGES)
+    port = LocalPort(("127.0.0.1", 0), infer)
+    with pytest.raises(UnreachableError, match=r"the 2 answers before that, of 6, are in .*y\.npy"):
+        infer_files(port.address, tmp_path / "x.npy", None, tmp_path / "y.npy", lambda *_: None)
+    logits = np.load(tmp_path / "y.npy")
+    assert np.isfinite(logits).all(axis=1).tolist() == [True, True, False, False, False, False]
 
 
 def test_no_agent():

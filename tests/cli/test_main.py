@@ -44,12 +44,28 @@ def test_help_and_version():
     assert nasc_sdk.__version__ in run("-m", "nasc_sdk", "--version").stdout
 
 
-@pytest.mark.parametrize("arguments", [("nonsense",), ("up", "--nonsense"), ("train", "--batch", "0")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nonsense",),
+        ("up", "--nonsense"),
+        ("train", "--batch", "0"),
+        ("deploy", "--cut", "2"),
+        ("infer", "--input", "x.npy", "--kernels", "reference"),
+    ],
+)
 def test_wrong_usage_is_two(arguments):
     done = run("-m", "nasc_sdk", *arguments)
     assert done.returncode == 2
     assert done.stderr.startswith("Usage:")
     assert not done.stdout
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_a_limit_that_is_no_number_is_told_before_anybody_is_asked(value):
+    done = run("-m", "nasc_sdk", "search", "--limit-ms", value)
+    assert done.returncode == 3
+    assert "--limit-ms is a finite number" in done.stderr
 
 
 def test_a_verb_that_ends_is_zero():

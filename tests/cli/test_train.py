@@ -57,16 +57,23 @@ def test_training_leaves_what_the_service_opens(pictures, tmp_path):
     save_accuracies(beside, dict.fromkeys(accuracies, 0.123))
     assert run(pictures, output, "--evaluate", "3", "--resume").exit_code == 0
     assert set(load_accuracies(beside).values()) == {0.123}
+    # Nothing is written over by mistake.
+    again = run(pictures, output, "--evaluate", "0")
+    assert isinstance(again.exception, InputError)
+    assert "--resume" in str(again.exception)
+    assert beside.exists()
+    output.unlink()
     assert run(pictures, output, "--evaluate", "0").exit_code == 0
     assert not beside.exists()
 
 
-def test_ctrl_c_saves_and_another_run_is_refused(pictures, tmp_path):
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_who_is_ended_saves_and_another_run_is_refused(pictures, tmp_path, end):
     output = tmp_path / "supernet.safetensors"
     command = [sys.executable, "-m", "nasc_sdk", *arguments(pictures, output, "--evaluate", "0", steps=100_000)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stderr.read(5) == b"\rstep"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(end)
         _, said = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 130, said
     assert b"--resume" in said

@@ -91,6 +91,12 @@ def test_a_service_that_begins_and_stops(clients):
         ask(clients[1], TOPICS, SEARCH, 0.5)
 
 
+def test_a_service_that_is_there_and_says_nothing_more(clients):
+    Service(clients[0], lambda service, request: None)
+    with pytest.raises(UnreachableError, match="is there and was asked to search but gave no answer"):
+        ask(clients[1], TOPICS, SEARCH, 0.5)
+
+
 def test_the_answer_is_asked_for_again_after_a_restart_of_the_broker(kind, tmp_path):
     asked, restarted = threading.Event(), threading.Event()
 

@@ -11,6 +11,7 @@ import pytest
 
 from nasc_sdk.agent.client import AgentClient
 from nasc_sdk.cli.asking import ask_service
+from nasc_sdk.errors import NascError
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.protocol.messages import ServiceRequest, ServiceVerb, encode
 from nasc_sdk.protocol.topics import SERVICE, Topics
@@ -172,3 +173,30 @@ def test_the_winner_is_fine_tuned_and_deployed(loop):
     if "gained nothing" not in found["text"]:
         assert f"{predicted['accuracy']:.2%} after" in found["text"]
     assert answers(loop)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"cut": 0}, "sends the raw input away"),
+        ({"cut": 3, "flash_bytes": 100}, "bytes for its model, allowed are 100"),
+    ],
+)
+def test_what_is_pushed_by_hand_keeps_the_rules_of_the_board(loop, options, message):
+    arch = loop.newest()[0]["candidate"]["arch"]
+    with pytest.raises(NascError, match=message):
+        loop.ask(ServiceVerb.DEPLOY, limit_ms=1000.0, arch=arch, automatic=False, **GOOD, **options)
+    # What was asked for in a refused question is not remembered.
+    assert loop.ask(ServiceVerb.DEPLOY, limit_ms=1000.0, flash_bytes=0, automatic=False, **GOOD)
+
+
+def test_what_is_pushed_by_hand_over_the_limit_says_so(loop):
+    arch = loop.newest()[0]["candidate"]["arch"]
+    found = loop.ask(ServiceVerb.DEPLOY, limit_ms=0.001, arch=arch, cut=3, automatic=False, **GOOD)
+    assert "over the limit: it needs" in found["text"]
+    assert "p95" in found["text"]
+
+
+def test_a_device_that_nobody_knows(loop):
+    with pytest.raises(NascError, match="no device called nobody was ever seen"):
+        ask_service(loop.url, SITE, ServiceVerb.SEARCH, "nobody", {"limit_ms": 5.0}, timeout_s=TIMEOUT_S, quiet=True)

@@ -26,7 +26,7 @@ from nasc_sdk.agent.pipeline import Pipeline
 from nasc_sdk.agent.prober import Prober
 from nasc_sdk.agent.quantize import Image
 from nasc_sdk.agent.slots import HeadStore
-from nasc_sdk.durable import make_directory, next_session
+from nasc_sdk.durable import make_directory, next_session, sole_user
 from nasc_sdk.errors import NascError, UnreachableError
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.mqtt.presence import Presence, publish_if_possible, read_state
@@ -201,6 +201,11 @@ def run(options: Options) -> None:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
+    with sole_user(options.state_dir):
+        _serve(options, stopped)
+
+
+def _serve(options: Options, stopped: threading.Event) -> None:
     agent = Agent(options)
     try:
         agent.start()

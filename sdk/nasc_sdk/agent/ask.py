@@ -27,7 +27,7 @@ def infer_files(
     """Run a file of images through the agent at ``host:port``.
 
     The output holds logits, float32, one row an image, NaN where there was no answer. Raises InputError,
-    UnreachableError, StorageError.
+    StorageError, UnreachableError; when the agent is lost on the way, the output holds what was answered before.
     """
     images = read_npy(input_path)
     labels = None if labels_path is None else read_npy(labels_path)
@@ -37,7 +37,14 @@ def infer_files(
         if output_path is not None:
             rows[index] = answer.logits
 
-    report = infer_with_agent(address, images, labels, on_progress, on_answer=keep)
+    try:
+        report = infer_with_agent(address, images, labels, on_progress, on_answer=keep)
+    except UnreachableError as error:
+        if not rows or output_path is None:
+            raise
+        write_npy(output_path, _logits(rows, len(images)))
+        kept = f"the {len(rows)} answers before that, of {len(images)}, are in {output_path}"
+        raise UnreachableError(error.peer, f"{error.reason}; {kept}") from error
     if output_path is not None:
         write_npy(output_path, _logits(rows, report.requests))
     return report

@@ -146,9 +146,15 @@ def infer_with_agent(
 def _checked(images: Image, labels: Labels | None) -> Image:
     """Images as N x height x width x channels."""
     batch = images[..., None] if images.ndim == 3 else images
-    if batch.dtype != np.uint8 or batch.ndim != 4 or len(batch) == 0:
-        shape = "x".join(map(str, images.shape))
-        raise InputError(f"images must be uint8, N x height x width x channels, not {images.dtype} {shape}")
-    if labels is None or (labels.shape == batch.shape[:1] and np.issubdtype(labels.dtype, np.integer)):
+    shape = "x".join(map(str, images.shape))
+    if batch.dtype != np.uint8 or batch.ndim != 4:
+        raise InputError(f"images must be uint8, N x height x width (x channels), not {images.dtype} {shape}")
+    if len(batch) == 0:
+        raise InputError(f"there are no images in an array of {shape}")
+    if labels is None:
         return batch
-    raise InputError(f"{len(batch)} images need as many whole labels, not {labels.dtype} {labels.shape}")
+    if labels.shape != batch.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
+        raise InputError(f"{len(batch)} images need as many whole labels, not {labels.dtype} {labels.shape}")
+    if labels.min() < 0:
+        raise InputError(f"labels count from 0; there is a {labels.min()}")
+    return batch

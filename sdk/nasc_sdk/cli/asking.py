@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -9,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from nasc_sdk.cli.progress import progress_bar
-from nasc_sdk.errors import RefusedError
+from nasc_sdk.errors import InputError, RefusedError
 from nasc_sdk.protocol.messages import ServiceProgress, ServiceReply, ServiceRequest, ServiceVerb
 from nasc_sdk.protocol.topics import SERVICE, Topics
 
@@ -37,7 +38,10 @@ def goal_options(function: F) -> F:
 
 
 def given(options: dict[str, Any]) -> Options:
-    """Only what the user said."""
+    """Only what the user said; InputError for a number that is none."""
+    for name, value in options.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"--{name.replace('_', '-')} is a finite number, not {value}")
     return {name: value for name, value in options.items() if value is not None}
 
 

@@ -44,6 +44,8 @@ def command(broker_url: str, site: str, device: str, once: bool, as_json: bool, 
     """
     from nasc_sdk.protocol.messages import ServiceVerb
 
+    if options["cut"] is not None and options["arch"] is None:
+        raise click.UsageError("--cut only with --arch")
     asked = given(options) | {"automatic": not once}
     timeout_s = _TIMEOUT_S + _EPOCH_TIMEOUT_S * int(asked.get("finetune_epochs", 0))
     document = ask_service(broker_url, site, ServiceVerb.DEPLOY, device, asked, timeout_s=timeout_s, quiet=as_json)

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from nasc_sdk.cli.output import broker_option, device_option, format_table, json_option, print_json, site_option
 from nasc_sdk.cli.progress import progress_bar
+from nasc_sdk.errors import RefusedError
 
 if TYPE_CHECKING:
     from nasc_sdk.agent.client import InferReport
@@ -68,6 +70,12 @@ def command(
 ) -> None:  # fmt: skip
     """Run inputs through the deployed split, or through any int8 model here."""
     if model_path is None:
+        given = click.get_current_context().get_parameter_source
+        only_there = ("runtime_name", "kernels", "real_output")
+        idle = [name for name in only_there if given(name) is ParameterSource.COMMANDLINE]
+        if idle:
+            names = ", ".join("--" + name.removesuffix("_name").replace("_", "-") for name in idle)
+            raise click.UsageError(f"{names} only with --model")
         from nasc_sdk.agent.ask import find_agent, infer_files
 
         address = agent_address or find_agent(broker_url, site, device)
@@ -77,6 +85,9 @@ def command(
             print_json(report)
         else:
             click.echo(format_report(report))
+        if not report.answered:
+            what = "; bring a network to the board: nasc-sdk deploy" if "no_head" in report.failures else ""
+            raise RefusedError("no_answer", f"none of {report.requests} images was answered{what}")
         return
     if output_path is None or labels_path is not None or agent_address:
         raise click.UsageError("--model needs --output, and takes neither --agent nor --labels")
@@ -105,7 +116,9 @@ def format_report(report: InferReport) -> str:
         ("tail", report.tail_ms),
         ("total", report.total_ms),
     )
-    rows = [(name, f"{median:.3f} ms", f"{p95:.3f} ms") for name, (median, p95) in parts]
+    rows = [
+        (name, *(f"{value:.3f} ms" if report.answered else "-" for value in quantiles)) for name, quantiles in parts
+    ]
     lines = [format_table(("measured", "p50", "p95"), rows), ""]
     served = ", ".join(f"{count} {who}" for who, count in report.served_by.items()) or "none"
     lines.append(f"{report.answered} of {report.requests} answered: {served}")

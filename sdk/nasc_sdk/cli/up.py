@@ -72,4 +72,8 @@ def command(
             click.echo(f"\nnext, on the board: nasc-sdk agent --broker {broker_url} --site {site}")
         while not stopped.wait(0.5):
             for child in family.dead():
-                raise UnreachableError(child.name, f"ended by itself; see {child.log}")
+                raise UnreachableError(
+                    child.name,
+                    f"ended by itself ({child.end}), so everything started here was stopped; its last words are in "
+                    f"{child.log}. Nothing that was kept is lost: nasc-sdk up",
+                )

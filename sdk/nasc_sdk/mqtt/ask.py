@@ -46,14 +46,14 @@ def ask(
     if request.verb is not ServiceVerb.STATUS:
         hello = ServiceRequest(request_id=f"{request.request_id[:120]}-hello", verb=ServiceVerb.STATUS)
         _exchange(client, topics, hello, min(deadline, time.monotonic() + HELLO_S), lambda step: None)
-    else:
-        deadline = min(deadline, time.monotonic() + HELLO_S)
+        return _exchange(client, topics, request, deadline, on_progress, greeted=True)
+    deadline = min(deadline, time.monotonic() + HELLO_S)
     return _exchange(client, topics, request, deadline, on_progress)
 
 
 def _exchange(
     client: MqttClient, topics: Topics, request: ServiceRequest, deadline: float,
-    on_progress: Callable[[ServiceProgress], None],
+    on_progress: Callable[[ServiceProgress], None], *, greeted: bool = False,
 ) -> ServiceReply:  # fmt: skip
     answers: queue.Queue[Answer] = queue.Queue(1000)
 
@@ -84,8 +84,9 @@ def _exchange(
                 return answer
             seen, again_s = True, []
             on_progress(answer)
-    if seen:
-        raise UnreachableError("search service", f"began {request.verb.value} but gave no answer in time")
+    if seen or greeted:
+        what = "began" if seen else "is there and was asked to"
+        raise UnreachableError("search service", f"{what} {request.verb.value} but gave no answer in time")
     raise UnreachableError(
         "search service", f"no search service answered on {client.address}; start one with: nasc-sdk up"
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from nasc_sdk.cli.output import json_option, print_json
+from nasc_sdk.errors import InputError
 
 if TYPE_CHECKING:
     from nasc_search.data.dataset import Dataset
@@ -94,13 +96,19 @@ def command(
             err=True,
         )
 
+    if output.exists() and not resume:
+        raise InputError(f"{output} is there already: go on with it (--resume), or choose another --output")
     if not resume:
         _forget_accuracies(output)
+    # As Ctrl-C: what was learned is saved.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         train(Supernet(space, seed), task, options, output, report, resume)
     except KeyboardInterrupt:
         click.echo(f"\ninterrupted; saved. Go on with the same options and --resume --output {output}", err=True)
         raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
     supernet = load(output).supernet
     evaluated = _evaluate(supernet, task, evaluate, seed, output) if evaluate else 0
     summary = {"space": space.name, "checkpoint": str(output), "evaluated": evaluated}

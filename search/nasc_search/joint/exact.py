@@ -17,7 +17,7 @@ from nasc_sdk.errors import InfeasibleError
 from nasc_sdk.link.link import Link, rounded
 from nasc_search.joint.contenders import Contenders, Index, contenders
 from nasc_search.joint.flips import Factor, Flip, find_flips, needed_scale
-from nasc_search.joint.scored import Scored, score, score_candidate
+from nasc_search.joint.scored import Scored, score, score_candidate, shortcoming
 from nasc_search.joint.table import Array, CandidateTable, Constraints, Kind
 
 _ALL: Final = slice(None)
@@ -119,13 +119,12 @@ def worth_switching(
     """
     now = score_candidate(table, link, constraints, current)
     then = score_candidate(table, link, constraints, proposed)
-    limit = f"limit {constraints.limit_ms:.1f} ms at p{constraints.percentile:g}"
     if current == proposed:
         return False, "it already runs"
     if not then.feasible:
-        return False, f"the proposed candidate needs {then.limited_ms:.1f} ms ({limit})"
+        return False, f"the proposed candidate {shortcoming(then, constraints)}"
     if not now.feasible:
-        return True, f"the present candidate needs {now.limited_ms:.1f} ms ({limit})"
+        return True, f"the present candidate {shortcoming(now, constraints)}"
     gain = then.accuracy - now.accuracy
     if gain >= margin:
         return True, f"{100 * gain:.2f} points more accurate"

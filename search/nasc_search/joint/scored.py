@@ -91,6 +91,25 @@ def score_candidate(
     return score(table, link, constraints, *table.locate(candidate))
 
 
+def broken_rule(scored: Scored, constraints: Constraints) -> str:
+    """What a candidate breaks beside the latency limit, to follow "the candidate"; nothing when it keeps the rules."""
+    if scored.candidate.cut == 0 and constraints.raw_input_stays:
+        return "sends the raw input away, which is not allowed (--raw-input-may-leave)"
+    for what, needed, most in (
+        ("for activations", scored.arena_bytes, constraints.arena_bytes),
+        ("for its model", scored.flash_bytes, constraints.flash_bytes),
+    ):
+        if most and needed > most:
+            return f"needs {needed} bytes {what}, allowed are {most}"
+    return ""
+
+
+def shortcoming(scored: Scored, constraints: Constraints) -> str:
+    """Why a candidate is not feasible, to follow "the candidate"."""
+    limit = f"limit {constraints.limit_ms:.1f} ms at p{constraints.percentile:g}"
+    return broken_rule(scored, constraints) or f"needs {scored.limited_ms:.1f} ms ({limit})"
+
+
 def _allowed(table: CandidateTable, constraints: Constraints, row: int, cut: int) -> bool:
     return (
         (cut > 0 or not constraints.raw_input_stays)

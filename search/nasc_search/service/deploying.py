@@ -14,7 +14,7 @@ from nasc_sdk.link.link import Link
 from nasc_sdk.protocol.messages import State
 from nasc_search.joint.exact import Decision, worth_switching
 from nasc_search.joint.explain import explain
-from nasc_search.joint.scored import Scored, score_candidate
+from nasc_search.joint.scored import Scored, broken_rule, score_candidate, shortcoming
 from nasc_search.joint.table import CandidateTable
 from nasc_search.service.bundles import make_bundles
 from nasc_search.service.mailbox import Mailbox
@@ -74,8 +74,8 @@ class Deploying:
         begun = time.monotonic()
         progress(0, AHEAD + 2, "searching")
         if "arch" in options:
-            chosen = self._by_hand(table, link, goal, options)
-            planned, reason, text = None, "asked for by hand", ""
+            chosen, text = self._by_hand(table, link, goal, options)
+            planned, reason = None, "asked for by hand"
         else:
             planned = decide(table, link, goal.constraints, self._evaluate)
             chosen, table = planned.decision.chosen, planned.table
@@ -160,11 +160,23 @@ class Deploying:
         table = self._searching.table(device, goal)
         return score_candidate(table, link, goal.constraints, candidate), f"{text}\n\nfine-tuned: {gained}"
 
-    def _by_hand(self, table: CandidateTable, link: Link, goal: Goal, options: Options) -> Scored:
+    def _by_hand(self, table: CandidateTable, link: Link, goal: Goal, options: Options) -> tuple[Scored, str]:
+        """A candidate and what is predicted of it; it may miss the limit, but not break the rules of the board."""
         if "cut" not in options:
             raise InputError("--arch needs --cut as well")
         candidate = Candidate(str(options["arch"]), int(number(options, "cut", 0)), INT8)
-        return score_candidate(table, link, goal.constraints, candidate)
+        chosen = score_candidate(table, link, goal.constraints, candidate)
+        if broken := broken_rule(chosen, goal.constraints):
+            raise InputError(f"{candidate} {broken}")
+        text = (
+            f"asked for by hand: {candidate}\n"
+            f"predicted over {link}: p50 {chosen.total_ms[0]:.2f} ms, p95 {chosen.total_ms[1]:.2f} ms"
+        )
+        if not chosen.feasible:
+            text += f"\nover the limit: it {shortcoming(chosen, goal.constraints)}"
+        if goal.automatic:
+            text += "\nthe service replaces it when it finds better; --once keeps it"
+        return chosen, text
 
     def _fallback(self, table: CandidateTable, link: Link, goal: Goal, planned: Planned | None) -> Candidate:
         """The best network that fits the board alone: answers when the server is lost."""

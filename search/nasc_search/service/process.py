@@ -13,7 +13,7 @@ from typing import Final
 
 import torch
 
-from nasc_sdk.durable import make_directory
+from nasc_sdk.durable import sole_user
 from nasc_sdk.errors import InputError
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_search.data.registry import load_dataset
@@ -48,7 +48,12 @@ def run(options: Options) -> None:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    directory = make_directory(options.directory)
+    with sole_user(options.directory):
+        _serve(options, stopped)
+
+
+def _serve(options: Options, stopped: threading.Event) -> None:
+    directory = options.directory
     trained = open_pretrained(options.pretrained, directory)
     dataset = load_dataset(options.dataset, options.data)
     space = trained.supernet.space

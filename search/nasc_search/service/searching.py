@@ -96,6 +96,8 @@ class Searching:
         if given is not None:
             return given, "given"
         report = self._mailbox.get("link", device, LinkReport) or self._store.get("link", device, LinkReport)
+        if report is None and self._store.get("state", device, State) is None:
+            raise InputError(f"no device called {device} was ever seen here; nasc-sdk status shows who is there")
         if report is None:
             raise InputError(
                 f"{device} has not measured its link yet; start the edge server, or give "

@@ -50,13 +50,15 @@ def test_watch_shows_every_kind_of_message(running):
     assert as_text.returncode == as_json.returncode == 0
     documents = [json.loads(line) for line in lines.splitlines()]
     for message in WATCHED:
-        assert describe(message) in text
-        assert json.loads(encode_message(message)) in documents
+        device = PLACES[type(message)].split("/")[3]
+        assert describe(device, message) in text
+        body = json.loads(encode_message(message))
+        assert {"device": device, "kind": type(message).__name__, "message": body} in documents
     assert len(documents) == len(text.splitlines()) == len(WATCHED)
 
 
 def test_figures_have_units():
-    words = {type(message): describe(message) for message in WATCHED}
+    words = {type(message): describe("pi", message) for message in WATCHED}
     assert "Mbit/s" in words[LinkReport]
     assert "ms" in words[LinkReport]
     assert "p95 6.00 ms" in words[LatencyReport]

@@ -35,7 +35,7 @@ def command(broker_url: str, site: str, wait_s: float, as_json: bool) -> None:
     """Show devices, what they run and how they do."""
     from nasc_sdk.mqtt.observe import observe
 
-    heard = list(observe(broker_url, site, wait_s))
+    heard = [message for _, message in observe(broker_url, site, wait_s)]
     heard = [*_remembered(broker_url, site, heard), *heard]
     if as_json:
         print_json(heard)

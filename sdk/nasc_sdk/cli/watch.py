@@ -22,8 +22,13 @@ def command(broker_url: str, site: str, seconds: float, as_json: bool) -> None:
     """Follow what happens: state, links, deployments, latencies."""
     import time
 
-    from nasc_sdk.mqtt.observe import describe, observe
-    from nasc_sdk.protocol.messages import encode
+    import msgspec
 
-    for message in observe(broker_url, site, seconds):
-        click.echo(encode(message).decode() if as_json else f"{time.strftime('%H:%M:%S')}  {describe(message)}")
+    from nasc_sdk.mqtt.observe import describe, observe
+
+    for device, message in observe(broker_url, site, seconds):
+        if as_json:
+            line = {"device": device, "kind": type(message).__name__, "message": message}
+            click.echo(msgspec.json.encode(line).decode())
+        else:
+            click.echo(f"{time.strftime('%H:%M:%S')}  {describe(device, message)}")

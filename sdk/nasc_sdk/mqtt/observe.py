@@ -26,14 +26,14 @@ from nasc_sdk.protocol.topics import SERVICE, Topics
 _MAX_WAITING: Final = 1000
 
 
-def observe(broker_url: str, site: str, seconds: float) -> Iterator[Message]:
-    """Messages of a site for so long; retained ones come first. Raises UnreachableError."""
-    heard: queue.Queue[Message] = queue.Queue(_MAX_WAITING)
+def observe(broker_url: str, site: str, seconds: float) -> Iterator[tuple[str, Message]]:
+    """Whose topic, and message, of a site for so long; retained ones come first. Raises UnreachableError."""
+    heard: queue.Queue[tuple[str, Message]] = queue.Queue(_MAX_WAITING)
 
     def take(kind: type[Message]) -> Callable[[str, bytes], None]:
         def receive(topic: str, payload: bytes) -> None:
             if payload:
-                heard.put(decode(kind, payload, topic), timeout=1.0)
+                heard.put((topic.split("/")[3], decode(kind, payload, topic)), timeout=1.0)
 
         return receive
 
@@ -58,14 +58,14 @@ def observe(broker_url: str, site: str, seconds: float) -> Iterator[Message]:
                 return
 
 
-def describe(message: Message) -> str:
-    """One line, units included."""
+def describe(device: str, message: Message) -> str:
+    """One line, units included; ``device`` is whose topic it came on."""
     match message:
         case State():
             where = f" at {message.address}" if message.address else ""
             return f"{message.device} ({message.role}) is {'online' if message.online else 'offline'}{where}"
         case DeployDesired():
-            return f"desired version {message.version}: {len(message.bundles)} bundles ({message.reason})"
+            return f"{device}: desired version {message.version}: {len(message.bundles)} bundles ({message.reason})"
         case DeployReported():
             why = f": {message.reason} [{message.code}]" if message.code else ""
             return f"{message.device}: version {message.version} {message.status}{why}"
@@ -79,7 +79,7 @@ def describe(message: Message) -> str:
             )
         case ProfileResult():
             done = f"{len(message.profile.blocks)} blocks" if message.profile else f"failed: {message.reason}"
-            return f"profile {message.request_id[:8]}: {done}"
+            return f"{device}: profile {message.request_id[:8]}: {done}"
         case ServiceEvent():
             return f"{message.device}: {message.event}: {message.text}"
         case _:

@@ -23,7 +23,7 @@ def explain(decision: Decision) -> str:
         f"chosen: {_name(chosen)}\n        {chosen.candidate.arch}\n        {_accuracy(chosen)}",
         _parts(chosen),
         "why it won\n" + "\n".join(f"- {reason}" for reason in reasons(decision)),
-        "beside it\n" + _compare(decision),
+        "beside it (medians in ms)\n" + _compare(decision),
         "what would flip it\n" + "\n".join(f"- {text}" for text in flips(decision)),
     ]
     if decision.extrapolated:

@@ -3,6 +3,7 @@ import pytest
 from nasc_sdk.cost.features import (
     block_features,
     block_key,
+    describe_block,
     format_block,
     head_key,
     join_blocks,
@@ -54,6 +55,14 @@ def test_block_and_head_keys_round_trip():
             assert parse_key(key) == (key,)
         assert parse_key(head_key(network)) == keys
         assert head_key(network.blocks) == head_key(network) == join_blocks(keys)
+
+
+def test_a_block_in_words():
+    assert describe_block("cell|add 7x7x64*2|conv1x1 7x7x64*3|conv3x3 7x7x64*1|relu 7x7x64*1") == (
+        "1 conv3x3, 3 conv1x1, 2 add, 1 relu"
+    )
+    assert describe_block("stem|conv3x3/2 28x28x1>14x14x16*1|conv3x3/2 14x14x16>7x7x16*1") == "2 conv3x3/2"
+    assert describe_block("somebody's model") == describe_block("head;stem|relu 7x7x64*1") == ""
 
 
 def test_repeated_blocks_keep_head_keys_short():

@@ -38,6 +38,11 @@ def test_blocks_have_shares_and_cumulated_shares():
     assert "note: a note" in text
 
 
+def test_blocks_say_what_they_run():
+    text = format_profile(replace(PROFILE, blocks=(_unit("cell", 75.0, key="cell|add 8x8x4*2|conv3x3 8x8x4*1"),)))
+    assert "1 conv3x3, 2 add" in text
+
+
 def test_the_conditions_and_the_label_are_said():
     first = format_profile(PROFILE).splitlines()[0]
     assert first.startswith("pi4: ai-edge-litert 2.3.0; reference kernels; 1 thread; a processor, x86_64")

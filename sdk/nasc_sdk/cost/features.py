@@ -118,6 +118,21 @@ def parse_block(key: str) -> tuple[str, dict[str, int]]:
     return kind, features
 
 
+def describe_block(key: str) -> str:
+    """How many of which operators a block runs, most work first; nothing where the text is no block key."""
+    try:
+        _, features = parse_block(key)
+    except InputError:
+        return ""
+    counts: Counter[str] = Counter()
+    work: Counter[str] = Counter()
+    for op, count in features.items():
+        label = op.partition(" ")[0]
+        counts[label] += count
+        work[label] += count * parse_op(op).macs
+    return ", ".join(f"{counts[label]} {label}" for label, _ in work.most_common())
+
+
 def head_key(blocks: Network | Iterable[Block]) -> str:
     """Canonical key of a whole head (or tail): the keys of its blocks in order."""
     ordered = blocks.blocks if isinstance(blocks, Network) else blocks

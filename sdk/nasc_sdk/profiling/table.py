@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from nasc_sdk.cost.features import describe_block
 from nasc_sdk.profiling.profile import Conditions, Measurement, Profile, Timing, Validity
 
 _WHOLE: Final = "whole"
@@ -78,7 +79,7 @@ def _rows(units: tuple[Measurement, ...], total: float) -> list[Row]:
         rows.append(
             (
                 title,
-                _WHOLE,
+                _WHOLE if found.ops else describe_block(found.key) or _WHOLE,
                 found.shape,
                 *_times(found.timing),
                 *_shares(found.timing.median, done, total),

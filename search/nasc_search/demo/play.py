@@ -147,7 +147,7 @@ class Play:
             self._say(f"answers did not stay within the limit for {_SETTLED_TIMEOUT_S:.0f} s")
         newest = self._events.newest_deployment()
         if newest != self._deployment:
-            self._say(f"chosen again after answers came over the limit: {newest.reason}")
+            self._say(f"chosen again meanwhile: {newest.reason}")
             self._deployment = newest
 
     def _await_deployment(self, start: int) -> Deployment:

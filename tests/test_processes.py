@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from nasc_sdk.errors import StorageError, UnreachableError
-from nasc_sdk.processes import Child, Family
+from nasc_sdk.processes import Child, Family, describe_exit
 
 
 def test_a_child_that_ends_at_once_says_why(tmp_path):
@@ -22,10 +22,10 @@ def test_how_a_child_ended_is_known(tmp_path):
         assert broker.end == "still running"
         os.kill(broker.pid, signal.SIGKILL)
         broker.stop()
-        assert broker.end == "SIGKILL"
+        assert broker.end == "crashed (SIGKILL)"
     bad = Child("bad", ["nonsense"], tmp_path / "bad.log")
     bad.stop()
-    assert bad.end in ("exit status 2", "SIGTERM")
+    assert bad.end in ("ended with status 2", "crashed (SIGTERM)")
 
 
 def test_a_child_that_says_something_else_is_not_ready(tmp_path):
@@ -36,3 +36,8 @@ def test_a_child_that_says_something_else_is_not_ready(tmp_path):
 def test_a_log_that_cannot_be_written_starts_nothing(tmp_path):
     with pytest.raises(StorageError):
         Child("x", ["--help"], tmp_path / "none" / "x.log")
+
+
+def test_exit_states_are_worded():
+    assert describe_exit(-11) == "crashed (SIGSEGV)"
+    assert describe_exit(3) == "ended with status 3"

@@ -17,6 +17,13 @@ from nasc_sdk.errors import StorageError, UnreachableError
 STOP_TIMEOUT_S: Final = 10.0
 
 
+def describe_exit(code: int) -> str:
+    """What an exit status says: ``crashed (SIGSEGV)``, ``ended with status 3``."""
+    if code < 0:
+        return f"crashed ({signal.Signals(-code).name})"
+    return f"ended with status {code}"
+
+
 class Child:
     """One ``nasc-sdk`` verb as a process of its own; its standard error goes to a log file."""
 
@@ -50,11 +57,9 @@ class Child:
 
     @property
     def end(self) -> str:
-        """How it ended: its exit status or the signal's name."""
+        """How it ended, as :func:`describe_exit` says it."""
         status = self._process.poll()
-        if status is None:
-            return "still running"
-        return f"exit status {status}" if status >= 0 else signal.Signals(-status).name
+        return "still running" if status is None else describe_exit(status)
 
     def ready(self, timeout_s: float) -> dict[str, Any]:
         """The JSON line it prints when it serves; UnreachableError with its last words when it does not."""

@@ -64,6 +64,8 @@ def test_as_many_as_asked_for_where_the_machine_is_quiet():
         answered = ask(address, IMAGES, 250, Scripted(itertools.repeat(1.0)))
     assert len(answered.answers) == 400
     assert answered.full_speed.all()
+    with port(lambda index: ANSWER) as address:
+        assert len(ask(address, IMAGES, 100, Scripted(itertools.repeat(1.0))).answers) == ENOUGH
 
 
 def test_it_goes_on_for_a_while_where_the_machine_is_disturbed():

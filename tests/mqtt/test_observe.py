@@ -12,7 +12,7 @@ from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.mqtt.observe import describe
 from nasc_sdk.protocol.messages import DeployReported, LatencyReport, LinkReport, ProfileResult, ServiceEvent, State
 from nasc_sdk.protocol.messages import encode as encode_message
-from nasc_sdk.protocol.topics import SERVICE, Topics
+from nasc_sdk.protocol.topics import SERVICE, Topics, device_of
 from tests.mqtt.brokers import TIMEOUT_S, wait_for
 from tests.protocol.examples import EXAMPLES
 
@@ -50,7 +50,7 @@ def test_watch_shows_every_kind_of_message(running):
     assert as_text.returncode == as_json.returncode == 0
     documents = [json.loads(line) for line in lines.splitlines()]
     for message in WATCHED:
-        device = PLACES[type(message)].split("/")[3]
+        device = device_of(PLACES[type(message)])
         assert describe(device, message) in text
         body = json.loads(encode_message(message))
         assert {"device": device, "kind": type(message).__name__, "message": body} in documents

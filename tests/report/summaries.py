@@ -44,7 +44,7 @@ def state(name: str = "good link", kind: str = "split", cut: int = 3, shift: flo
     parts = tuple(Part(part, 0.97 * ms, 1.1 * ms, ms, 1.2 * ms) for part, ms in times.items())
     told = f"chosen: {kind} at cut {cut}\nwhy it won\n- no feasible candidate of {name} is more accurate"
     return LinkState(
-        name, 50.0, 2.0, ARCH, cut, kind, "b8f638063454d34a", 0.916, 1000, 900, parts, 4.9 + shift, front, told
+        name, 50.0, 2.0, ARCH, cut, kind, "b8f638063454d34a", 0.916, 1000, 900, 900, parts, 4.9 + shift, front, told
     )
 
 

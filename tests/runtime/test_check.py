@@ -6,7 +6,7 @@ import pytest
 
 from nasc_sdk.errors import InputError
 from nasc_sdk.runtime.base import Kernels
-from nasc_sdk.runtime.check import check_model, check_models, describe_exit
+from nasc_sdk.runtime.check import check_model, check_models
 from nasc_sdk.runtime.select import open_runtime
 from tests.support.runtimes import RUNTIMES, needs_tflite_runtime
 from tests.support.tiny_models import conv_chain, custom_op
@@ -54,6 +54,3 @@ def test_a_model_that_takes_too_long_is_given_up():
         check_model(conv_chain(), name="slow", runtime=open_runtime(), timeout_s=0.001)
 
 
-def test_exit_states_are_worded():
-    assert describe_exit(-11) == "crashed (SIGSEGV)"
-    assert describe_exit(3) == "ended with status 3"

@@ -74,6 +74,6 @@ def command(
             for child in family.dead():
                 raise UnreachableError(
                     child.name,
-                    f"ended by itself ({child.end}), so everything started here was stopped; its last words are in "
+                    f"{child.end}, so everything started here was stopped; its last words are in "
                     f"{child.log}. Nothing that was kept is lost: nasc-sdk up",
                 )

@@ -21,7 +21,7 @@ from nasc_sdk.protocol.messages import (
     State,
     decode,
 )
-from nasc_sdk.protocol.topics import SERVICE, Topics
+from nasc_sdk.protocol.topics import SERVICE, Topics, device_of
 
 _MAX_WAITING: Final = 1000
 
@@ -33,7 +33,7 @@ def observe(broker_url: str, site: str, seconds: float) -> Iterator[tuple[str, M
     def take(kind: type[Message]) -> Callable[[str, bytes], None]:
         def receive(topic: str, payload: bytes) -> None:
             if payload:
-                heard.put((topic.split("/")[3], decode(kind, payload, topic)), timeout=1.0)
+                heard.put((device_of(topic), decode(kind, payload, topic)), timeout=1.0)
 
         return receive
 

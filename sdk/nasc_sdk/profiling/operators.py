@@ -18,9 +18,9 @@ import msgspec
 import numpy as np
 
 from nasc_sdk.errors import NascError
+from nasc_sdk.processes import describe_exit
 from nasc_sdk.profiling.profile import OpTiming, Timing
 from nasc_sdk.runtime.base import Array, Kernels, Runtime, Session, describe
-from nasc_sdk.runtime.check import describe_exit
 
 _ROUND_NS: Final = 2_000_000
 _MAX_REPEATS: Final = 50

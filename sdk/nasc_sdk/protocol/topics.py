@@ -13,6 +13,11 @@ SERVICE: Final = "service"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
+def device_of(topic: str) -> str:
+    """Whose topic it is; for what came through a filter of :class:`Topics`."""
+    return topic.split("/")[3]
+
+
 @dataclass(frozen=True, slots=True)
 class Topics:
     """Topics of one device at one site; ``+`` as the device makes subscription filters."""

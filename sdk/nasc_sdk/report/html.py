@@ -83,8 +83,8 @@ def _decision(state: LinkState, summary: Summary) -> str:
         f"<p><b>{escape(state.kind)}</b> at cut {state.cut}, contract <code>{escape(state.contract)}</code>, accuracy "
         f"{state.accuracy:.2%} (validation images, float): <code>{escape(state.arch)}</code>. "
         f"{_total(total, summary.limit_ms)}{state.requests} requests measured, {state.at_full_speed} of them while "
-        "nothing outside slowed the processor: "
-        f"the medians are theirs (of all: {state.all_p50_ms:.2f} ms), the p95 of all.</p>{_table(header, rows)}"
+        f"nothing outside slowed the processor. The medians are of {state.counted} of them "
+        f"(total of all: {state.all_p50_ms:.2f} ms), the p95 of all.</p>{_table(header, rows)}"
     )
 
 

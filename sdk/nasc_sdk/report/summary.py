@@ -47,7 +47,7 @@ class Figure:
 class Part:
     """Predicted against measured for head, uplink, tail or total; milliseconds.
 
-    The measured median is of the requests during which the processor had its full speed, the p95 of all of them.
+    The measured median is of the requests that count (see ``LinkState.counted``), the p95 of all of them.
     """
 
     name: str
@@ -97,6 +97,8 @@ class LinkState:
     requests: int
     at_full_speed: int
     """Requests during which nothing outside slowed the processor."""
+    counted: int
+    """Requests whose median is held against the prediction: those at full speed, or all where hardly any were."""
     parts: tuple[Part, ...]
     all_p50_ms: float
     """Median total of all requests."""

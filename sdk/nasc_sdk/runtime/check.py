@@ -8,7 +8,6 @@ standard output.
 from __future__ import annotations
 
 import os
-import signal
 import struct
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from typing import BinaryIO, Final
 import msgspec
 
 from nasc_sdk.errors import InputError
+from nasc_sdk.processes import describe_exit
 from nasc_sdk.runtime.base import Kernels, Runtime, check_header
 from nasc_sdk.runtime.interpreter import first_line
 
@@ -64,13 +64,6 @@ def check_models(
         reason = msgspec.json.decode(answers[index], type=str) if index < len(answers) else lost
         if reason:
             raise InputError(reason if reason.startswith(name) else f"{name}: {reason}")
-
-
-def describe_exit(code: int) -> str:
-    """What an exit status says: ``crashed (SIGSEGV)``, ``ended with status 3``."""
-    if code < 0:
-        return f"crashed ({signal.Signals(-code).name})"
-    return f"ended with status {code}"
 
 
 def main() -> None:

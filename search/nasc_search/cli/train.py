@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,15 +102,8 @@ def command(
         raise InputError(f"{output} is there already: go on with it (--resume), or choose another --output")
     if not resume:
         _forget_accuracies(output)
-    # As Ctrl-C: what was learned is saved.
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+    with _saved_when_ended(output):
         train(Supernet(space, seed), task, options, output, report, resume)
-    except KeyboardInterrupt:
-        click.echo(f"\ninterrupted; saved. Go on with the same options and --resume --output {output}", err=True)
-        raise
-    finally:
-        signal.signal(signal.SIGTERM, before)
     supernet = load(output).supernet
     evaluated = _evaluate(supernet, task, evaluate, seed, output) if evaluate else 0
     summary = {"space": space.name, "checkpoint": str(output), "evaluated": evaluated}
@@ -116,6 +111,19 @@ def command(
         print_json(summary)
     else:
         click.echo(f"\n{space.name}: {output}, {evaluated} sub-networks evaluated")
+
+
+@contextlib.contextmanager
+def _saved_when_ended(output: Path) -> Iterator[None]:
+    """SIGTERM is as Ctrl-C, after which training has saved what it learned."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(f"\ninterrupted; saved. Go on with the same options and --resume --output {output}", err=True)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _forget_accuracies(output: Path) -> None:

@@ -42,7 +42,7 @@ def ask(address: str, images: NDArray[np.uint8], count: int, speed: Speedometer)
     answers: list[Answer] = []
     full_speed: list[bool] = []
     with AgentClient(address, timeout_s=10.0) as client:
-        while len(answers) < count or (sum(full_speed) < min(ENOUGH, count) and len(answers) < MOST * count):
+        while len(answers) < count or (sum(full_speed) < ENOUGH and len(answers) < MOST * count):
             for index in range(WARM_UP):
                 client.infer(images[index])
             probes = [speed.probe()]

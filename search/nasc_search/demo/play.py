@@ -203,6 +203,7 @@ class Play:
                 accuracy=predicted.accuracy,
                 requests=count,
                 at_full_speed=int(answered.full_speed.sum()),
+                counted=int(answered.counted.sum()),
                 parts=parts,
                 all_p50_ms=float(np.median([answer.total_ms for answer in answers])),
                 front=tuple(
@@ -213,9 +214,8 @@ class Play:
             )
         )
         self._say(format_parts(parts))
-        self._say(
-            f"p50 of {answered.counted.sum()} of {count} requests: while others did not slow the processor; p95 of all"
-        )
+        fast = answered.full_speed.sum()
+        self._say(f"p50 of {answered.counted.sum()} of {count} requests ({fast} at full processor speed); p95 of all")
         self._say(f"accuracy of the int8 pipeline on the first {len(first)} images: {hits:.2%}")
 
     def _answered(self) -> tuple[SearchAnswer, Answered]:
@@ -227,6 +227,7 @@ class Play:
             if last or self._events.newest_deployment() == self._deployment:
                 break
             self._say("the service chose another candidate meanwhile: once more")
+            self.course.measured_again += 1
             with self._traffic():
                 self._settle()
         return search, answered

@@ -41,6 +41,8 @@ class Course:
     """Share of answers under the deployed contract, by state."""
     learned_ms: dict[str, float] = field(default_factory=dict)
     """Median total as predicted with what the service had learned by then, by state."""
+    measured_again: int = 0
+    """How often the service chose another candidate while a state was measured."""
     measured_accuracy: dict[str, float] = field(default_factory=dict)
     float_accuracy: float = 0.0
     changes: list[Change] = field(default_factory=list)
@@ -117,7 +119,8 @@ def _predictions(course: Course) -> list[Promise]:
                 f"{state.name}: predicted total within {PREDICTION_BAND:.0%} of measured (p50)",
                 bool(abs(error) <= PREDICTION_BAND),
                 f"{total.predicted_p50:.2f} ms predicted, {total.measured_p50:.2f} ms measured ({error:+.1%}), "
-                f"{state.at_full_speed} of {state.requests} requests at full speed; all {state.all_p50_ms:.2f} ms",
+                f"{state.counted} of {state.requests} requests count, {state.at_full_speed} were at full speed; "
+                f"all {state.all_p50_ms:.2f} ms",
             )
         )
         promises.append(
@@ -185,6 +188,7 @@ def _figures(course: Course) -> list[Figure]:
         Figure("blocks timed on the board", float(len(course.profiles[0].blocks)), "blocks", Origin.MEASURED),
         Figure("time to profile the board", course.profiles[0].duration_s, "s", Origin.MEASURED),
         Figure("float accuracy of the first choice", 100 * course.float_accuracy, "%", Origin.MEASURED),
+        Figure("states measured again after another choice", course.measured_again, "times", Origin.MEASURED),
     ]
     for device, report in course.fits.items():
         figures.append(Figure(f"{device}: mean error on held-out heads", 100 * report.mean, "%", Origin.MEASURED))

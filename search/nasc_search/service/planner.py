@@ -18,7 +18,6 @@ from nasc_sdk.link.link import Link
 from nasc_search.accuracy.predictor import AccuracyPredictor
 from nasc_search.joint.catalogue import Catalogue
 from nasc_search.joint.exact import Decision, finalists, search, search_nearest
-from nasc_search.joint.in_service import ServedLog, corrected
 from nasc_search.joint.table import CandidateTable, Constraints, Overheads, build_table
 from nasc_search.spaces.space import SearchSpace
 
@@ -65,10 +64,10 @@ class Planner:
         """Remember real evaluations for later tables."""
         self._evaluated |= evaluated
 
-    def table(self, board: CostModel, edge: CostModel, served: ServedLog | None = None) -> CandidateTable:
-        """All candidates of this board and server; with ``served``, corrected by what it observed."""
+    def table(self, board: CostModel, edge: CostModel) -> CandidateTable:
+        """All candidates of this board and server, as their profiles predict them."""
         table = build_table(self.catalogue, board, edge, self._predicted, overheads=OVERHEADS)
-        return corrected(table.with_accuracy(self._evaluated), served or ServedLog())
+        return table.with_accuracy(self._evaluated)
 
 
 def decide(

@@ -25,7 +25,7 @@ from nasc_sdk.errors import RefusedError, UnreachableError
 from nasc_sdk.mqtt.artifacts import ArtifactShelf
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.protocol.messages import Artifact, DeployDesired, DeployReported, DeployStatus, decode, encode
-from nasc_sdk.protocol.topics import Topics
+from nasc_sdk.protocol.topics import Topics, device_of
 from nasc_sdk.refusal import TOO_LARGE_BESIDE_OLD, TOO_LARGE_TOGETHER
 from nasc_search.service.mailbox import Mailbox
 from nasc_search.service.store import Store
@@ -83,7 +83,7 @@ class Rollout:
         """A device may remember a service whose memory is gone, and then ignores the versions it has seen."""
         if not payload:
             return
-        device, version = topic.split("/")[3], decode(kind, payload, topic).version
+        device, version = device_of(topic), decode(kind, payload, topic).version
         with self._hearing:
             self._heard[device] = max(version, self._heard.get(device, 0))
 

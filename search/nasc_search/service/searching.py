@@ -13,7 +13,7 @@ from nasc_sdk.protocol.messages import LinkReport, State
 from nasc_search.joint.exact import search
 from nasc_search.joint.explain import explain
 from nasc_search.joint.front import pareto_front
-from nasc_search.joint.in_service import ServedLog
+from nasc_search.joint.in_service import ServedLog, corrected
 from nasc_search.joint.scored import Scored, score_candidate
 from nasc_search.joint.table import CandidateTable, Constraints, Kind
 from nasc_search.service.mailbox import Mailbox
@@ -41,7 +41,8 @@ class Searching:
         """The exact search over all candidates; InfeasibleError, or InputError when nothing was profiled."""
         goal = self.goal(device, options)
         link, source = self.link(device, options)
-        table = self.table(device, goal)
+        profiled = self._profiled(device, goal)
+        table = self._in_service(device, profiled)
         begun = time.perf_counter()
         decision = search(table, link, goal.constraints)
         elapsed_ms = 1000 * (time.perf_counter() - begun)
@@ -52,9 +53,7 @@ class Searching:
             constraints=goal.constraints,
             chosen=decision.chosen,
             deployed=self._deployed(device, table, link, goal.constraints),
-            deployed_as_profiled=self._deployed(
-                device, self.table(device, goal, in_service=False), link, goal.constraints
-            ),
+            deployed_as_profiled=self._deployed(device, profiled, link, goal.constraints),
             runners_up=decision.runners_up,
             candidates=decision.candidates,
             feasible=decision.feasible,
@@ -105,11 +104,16 @@ class Searching:
             )
         return Link(report.throughput_mbit_s, report.round_trip_ms, report.loss), "measured"
 
-    def table(self, device: str, goal: Goal, *, in_service: bool = True) -> CandidateTable:
-        """Candidates of this board and its server; InputError when one of them was never profiled.
+    def table(self, device: str, goal: Goal) -> CandidateTable:
+        """Candidates of this board and its server, corrected by what was served; InputError when one of them was never
+        profiled.
+        """  # fmt: skip
+        return self._in_service(device, self._profiled(device, goal))
 
-        Without ``in_service`` predictions are those of the profiles alone.
-        """
+    def _in_service(self, device: str, profiled: CandidateTable) -> CandidateTable:
+        return corrected(profiled, self._store.get(SERVED, device, ServedLog) or ServedLog())
+
+    def _profiled(self, device: str, goal: Goal) -> CandidateTable:
         board = self._store.get(COST_MODEL, device, CostModel)
         edge = self._store.get(COST_MODEL, goal.edge, CostModel)
         for name, model in ((device, board), (goal.edge, edge)):
@@ -117,8 +121,7 @@ class Searching:
                 raise InputError(f"{name} was never profiled; run: nasc-sdk profile --device {device}")
         assert board is not None
         assert edge is not None
-        served = self._store.get(SERVED, device, ServedLog) if in_service else None
-        return self._planner.table(board, edge, served)
+        return self._planner.table(board, edge)
 
 
 def parse_goal(options: Options, before: Goal | None) -> Goal:

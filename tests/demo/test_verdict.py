@@ -40,6 +40,7 @@ def course():
         learned_ms=dict.fromkeys(names, 4.8),
         measured_accuracy=dict.fromkeys(names, 0.912),
         float_accuracy=0.915,
+        images=1000,
         changes=[Change("worse link", 1.0, 1.4, 1.9), Change("recovered link", 9.0, 9.2, 9.9)],
         samples=list(samples(50)),
         agent_mb=75.0,
@@ -64,6 +65,14 @@ def test_all_held():
     assert all(promise.detail for promise in promises)
     assert len(figures) > 30
     assert all(figure.unit for figure in figures)
+
+
+def test_accuracies_are_of_the_images_not_of_the_requests():
+    """Where the machine was disturbed there are more requests."""
+    found = course()
+    found.states[0] = replace(found.states[0], requests=2800)
+    (promise,) = [promise for promise in verdict(found, ())[0] if "int8 split pipeline" in promise.name]
+    assert promise.detail.endswith("on 1000 test images")
 
 
 def test_a_dead_process():

@@ -190,7 +190,7 @@ class Play:
         hits = float(np.mean([answer.label == label for answer, label in zip(first, labels, strict=False)]))
         self.course.own_answers[name] = own / count
         self.course.learned_ms[name] = (search.deployed or deployment.predicted).total_ms[0]
-        self.course.measured_accuracy[name] = hits
+        self.course.measured_accuracy[name], self.course.images = hits, len(first)
         self.course.states.append(
             LinkState(
                 name=name,

@@ -45,6 +45,9 @@ class Course:
     """How often the service chose another candidate while a state was measured."""
     measured_accuracy: dict[str, float] = field(default_factory=dict)
     float_accuracy: float = 0.0
+    """Of the first choice's float network."""
+    images: int = 0
+    """Test images that every accuracy here is of."""
     changes: list[Change] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
@@ -139,7 +142,7 @@ def _accuracy(course: Course) -> Promise:
     return Promise(
         "int8 split pipeline within one point of the float network",
         bool(course.float_accuracy - measured <= MAX_ACCURACY_LOSS),
-        f"{measured:.2%} against {course.float_accuracy:.2%} on {first.requests} test images",
+        f"{measured:.2%} against {course.float_accuracy:.2%} on {course.images} test images",
     )
 
 

@@ -1,0 +1,105 @@
+"""FBNet's layers (Wu et al. 2019, arXiv 1812.03443; HW-NAS-Bench's variant for 32x32 images) as a sum.
+
+22 layers in sequence, nine choices each. Layers of one shape share their coefficients, and what a choice costs is
+counted against ``skip``: that is all that end-to-end figures can tell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from nasc_search.fewshot.basis import Basis, Reach
+from nasc_search.measured.npz import SpaceName
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A layer's input side, channels and stride."""
+
+    side: int
+    channels_in: int
+    channels_out: int
+    stride: int
+
+    def __str__(self) -> str:
+        return f"{self.side}x{self.side}x{self.channels_in}>{self.channels_out}/{self.stride}"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An inverted residual: 1x1 expansion, depthwise k x k, 1x1 projection; both 1x1 in ``groups``."""
+
+    name: str
+    kernel: int
+    expansion: int
+    groups: int = 1
+
+    def macs(self, shape: Shape) -> int:
+        """Multiply-accumulates at this shape."""
+        middle, out = shape.channels_in * self.expansion, (shape.side // shape.stride) ** 2
+        expand = shape.side**2 * shape.channels_in * middle // self.groups
+        return expand + out * middle * self.kernel**2 + out * middle * shape.channels_out // self.groups
+
+
+CHOICES: Final = (
+    Choice("k3_e1", 3, 1),
+    Choice("k3_e1_g2", 3, 1, 2),
+    Choice("k3_e3", 3, 3),
+    Choice("k3_e6", 3, 6),
+    Choice("k5_e1", 5, 1),
+    Choice("k5_e1_g2", 5, 1, 2),
+    Choice("k5_e3", 5, 3),
+    Choice("k5_e6", 5, 6),
+)
+"""In the order of the files' ``op_names``; the ninth, ``skip``, is what the others are counted against."""
+SKIP: Final = len(CHOICES)
+_STAGES: Final = ((16, 1, 1), (24, 4, 1), (32, 4, 2), (64, 4, 2), (112, 4, 1), (184, 4, 2), (352, 1, 1))
+"""(output channels, layers, stride of the first)."""
+
+
+def _layers() -> tuple[Shape, ...]:
+    side, channels, layers = 32, 16, []
+    for out, count, first in _STAGES:
+        for number in range(count):
+            stride = first if number == 0 else 1
+            layers.append(Shape(side, channels, out, stride))
+            side, channels = side // stride, out
+    return tuple(layers)
+
+
+LAYERS: Final = _layers()
+SHAPES: Final = tuple(dict.fromkeys(LAYERS))
+_AT: Final = np.array([SHAPES.index(layer) for layer in LAYERS])
+
+
+def _chosen(arch: NDArray[np.int64]) -> NDArray[np.float64]:
+    """[n, 22, 8] One where a layer takes a choice, all zero for ``skip``."""
+    return np.asarray(arch[:, :, None] == np.arange(SKIP), np.float64)
+
+
+def _features(arch: NDArray[np.int64], _: Reach) -> NDArray[np.float64]:
+    chosen = _chosen(arch)
+    shapes = np.stack([chosen[:, at == _AT].sum(axis=1) for at in range(len(SHAPES))], axis=1)
+    return np.column_stack([np.ones(len(arch)), shapes.reshape(len(arch), -1)])
+
+
+def _macs(arch: NDArray[np.int64]) -> NDArray[np.float64]:
+    table = np.array([[choice.macs(shape) for choice in CHOICES] for shape in LAYERS], np.float64)
+    return np.asarray(np.einsum("nlo,lo->n", _chosen(arch), table))
+
+
+LAYER_BASIS: Final = Basis(
+    space=SpaceName.FBNET,
+    names=("network", *(f"{choice.name} {shape}" for shape in SHAPES for choice in CHOICES)),
+    spread=np.array([0.05, *[0.002] * (len(SHAPES) * len(CHOICES))]),
+    reaches={Reach.EVERY: 1.0},
+    features=_features,
+    macs=_macs,
+    operators=lambda arch: _chosen(arch).sum(axis=1),
+)

@@ -52,7 +52,7 @@ def layer_sum(samples: Samples, arch: NDArray[np.int64]) -> Array:
 
     One factor fits it to the samples.
     """
-    table = prior_from(samples.devices, samples.basis.spread).mean
+    table = prior_from(samples.devices, samples.basis).mean
     sums = samples.basis.features(samples.arch, Reach.EVERY) @ table
     factor = float(samples.values @ sums / (sums @ sums))
     return np.asarray(factor * (samples.basis.features(arch, Reach.EVERY) @ table))

@@ -34,6 +34,9 @@ class Basis:
     """What each coefficient is the time of."""
     spread: NDArray[np.float64]
     """[features] Standard deviation of each coefficient on its own, relative to a network's mean latency."""
+    work: NDArray[np.float64]
+    """[features] Multiply-accumulates of each coefficient, relative to a mean network's: how a device that arithmetic
+    alone binds would differ."""
     reaches: dict[Reach, float]
     """What devices of this space may do with operators whose result is not used, and how probable that is before
     anything is measured."""

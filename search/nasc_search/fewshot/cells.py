@@ -129,6 +129,14 @@ def _macs(index: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.asarray(_MACS_REST + _CELLS * each.sum(axis=1), np.float64)
 
 
+def _work() -> NDArray[np.float64]:
+    every = np.arange(len(benchmark_ops()))
+    by_kind = {EdgeOp.CONV_1X1: _MACS_1X1, EdgeOp.CONV_3X3: 9 * _MACS_1X1}
+    kinds = [_CELLS * by_kind.get(kind, 0) for kind in _KINDS]
+    edges = np.zeros(len(EDGES) * len(_KINDS))
+    return np.array([0.0, 0.0, *kinds, *edges]) / _macs(every).mean()
+
+
 def _operators(index: NDArray[np.int64]) -> NDArray[np.float64]:
     ops = benchmark_ops()[index]
     return np.asarray(np.stack([(ops == kind).sum(axis=1) for kind in _KINDS], axis=1), np.float64)
@@ -138,6 +146,7 @@ CELL_BASIS: Final = Basis(
     space=SpaceName.NB201,
     names=_NAMES,
     spread=_SPREAD,
+    work=_work(),
     reaches=_REACHES,
     features=lambda index, reach: _features(reach)[index],
     macs=_macs,

@@ -39,7 +39,7 @@ def choose(
     lies where the possibilities disagree.
     """
     basis = basis_of(space)
-    prior = prior_from(devices, basis.spread)
+    prior = prior_from(devices, basis)
     rows = rng.choice(len(arch), min(_CANDIDATES, len(arch)), replace=False)
     features = {reach: basis.features(arch[rows], reach) for reach in basis.reaches}
     belief, noise, chosen = dict(basis.reaches), _FIRST_NOISE, list[int]()

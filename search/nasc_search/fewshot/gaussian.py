@@ -18,12 +18,15 @@ from nasc_sdk.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from nasc_search.fewshot.basis import Basis
     from nasc_search.fewshot.known import KnownDevice
 
     Array = NDArray[np.float64]
 
 SCALE_SD: Final = 0.5
 """Of the scale around the samples' median ratio to the mean device."""
+ARITHMETIC_SD: Final = 1.0
+"""How much more or less than the mean device arithmetic may weigh."""
 _FLOOR: Final = 0.1
 """Of a mean network: noise is in proportion to what a network takes, but no less than of this."""
 
@@ -35,7 +38,7 @@ class Prior:
     mean: Array
     """[features]"""
     directions: Array
-    """[devices, features]: how known devices deviate from the mean; their outer products add up to a covariance."""
+    """[directions, features]: how known devices deviate from the mean; their outer products add up to a covariance."""
     spread: Array
     """[features]: standard deviation of each coefficient on its own."""
 
@@ -51,8 +54,11 @@ class Prior:
         return np.asarray(np.square(rows @ deviations.T).sum(axis=1) + np.square(rows) @ np.square(self.spread))
 
 
-def prior_from(devices: Sequence[KnownDevice], spread: Array) -> Prior:
-    """Mean and directions of known devices; large families do not outvote the others."""
+def prior_from(devices: Sequence[KnownDevice], basis: Basis) -> Prior:
+    """Mean and directions of known devices; large families do not outvote the others.
+
+    One more direction is the arithmetic itself: every family has devices that little else holds up.
+    """
     if not devices:
         raise InputError("a prior takes at least one known device")
     families = [device.family for device in devices]
@@ -60,7 +66,8 @@ def prior_from(devices: Sequence[KnownDevice], spread: Array) -> Prior:
     weights /= weights.sum()
     coefficients = np.stack([device.coefficients for device in devices])
     mean: Array = weights @ coefficients
-    return Prior(mean, np.sqrt(weights)[:, None] * (coefficients - mean), spread)
+    deviations = np.sqrt(weights)[:, None] * (coefficients - mean)
+    return Prior(mean, np.vstack([deviations, ARITHMETIC_SD * basis.work]), basis.spread)
 
 
 @dataclass(frozen=True, slots=True)

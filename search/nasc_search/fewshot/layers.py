@@ -89,15 +89,22 @@ def _features(arch: NDArray[np.int64], _: Reach) -> NDArray[np.float64]:
     return np.column_stack([np.ones(len(arch)), shapes.reshape(len(arch), -1)])
 
 
+_WORK: Final = np.array([0.0, *(choice.macs(shape) for shape in SHAPES for choice in CHOICES)])
+
+
+_TYPICAL_MACS: Final = sum(choice.macs(shape) for shape in LAYERS for choice in CHOICES) / (len(CHOICES) + 1)
+"""Of the layers of a network with random choices."""
+
+
 def _macs(arch: NDArray[np.int64]) -> NDArray[np.float64]:
-    table = np.array([[choice.macs(shape) for choice in CHOICES] for shape in LAYERS], np.float64)
-    return np.asarray(np.einsum("nlo,lo->n", _chosen(arch), table))
+    return np.asarray(_features(arch, Reach.EVERY) @ _WORK)
 
 
 LAYER_BASIS: Final = Basis(
     space=SpaceName.FBNET,
     names=("network", *(f"{choice.name} {shape}" for shape in SHAPES for choice in CHOICES)),
     spread=np.array([0.05, *[0.002] * (len(SHAPES) * len(CHOICES))]),
+    work=_WORK / _TYPICAL_MACS,
     reaches={Reach.EVERY: 1.0},
     features=_features,
     macs=_macs,

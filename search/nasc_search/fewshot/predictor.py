@@ -100,7 +100,7 @@ def fit_samples(
     if not (np.isfinite(values).all() and (values > 0).all()):
         raise InputError("samples must be positive, finite numbers")
     basis = basis_of(space)
-    prior = prior_from(devices, basis.spread)
+    prior = prior_from(devices, basis)
     found = [
         (reach, condition(prior, basis.features(arch, reach), values, noise))
         for reach in basis.reaches

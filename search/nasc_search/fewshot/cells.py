@@ -134,7 +134,7 @@ def _work() -> NDArray[np.float64]:
     by_kind = {EdgeOp.CONV_1X1: _MACS_1X1, EdgeOp.CONV_3X3: 9 * _MACS_1X1}
     kinds = [_CELLS * by_kind.get(kind, 0) for kind in _KINDS]
     edges = np.zeros(len(EDGES) * len(_KINDS))
-    return np.array([0.0, 0.0, *kinds, *edges]) / _macs(every).mean()
+    return np.asarray(np.array([0.0, 0.0, *kinds, *edges]) / _macs(every).mean(), np.float64)
 
 
 def _operators(index: NDArray[np.int64]) -> NDArray[np.float64]:

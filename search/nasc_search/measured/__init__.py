@@ -1,0 +1,1 @@
+"""Measured tables of benchmarks, as plain arrays."""

@@ -1,0 +1,116 @@
+"""FBNet's space as HW-NAS-Bench measured it: 22 layers of nine operators, and the keys of its per-layer tables.
+
+A table gives the figure of one layer of one shape; the figure of a network is the sum over stem, layers, header,
+pooling and classifier. Layers of one shape share a key. One table serves both data sets, whose shapes differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from nasc_sdk.errors import InputError
+
+OPS: Final = ("k3_e1", "k3_e1_g2", "k3_e3", "k3_e6", "k5_e1", "k5_e1_g2", "k5_e3", "k5_e6", "skip")
+"""Operators of a layer by number: kernel, expansion, groups."""
+SKIP: Final = len(OPS) - 1
+LAYERS: Final = 22
+_STAGES: Final = ((16, 1), (24, 4), (32, 4), (64, 4), (112, 4), (184, 4), (352, 1))
+"""(channels, layers) of each stage."""
+_STEM_CHANNELS: Final = 16
+_IMAGE_CHANNELS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """What does not depend on the architecture."""
+
+    image: int
+    """Height and width of the input in pixels."""
+    stem_stride: int
+    strides: tuple[int, ...]
+    """Of the first layer of each stage; the others have 1."""
+    header_channels: int
+    classes: int
+
+
+SKELETONS: Final = {
+    "cifar100": Skeleton(32, 1, (1, 1, 2, 2, 1, 2, 1), 1504, 100),
+    "ImageNet": Skeleton(224, 2, (1, 2, 2, 2, 1, 2, 1), 1984, 1000),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LayerShape:
+    """Input size in pixels, channels and stride of a layer."""
+
+    size: int
+    inputs: int
+    outputs: int
+    stride: int
+
+
+@cache
+def layer_shapes(dataset: str) -> tuple[LayerShape, ...]:
+    """The 22 layers of a data set's skeleton, in order; InputError for another data set than the two."""
+    skeleton = _skeleton(dataset)
+    size, inputs = skeleton.image // skeleton.stem_stride, _STEM_CHANNELS
+    shapes = []
+    for (outputs, layers), first_stride in zip(_STAGES, skeleton.strides, strict=True):
+        for layer in range(layers):
+            stride = first_stride if layer == 0 else 1
+            shapes.append(LayerShape(size, inputs, outputs, stride))
+            size, inputs = size // stride, outputs
+    return tuple(shapes)
+
+
+def fixed_keys(dataset: str) -> tuple[str, ...]:
+    """Keys that every network has: stem, header, pooling, classifier."""
+    skeleton = _skeleton(dataset)
+    last = layer_shapes(dataset)[-1]
+    size = last.size // last.stride
+    header = skeleton.header_channels
+    return (
+        _convolution(skeleton.image, _IMAGE_CHANNELS, _STEM_CHANNELS, 3, skeleton.stem_stride),
+        _convolution(size, last.outputs, header, 1, 1),
+        f"AvgP_H{size}_W{size}_Cin{header}_Cout{header}_kernel{size}_stride1",
+        f"FC_Cin{header}_Cout{skeleton.classes}",
+    )
+
+
+def layer_key(shape: LayerShape, op: int) -> str:
+    """The key of an operator on a layer of this shape."""
+    layer = f"H{shape.size}_W{shape.size}_Cin{shape.inputs}_Cout{shape.outputs}"
+    if op == SKIP:
+        return f"Skip_{layer}_stride{shape.stride}"
+    words = {word[0]: int(word[1:]) for word in OPS[op].split("_")}
+    return (
+        f"ConvBlock_{layer}_exp{words['e']}_kernel{words['k']}_stride{shape.stride}_group{words.get('g', 1)}"
+    )
+
+
+def total(table: Mapping[str, float], arch: Sequence[int], dataset: str) -> float:
+    """The figure of a network, in the table's unit: the sum of its 26 parts.
+
+    Raises InputError for an architecture that is none, or a key that the table lacks.
+    """
+    if len(arch) != LAYERS or not all(0 <= op < len(OPS) for op in arch):
+        raise InputError(f"{list(arch)!r:.80} is no FBNet architecture: {LAYERS} numbers from 0 to {SKIP} are needed")
+    shapes = layer_shapes(dataset)
+    keys = (*fixed_keys(dataset), *(layer_key(shape, op) for shape, op in zip(shapes, arch, strict=True)))
+    missing = [key for key in keys if key not in table]
+    if missing:
+        raise InputError(f"the table has no {missing[0]}, which {dataset} needs; import the whole file")
+    return sum(table[key] for key in keys)
+
+
+def _skeleton(dataset: str) -> Skeleton:
+    if dataset not in SKELETONS:
+        raise InputError(f"FBNet was measured on {' and '.join(SKELETONS)}, not on {dataset!r:.40}")
+    return SKELETONS[dataset]
+
+
+def _convolution(size: int, inputs: int, outputs: int, kernel: int, stride: int) -> str:
+    return f"ConvNorm_H{size}_W{size}_Cin{inputs}_Cout{outputs}_kernel{kernel}_stride{stride}_group1"

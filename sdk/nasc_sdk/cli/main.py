@@ -33,6 +33,7 @@ _VERBS: Final[dict[str, str]] = {
 _OTHER_HELP: Final[dict[str, str]] = {
     "demo": "Run the whole loop on this machine and leave a report.",
     "train": "Train a supernet, resumable and seeded.",
+    "prior": "Import measured tables of benchmarks, list them.",
     "service": "Run the search service.",
     "edge": "Run the edge server that holds the tails.",
 }

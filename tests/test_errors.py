@@ -19,7 +19,7 @@ LEAVES = [
 ]
 MEANINGS = {
     1: {"NascError", "StoppedError"},
-    3: {"InputError", "IllegalNetworkError"},
+    3: {"InputError", "IllegalNetworkError", "UnsafePickleError"},
     4: {"RemoteError", "RemoteProtocolError", "UnreachableError"},
     5: {"InfeasibleError"},
     6: {"MissingExtraError", "RuntimeUnavailableError"},

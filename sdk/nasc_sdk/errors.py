@@ -32,6 +32,14 @@ class IllegalNetworkError(InputError):
         super().__init__(f"block {block or '-'}, op {op or '-'}: {reason}")
 
 
+class UnsafePickleError(InputError):
+    """A pickle asks for more than plain values, or for too much; ``offset`` is the byte that does."""
+
+    def __init__(self, offset: int, reason: str) -> None:
+        self.offset, self.reason = offset, reason
+        super().__init__(f"byte {offset}: {reason}")
+
+
 class InfeasibleError(NascError):
     """No candidate meets the limit; ``nearest`` says which come closest and what would have to change."""
 

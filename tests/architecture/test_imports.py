@@ -147,6 +147,19 @@ def test_nothing_prints():
     assert not calls
 
 
+def test_nothing_unpickles():
+    """Python's unpickler runs what a file says; ``pickletools`` only knows the instructions' names."""
+    forbidden = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal"}
+    assert not [(path, name) for (_, path), tree in SOURCES.items() for name in imported(tree) if name in forbidden]
+    said = {
+        ast.unparse(node.value)
+        for tree in SOURCES.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.keyword) and node.arg == "allow_pickle"
+    }
+    assert said == {"False"}
+
+
 def test_packages_are_typed():
     assert all((folder / "py.typed").exists() for folder in PACKAGES.values())
 
@@ -165,5 +178,6 @@ def test_a_board_loads_no_torch(module):
 
 
 def test_verbs_of_other_packages_load_no_torch_until_they_run():
-    code = "import nasc_search.cli.train, nasc_search.cli.service, nasc_search.cli.demo, nasc_edge.cli"
+    verbs = ("train", "service", "demo", "prior")
+    code = "import nasc_edge.cli, " + ", ".join(f"nasc_search.cli.{verb}" for verb in verbs)
     assert not loaded(code, "torch", "numpy")

@@ -34,6 +34,7 @@ _OTHER_HELP: Final[dict[str, str]] = {
     "demo": "Run the whole loop on this machine and leave a report.",
     "train": "Train a supernet, resumable and seeded.",
     "cost-model": "Show, export, compare cost models; evaluate few-shot prediction.",
+    "prior": "Import measured tables of benchmarks, list them, fit priors on them.",
     "service": "Run the search service.",
     "edge": "Run the edge server that holds the tails.",
 }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 import zlib
 from math import prod
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +22,10 @@ MAX_UNPACKED_BYTES: Final = 256 << 20
 MAX_ENTRIES: Final = 512
 _KINDS: Final = "biufUO"
 """Truth values, integers, real numbers, text; objects get a message of their own."""
+# A header is a Python literal, which numpy reads without executing it and, for old files, in tokens.
+_UNREADABLE: Final = (
+    ValueError, TypeError, KeyError, SyntaxError, TokenError, EOFError, OverflowError, RecursionError, MemoryError,
+)  # fmt: skip
 _BAD: Final = "; make the file again, or copy it again"
 
 
@@ -49,7 +55,7 @@ def unpack_arrays(data: bytes, where: str) -> dict[str, NDArray[Any]]:
                 info.filename.removesuffix(".npy"): _array(archive.read(info), f"{where}, {info.filename}")
                 for info in archive.infolist()
             }
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, ValueError, EOFError, OSError, RuntimeError) as error:
         raise InputError(f"{where} is no .npz archive, or not whole ({error}){_BAD}") from error
 
 
@@ -86,7 +92,7 @@ def _array(data: bytes, where: str) -> NDArray[Any]:
             raise InputError(f"{where}: {len(data) - file.tell()} bytes are no array of {shape} {dtype}{_BAD}")
         file.seek(0)
         array: NDArray[Any] = np.load(file, allow_pickle=False)
-    except (ValueError, TypeError, KeyError, SyntaxError, EOFError, OverflowError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise InputError(f"{where}: no array numpy can read ({str(error)[:120]}){_BAD}") from error
     return array
 

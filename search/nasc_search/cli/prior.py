@@ -1,0 +1,22 @@
+"""``nasc-sdk prior``: what is known of devices before anything is measured."""
+
+from __future__ import annotations
+
+import click
+
+from nasc_search.cli import prior_import, prior_list
+
+
+@click.group(
+    epilog="""\b
+Examples:
+  nasc-sdk prior import HW-NAS-Bench-v1_0.pickle
+  nasc-sdk prior list
+"""
+)
+def command() -> None:
+    """Measured tables of benchmarks: import them, list them."""
+
+
+command.add_command(prior_import.command)
+command.add_command(prior_list.command)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from nasc_search.cli.cost_model_evaluate import command as evaluate
+from nasc_search.cli import cost_model_evaluate
 
 
 @click.group()
@@ -12,4 +12,4 @@ def command() -> None:
     """Show, export and compare cost models; evaluate few-shot prediction on a benchmark's files."""
 
 
-command.add_command(evaluate, "evaluate")
+command.add_command(cost_model_evaluate.command)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    "evaluate",
     epilog="""\b
 Examples:
   nasc-sdk cost-model evaluate --measurements nb201_latency_ms.npz --device raspi4

@@ -12,6 +12,7 @@ from nasc_sdk.cli.output import format_table, json_option, print_json
 
 
 @click.command(
+    "fit",
     epilog="""\b
 Examples:
   nasc-sdk prior fit --measurements nb201_latency_ms.npz --output mine.json

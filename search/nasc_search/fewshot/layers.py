@@ -12,23 +12,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from nasc_search.fewshot.basis import Basis, Reach
+from nasc_search.measured.fbnet import SKIP, LayerShape, layer_shapes
 from nasc_search.measured.npz import SpaceName
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A layer's input side, channels and stride."""
-
-    side: int
-    channels_in: int
-    channels_out: int
-    stride: int
-
-    def __str__(self) -> str:
-        return f"{self.side}x{self.side}x{self.channels_in}>{self.channels_out}/{self.stride}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +28,11 @@ class Choice:
     expansion: int
     groups: int = 1
 
-    def macs(self, shape: Shape) -> int:
+    def macs(self, shape: LayerShape) -> int:
         """Multiply-accumulates at this shape."""
-        middle, out = shape.channels_in * self.expansion, (shape.side // shape.stride) ** 2
-        expand = shape.side**2 * shape.channels_in * middle // self.groups
-        return expand + out * middle * self.kernel**2 + out * middle * shape.channels_out // self.groups
+        middle, out = shape.inputs * self.expansion, (shape.size // shape.stride) ** 2
+        expand = shape.size**2 * shape.inputs * middle // self.groups
+        return expand + out * middle * self.kernel**2 + out * middle * shape.outputs // self.groups
 
 
 CHOICES: Final = (
@@ -57,25 +45,14 @@ CHOICES: Final = (
     Choice("k5_e3", 5, 3),
     Choice("k5_e6", 5, 6),
 )
-"""In the order of the files' ``op_names``; the ninth, ``skip``, is what the others are counted against."""
-SKIP: Final = len(CHOICES)
-_STAGES: Final = ((16, 1, 1), (24, 4, 1), (32, 4, 2), (64, 4, 2), (112, 4, 1), (184, 4, 2), (352, 1, 1))
-"""(output channels, layers, stride of the first)."""
-
-
-def _layers() -> tuple[Shape, ...]:
-    side, channels, layers = 32, 16, []
-    for out, count, first in _STAGES:
-        for number in range(count):
-            stride = first if number == 0 else 1
-            layers.append(Shape(side, channels, out, stride))
-            side, channels = side // stride, out
-    return tuple(layers)
-
-
-LAYERS: Final = _layers()
+"""As in the benchmark's ``OPS``, whose ninth, ``skip``, is what the others are counted against."""
+LAYERS: Final = layer_shapes("cifar100")
 SHAPES: Final = tuple(dict.fromkeys(LAYERS))
 _AT: Final = np.array([SHAPES.index(layer) for layer in LAYERS])
+
+
+def _describe(shape: LayerShape) -> str:
+    return f"{shape.size}x{shape.size}x{shape.inputs}>{shape.outputs}/{shape.stride}"
 
 
 def _chosen(arch: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -102,7 +79,7 @@ def _macs(arch: NDArray[np.int64]) -> NDArray[np.float64]:
 
 LAYER_BASIS: Final = Basis(
     space=SpaceName.FBNET,
-    names=("network", *(f"{choice.name} {shape}" for shape in SHAPES for choice in CHOICES)),
+    names=("network", *(f"{choice.name} {_describe(shape)}" for shape in SHAPES for choice in CHOICES)),
     spread=np.array([0.05, *[0.002] * (len(SHAPES) * len(CHOICES))]),
     work=_WORK / _TYPICAL_MACS,
     reaches={Reach.EVERY: 1.0},

@@ -44,8 +44,9 @@ def test_a_profile_has_every_unit_in_order(name, kernels):
     assert [found.key for found in profile.heads] == ["whole"]
     for found in (*profile.blocks, *profile.heads):
         assert 0 < found.timing.minimum <= found.timing.median <= found.timing.p95 < 1e6
-    assert {found.timing.samples for found in profile.blocks} == {3}
-    assert {found.timing.samples for found in profile.heads} == {3 * WHOLE_TIMES}
+    # Samples while the processor was slowed are left out, as long as enough others are there.
+    assert all(1 <= found.timing.samples <= 3 for found in profile.blocks)
+    assert all(1 <= found.timing.samples <= 3 * WHOLE_TIMES for found in profile.heads)
     conditions = profile.conditions
     assert conditions.runtime.startswith(name)
     assert (conditions.kernels, conditions.threads, conditions.label) == (kernels.value, 1, "a label")
@@ -148,5 +149,5 @@ def test_batches_are_timed_several_times_over():
     loads = [label for _, _, label in steps if label != "timing"]
     assert len(loads) == PASSES * 4
     assert loads[:4] == loads[4:8] == loads[8:]
-    assert {found.timing.samples for found in profile.blocks} == {5}
+    assert all(1 < found.timing.samples <= 5 for found in profile.blocks)
     assert steps[-1][0] == steps[-1][1] == 4 * (5 + PASSES)

@@ -13,6 +13,9 @@ Rule 5: a plan that does not fit the memory budget is timed in batches, one afte
 Rule 6: whole heads are timed ``WHOLE_TIMES`` as often as blocks: errors of many blocks average out in a fit, the
     few heads stand for themselves.
 Rule 7: a fast unit is invoked once, untimed, before each sample: caches hold what the unit before it left.
+Rule 8: a fixed piece of work is timed before and after each sample. Samples during which the processor was slowed,
+    by other users of a virtual machine or by heat, are taken again, a few times, and left out of the median as long
+    as enough others are there; a unit that has too few at full speed is ``slowed``.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from nasc_sdk.errors import InputError, StoppedError
 from nasc_sdk.profiling.conditions import frequency_mhz, read_conditions
 from nasc_sdk.profiling.plan import PlanItem, ProfilePlan
 from nasc_sdk.profiling.profile import Measurement, Profile, Timing, Validity
+from nasc_sdk.profiling.speed import Speedometer
 from nasc_sdk.runtime.base import Kernels, Runtime, Session
 
 SAMPLE_NS: Final = 200_000
@@ -46,6 +50,8 @@ DISTURBED_ABOVE: Final = 0.2
 _SEED: Final = 20
 # Robust coefficient of variation above which a unit is called noisy; quiet machines show 1-2 %.
 NOISY_ABOVE: Final = 0.10
+# Share of a unit's samples at full speed that is enough for its median.
+FULL_SPEED_SHARE: Final = 0.3
 # Frequency, relative to that at the batch's start, below which it is called throttled.
 THROTTLED_BELOW: Final = 0.85
 # A session's overhead besides weights and activations, measured at 0.3 MB on both runtimes, rounded up.
@@ -62,6 +68,8 @@ class _Samples:
     item: PlanItem
     samples_ns: list[float] = field(default_factory=list)
     tries_ns: list[float] = field(default_factory=list)
+    probes_s: list[float] = field(default_factory=list)
+    """The slower of the probes before and after each sample."""
     repeats: int = 0
     throttled: bool = False
     output_sha256: str = ""
@@ -85,6 +93,7 @@ class _Run:
     warmup: int
     tick: Callable[[int, str], None]
     rng: np.random.Generator
+    speed: Speedometer
 
 
 def measure(
@@ -101,8 +110,11 @@ def measure(
     per_op: bool = False,
     label: str = "",
     memory_budget_bytes: int = MEMORY_BUDGET_BYTES,
+    speed: Speedometer | None = None,
 ) -> Profile:
     """Time every unit of the plan, in microseconds; the Profile keeps the plan's order.
+
+    A process that profiles again and again hands in its ``speed``, so that full speed is the same in all profiles.
 
     Plans of unknown origin go through :func:`nasc_sdk.runtime.check.check_models` first. Raises InputError
     when a unit cannot be loaded or fed, StoppedError soon after ``should_stop`` returned true.
@@ -121,7 +133,7 @@ def measure(
         if should_stop and should_stop():
             raise StoppedError(f"profiling was stopped after {done} of {total} steps")
 
-    run = _Run(runtime, kernels, threads, rounds, warmup, tick, np.random.default_rng(_SEED))
+    run = _Run(runtime, kernels, threads, rounds, warmup, tick, np.random.default_rng(_SEED), speed or Speedometer())
     samples = [[_Samples(item) for item in group] for group in groups]
     conditions = read_conditions(runtime, kernels, threads, label=label)
     started_unix_s, started = time.time(), time.monotonic()
@@ -129,7 +141,8 @@ def measure(
         for batch in samples:
             _sample_batch(run, batch, share)
     units = [unit for batch in samples for unit in batch]
-    measured, notes = [_measurement(unit) for unit in units], _disturbed(units)
+    slowest_s = run.speed.slowest_s
+    measured, notes = [_measurement(unit, slowest_s) for unit in units], _disturbed(units)
     if per_op:
         measured, more = _with_operators(run, plan, measured)
         notes += more
@@ -176,7 +189,7 @@ def _sample_batch(run: _Run, batch: Sequence[_Samples], rounds: int) -> None:
     for _ in range(rounds):
         with _undisturbed():
             for index in run.rng.permutation(turns):
-                _sample(units[index])
+                _sample(units[index], run.speed)
         lowest_mhz = min(lowest_mhz, frequency_mhz())
         run.tick(len(units), "timing")
     for unit in units:
@@ -205,10 +218,11 @@ def _invoke_ns(session: Session) -> int:
     return max(time.perf_counter_ns() - started, 1)
 
 
-def _sample(unit: _Unit) -> None:
+def _sample(unit: _Unit, speed: Speedometer) -> None:
     invoke, clock = unit.session.invoke, time.perf_counter_ns
     repeats = range(unit.samples.repeats)
-    elapsed = 0
+    elapsed, probed, slowest = 0, 0.0, speed.slowest_s
+    before = speed.probe()
     for _ in range(MAX_TRIES):
         if unit.warm:
             invoke()
@@ -218,9 +232,12 @@ def _sample(unit: _Unit) -> None:
             invoke()
         elapsed = clock() - started
         unit.samples.tries_ns.append(elapsed / len(repeats))
-        if _preemptions() == preempted:
+        after = speed.probe()
+        probed, before = max(before, after), after
+        if _preemptions() == preempted and probed <= slowest:
             break
     unit.samples.samples_ns.append(elapsed / len(repeats))
+    unit.samples.probes_s.append(probed)
 
 
 def _preemptions() -> int:
@@ -239,13 +256,17 @@ def _digest(session: Session) -> str:
     return digest.hexdigest()
 
 
-def _measurement(unit: _Samples) -> Measurement:
-    code = "throttled" if unit.throttled else "noisy" if robust_cv(unit.samples_ns) > NOISY_ABOVE else ""
+def _measurement(unit: _Samples, slowest_s: float) -> Measurement:
+    full = [ns for ns, probed in zip(unit.samples_ns, unit.probes_s, strict=True) if probed <= slowest_s]
+    slowed = len(full) < FULL_SPEED_SHARE * len(unit.samples_ns)
+    counted = unit.samples_ns if slowed else full
+    code = "throttled" if unit.throttled else "slowed" if slowed else ""
+    code = code or ("noisy" if robust_cv(counted) > NOISY_ABOVE else "")
     return Measurement(
         key=unit.item.key,
         title=unit.item.title,
         shape=unit.item.shape,
-        timing=summarize(unit.samples_ns, unit.tries_ns),
+        timing=summarize(counted, unit.tries_ns),
         validity=Validity.DEGRADED if code else Validity.VALID,
         code=code,
         output_sha256=unit.output_sha256,

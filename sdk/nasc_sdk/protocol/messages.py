@@ -176,6 +176,8 @@ class ServiceVerb(StrEnum):
     """What a client may ask the search service."""
 
     PROFILE = "profile"
+    CALIBRATE = "calibrate"
+    COST_MODEL = "cost-model"
     SEARCH = "search"
     DEPLOY = "deploy"
     STATUS = "status"

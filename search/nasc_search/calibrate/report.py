@@ -1,4 +1,4 @@
-"""FitReport: how well a cost model predicts whole heads that it was not fitted on."""
+"""FitReport: how well a cost model predicts whole heads, each from all other measurements."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ class HeadCheck:
     key: str
     predicted_us: float
     measured_us: float
-    held_out: bool
 
     @property
     def error(self) -> float:
@@ -38,7 +37,7 @@ class HeadCheck:
 class FitReport:
     """What was used and how far the predictions are off; errors are relative and absolute in value.
 
-    ``mean``, ``p90``, ``maximum`` and ``rank_correlation`` are over the ``held_out`` heads, zero without any.
+    ``mean``, ``p90``, ``maximum`` and ``rank_correlation`` are over whole heads, zero without any.
     """
 
     device: str
@@ -48,7 +47,7 @@ class FitReport:
     block_mean: float
     """Blocks predicted from their operators, each left out of the fit in turn."""
     block_maximum: float
-    held_out: int
+    heads: int
     mean: float
     p90: float
     maximum: float
@@ -57,9 +56,9 @@ class FitReport:
 
     def __str__(self) -> str:
         lines = [f"{self.device}: {self.used} measurements used, {self.degraded} of them degraded"]
-        if self.held_out:
+        if self.heads:
             lines.append(
-                f"error on {self.held_out} whole heads that it was not fitted on: mean {self.mean:.1%}, "
+                f"error on {self.heads} whole heads, each predicted from all else: mean {self.mean:.1%}, "
                 f"p90 {self.p90:.1%}, max {self.maximum:.1%}, rank correlation {self.rank_correlation:.3f}"
             )
         else:
@@ -80,9 +79,8 @@ def summarize(
     checks: tuple[HeadCheck, ...],
 ) -> FitReport:
     """The report; ``block_errors`` are absolute relative errors of blocks left out one by one."""
-    held = [check for check in checks if check.held_out]
-    errors = np.abs([check.error for check in held]) if held else np.zeros(1)
-    rank = spearman([check.predicted_us for check in held], [check.measured_us for check in held])
+    errors = np.abs([check.error for check in checks]) if checks else np.zeros(1)
+    rank = spearman([check.predicted_us for check in checks], [check.measured_us for check in checks])
     blocks = block_errors if block_errors.size else np.zeros(1)
     return FitReport(
         device=device,
@@ -91,7 +89,7 @@ def summarize(
         ignored=ignored,
         block_mean=float(blocks.mean()),
         block_maximum=float(blocks.max()),
-        held_out=len(held),
+        heads=len(checks),
         mean=float(errors.mean()),
         p90=float(np.percentile(errors, 90)),
         maximum=float(errors.max()),

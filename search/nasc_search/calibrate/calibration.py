@@ -22,6 +22,7 @@ from nasc_search.calibrate.design import Design
 from nasc_search.calibrate.fit import fit
 from nasc_search.calibrate.operators import operator_prior
 from nasc_search.calibrate.report import FitReport
+from nasc_search.calibrate.typical import typical_us, usual_ratio
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -211,12 +212,15 @@ class Calibration:
         )
 
     def _check(self, model: CostModel) -> tuple[HeldOut, ...]:
-        if not self._held:
+        if self._profile is None or not self._held:
             return ()
         predicted = predict_heads(model, [parse_key(head.key) for head in self._held])
         low, high = predicted.interval()
+        usual = usual_ratio((*self._held, *self._profile.heads))
         rows = zip(self._held, predicted.us.tolist(), low.tolist(), high.tolist(), strict=True)
-        return tuple(HeldOut(head.title, us, least, most, head.timing.median) for head, us, least, most in rows)
+        return tuple(
+            HeldOut(head.title, us, least, most, typical_us(head, usual)) for head, us, least, most in rows
+        )
 
 
 def _at_speed(head: Measurement, speed: float) -> Measurement:

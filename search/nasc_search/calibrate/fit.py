@@ -22,6 +22,7 @@ from nasc_sdk.profiling.profile import Conditions, Measurement, Profile, TimeUni
 from nasc_search.calibrate.operators import OperatorPrior, operator_prior
 from nasc_search.calibrate.posterior import Posterior, condition
 from nasc_search.calibrate.report import FitReport, HeadCheck, Ignored, summarize
+from nasc_search.calibrate.typical import typical_us, usual_ratio
 from nasc_search.fewshot.known import KnownDevice
 
 Array = NDArray[np.float64]
@@ -29,8 +30,6 @@ _RESIDUALS: Final = (0.004, 0.006, 0.01, 0.015, 0.02, 0.03, 0.045, 0.07, 0.1)
 """Relative deviations of whole heads from their operators that are considered."""
 _NOISE_FLOOR: Final = 0.003
 _DEGRADED_NOISE: Final = 3.0
-_UNSTEADY: Final = 1.15
-"""Median against minimum above which the machine's speed is taken to have changed during a unit's samples."""
 _MINIMUM_SD: Final = 1.5
 """How many standard deviations the smallest of nine to forty-five normal samples lies below their middle, roughly."""
 _ALONE_SD: Final = 0.2
@@ -63,7 +62,7 @@ def fit(profile: Profile, known: KnownDevice | None = None) -> tuple[CostModel, 
     """
     if profile.conditions.unit is not TimeUnit.MICROSECONDS:
         raise InputError(f"{profile.device}: measured in {profile.conditions.unit.value}, not in time")
-    usual = _usual_ratio((*profile.blocks, *profile.heads))
+    usual = usual_ratio((*profile.blocks, *profile.heads))
     blocks, ignored_blocks = _usable(profile.blocks, usual, whole=False)
     heads, ignored_heads = _usable(profile.heads, usual, whole=True)
     if not (blocks or heads):
@@ -105,20 +104,10 @@ def model_of_known(
     )
 
 
-def _usual_ratio(measurements: Sequence[Measurement]) -> float:
-    """Median against minimum where the machine was steady: what the minimum of another unit says of its time."""
-    ratios = [m.timing.median / m.timing.minimum for m in measurements if m.timing.minimum > 0]
-    steady = [ratio for ratio in ratios if ratio <= _UNSTEADY]
-    return float(np.median(steady)) if steady else 1.0
-
-
 def _usable(
     measurements: Sequence[Measurement], usual: float, whole: bool
 ) -> tuple[list[_Usable], list[Ignored]]:
-    """Time of each unit: its median, or ``usual`` times its minimum where the machine was not steady.
-
-    A machine that changes its speed meanwhile has medians of the one speed and of the other; its minima agree.
-    """
+    """Measurements with the time of each unit and its error, and those that cannot be used."""
     used, ignored = [], []
     for measurement in measurements:
         timing, title = measurement.timing, measurement.title
@@ -141,9 +130,7 @@ def _usable(
         # 1.25 is the price of a median against a mean under normal noise.
         noise = float(np.hypot(_NOISE_FLOOR, 1.25 * spread / np.sqrt(timing.samples)))
         noise *= _DEGRADED_NOISE if measurement.validity is Validity.DEGRADED else 1.0
-        unsteady = timing.median > _UNSTEADY * timing.minimum > 0
-        us = usual * timing.minimum if unsteady else timing.median
-        used.append(_Usable(title, keys, us, noise, ratio, whole))
+        used.append(_Usable(title, keys, typical_us(measurement, usual), noise, ratio, whole))
     return used, ignored
 
 

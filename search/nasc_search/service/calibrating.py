@@ -72,7 +72,7 @@ class Calibrating:
         )  # fmt: skip
         form = target_of(capabilities.conditions).form
         while calibration.stop is None:
-            plans = make_plans(self._workshop, calibration.ask(), form, progress)
+            plans = make_plans(self._workshop, calibration.ask(), form, progress, (role,))
             plan = plans[1] if role is Role.EDGE else plans[0]
             calibration.tell(self._measuring.measure(device, plan, rounds, progress))
             progress(min(_measured(calibration.steps), budget.heads), budget.heads, _describe(calibration.steps))

@@ -50,8 +50,16 @@ class KnownTable:
     devices: tuple[KnownDevice, ...]
 
     def without(self, name: str) -> tuple[KnownDevice, ...]:
-        """Devices that do not carry ``name`` in theirs, so that none was fitted on it."""
-        return tuple(device for device in self.devices if name.lower() not in device.name.lower())
+        """Devices whose name neither holds ``name`` nor is held by it, so that none was fitted on it.
+
+        ``edgegpu`` stays out for ``rice_edgegpu`` too: files name one device in several ways.
+        """
+        wanted = name.lower()
+        return tuple(
+            device
+            for device in self.devices
+            if wanted not in device.name.lower() and device.name.lower() not in wanted
+        )
 
     def select(self, names: Iterable[str]) -> tuple[KnownDevice, ...]:
         """Devices of these names; InputError for a name that is not in the table."""

@@ -89,6 +89,16 @@ def shipped(space: SpaceName, quantity: Quantity = Quantity.LATENCY_MS) -> Known
     return decode_table(json.loads(resource.read_text()))
 
 
+def known_table(path: Path | None, space: SpaceName, quantity: Quantity) -> KnownTable:
+    """The table of this file, or the shipped one; InputError when it is of another space or quantity."""
+    if path is None:
+        return shipped(space, quantity)
+    table = read_table(path)
+    if (table.space, table.quantity) != (space, quantity):
+        raise InputError(f"{path} knows {table.quantity} in {table.space}; {quantity} in {space} is asked for")
+    return table
+
+
 def read_table(path: Path) -> KnownTable:
     """A table that ``nasc-sdk prior fit`` wrote; InputError when it is none."""
     try:

@@ -67,11 +67,11 @@ def test_chosen_samples_make_surer_than_random_ones():
 
 
 def test_what_the_device_runs_is_asked_early():
-    """Ten chosen samples tell what conversion left, where ten random ones often do not."""
+    """Five samples settle it: without looking for disagreement they leave one doubt in six."""
     right = 0
     for seed in range(6):
         truth = draw(np.random.default_rng(seed), reach=Reach.CONVERTED)
         arch = every_arch(SpaceName.NB201)
-        rows, values = chosen(truth, arch, 10)
-        right += fit_samples(SpaceName.NB201, known(), arch[rows], values[rows]).reach[Reach.CONVERTED] > 0.5
+        rows, values = chosen(truth, arch, 5)
+        right += fit_samples(SpaceName.NB201, known(), arch[rows], values[rows]).reach[Reach.CONVERTED] > 0.95
     assert right >= 5

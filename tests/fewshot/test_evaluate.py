@@ -74,6 +74,7 @@ def test_spreads_are_over_draws():
     both, first = run(draws=2).ours["mape"], run(draws=1).ours["mape"].mean
     second = 2 * both.mean - first
     assert both.std == pytest.approx(np.std([first, second]))
+    assert both.std > 0
 
 
 def test_all_predicts_all():

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from nasc_sdk.errors import InputError
 from nasc_search.fewshot.basis import Reach
+from nasc_search.fewshot.gaussian import noise_of
 from nasc_search.fewshot.predictor import NOISES, Figures, fit_samples, mixture
 from nasc_search.measured.npz import SpaceName
 from tests.fewshot.devices import draw, every_arch, known
@@ -112,6 +113,37 @@ def test_neither_order_nor_unit_of_samples_matters(seed, unit):
     other = fit_samples(SpaceName.NB201, known(), rows[order], unit * values[order]).predict(rest)
     for left, right in ((one.mean, other.mean), (one.low, other.low), (one.high, other.high)):
         assert right == pytest.approx(unit * left, rel=1e-5, abs=1e-6 * unit)
+
+
+def test_the_factor_is_of_samples_that_nothing_knew():
+    """Neither a component nor its weight has seen the sample that is left out: written out, one by one."""
+    truth, rows, _, rng = sampled(4, 10, reach=Reach.CONVERTED)
+    values = truth.measure(rows, rng)
+    predictor = fit_samples(SpaceName.NB201, known(), rows, values)
+    assert len(predictor.components) > 1
+    scores = []
+    for at in range(10):
+        parts = [unseen(predictor, reach, component, values, at) for reach, component, _ in predictor.components]
+        weights, means, variances = np.array(parts).T
+        weights = np.exp(weights - weights.max())
+        mean, variance = mixture(weights / weights.sum(), means, variances)
+        scores.append(abs(values[at] - mean) / np.sqrt(variance))
+    # The largest of ten; the normal distribution's 1.645 counts as five samples.
+    assert predictor.factor == pytest.approx(max(scores) ** (2 / 3) * 1.645 ** (1 / 3), rel=1e-6)
+
+
+def unseen(predictor, reach, component, values, at):
+    """Log weight without one sample, and mean and variance of that one."""
+    prior, rows = predictor.prior, component.rows
+    mean = rows @ prior.mean
+    covariance = prior.covariance(rows, rows) + np.diag(noise_of(component.noise, mean) ** 2)
+    deviation, others = values / component.scale - mean, np.arange(len(values)) != at
+    rest, cross = covariance[np.ix_(others, others)], covariance[at, others]
+    solved = np.linalg.solve(rest, np.column_stack([deviation[others], cross]))
+    quadratic = deviation[others] @ solved[:, 0] + np.linalg.slogdet(rest)[1]
+    weight = np.log(predictor.basis.reaches[reach]) - 0.5 * quadratic - others.sum() * np.log(component.scale)
+    variance = covariance[at, at] - cross @ solved[:, 1]
+    return weight, component.scale * (mean[at] + cross @ solved[:, 0]), component.scale**2 * variance
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 0.0, -1.0])

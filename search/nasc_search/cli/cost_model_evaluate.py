@@ -61,11 +61,11 @@ def command(
     that were not measured.
     """
     from nasc_search.fewshot.evaluate import Plan, Protocol, Sampling, default_protocol, evaluate
-    from nasc_search.fewshot.known import read_table, shipped
+    from nasc_search.fewshot.known import known_table
     from nasc_search.measured.npz import SpaceName, load_measurements
 
     measurements = load_measurements(path, SpaceName(space) if space else None)
-    table = read_table(prior) if prior else shipped(measurements.space, measurements.quantity)
+    table = known_table(prior, measurements.space, measurements.quantity)
     chosen = table.select(prior_devices.split(",")) if prior_devices else table.without(device)
     wanted = Protocol(protocol) if protocol else default_protocol(measurements.space)
     plan = Plan(device, samples, draws, wanted, Sampling(sampling), seed)

@@ -65,7 +65,7 @@ class Evaluation:
     protocol: Protocol
     sampling: Sampling
     tested: int
-    """Architectures predicted in each draw."""
+    """Architectures to predict; each draw leaves its samples out."""
     prior_devices: tuple[str, ...]
     ours: dict[str, Spread]
     baselines: dict[str, dict[str, Spread]]
@@ -139,8 +139,8 @@ def _rows(
         ordered = every[inside][np.argsort(values[inside], kind="stable")]
         trimmed = len(ordered) // _TRIMMED
         pool, tested = every[inside], ordered[trimmed:-trimmed]
-    if plan.samples >= len(pool):
-        raise InputError(f"{plan.samples} samples out of {len(pool)} architectures leave none to predict")
+    if plan.samples >= len(tested):
+        raise InputError(f"{plan.samples} samples may leave none of the {len(tested)} architectures to predict")
     return pool, tested
 
 

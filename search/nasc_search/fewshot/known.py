@@ -50,8 +50,16 @@ class KnownTable:
     devices: tuple[KnownDevice, ...]
 
     def without(self, name: str) -> tuple[KnownDevice, ...]:
-        """Devices that do not carry ``name`` in theirs, so that none was fitted on it."""
-        return tuple(device for device in self.devices if name.lower() not in device.name.lower())
+        """Devices whose name neither holds ``name`` nor is held by it, so that none was fitted on it.
+
+        ``edgegpu`` stays out for ``rice_edgegpu`` too: files name one device in several ways.
+        """
+        wanted = name.lower()
+        return tuple(
+            device
+            for device in self.devices
+            if wanted not in device.name.lower() and device.name.lower() not in wanted
+        )
 
     def select(self, names: Iterable[str]) -> tuple[KnownDevice, ...]:
         """Devices of these names; InputError for a name that is not in the table."""
@@ -79,6 +87,16 @@ def shipped(space: SpaceName, quantity: Quantity = Quantity.LATENCY_MS) -> Known
     if not resource.is_file():
         raise InputError(f"no prior for {quantity.value} in {space.value} ships with this package")
     return decode_table(json.loads(resource.read_text()))
+
+
+def known_table(path: Path | None, space: SpaceName, quantity: Quantity) -> KnownTable:
+    """The table of this file, or the shipped one; InputError when it is of another space or quantity."""
+    if path is None:
+        return shipped(space, quantity)
+    table = read_table(path)
+    if (table.space, table.quantity) != (space, quantity):
+        raise InputError(f"{path} knows {table.quantity} in {table.space}; {quantity} in {space} is asked for")
+    return table
 
 
 def read_table(path: Path) -> KnownTable:

@@ -60,7 +60,7 @@ def test_the_table(folder):
     done = run(folder, "--sampling", "active")
     assert done.exit_code == 0, done.output
     lines = done.output.splitlines()
-    assert lines[0] == ("raspi4_new (nb201): 10 active samples, 2 draws, 800 architectures predicted (protocol help)")
+    assert lines[0] == ("raspi4_new (nb201): 10 active samples, 2 draws, 800 architectures to predict (protocol help)")
     assert lines[1].startswith("known devices: 1080ti_1, ")
     assert [line.split()[0] for line in lines[-4:]] == ["ours", "flops", "operator_ridge", "layer_sum"]
     assert lines[-1].endswith(" -")

@@ -11,11 +11,15 @@ from click.testing import CliRunner
 from nasc_sdk.errors import InputError
 from nasc_search.cli import cost_model, prior
 from nasc_search.fewshot.basis import Reach
-from nasc_search.fewshot.known import names_of, read_table
+from nasc_search.fewshot.known import read_table
 from nasc_search.measured.npz import Quantity, SpaceName
 from tests.fewshot.devices import draw
 
 TIMEOUT_S = 60
+
+
+def names_of(devices):
+    return ", ".join(device.name for device in devices)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +94,7 @@ def test_what_was_fitted_predicts_another_device(files, tmp_path):
     [
         (("--device", "tx2"), "no device tx2 in the files"),
         (("--device", "first=x", "--device", "gold_1=x"), "device x"),
-        (("--measurements",), "device first is in two files"),
+        (("--measurements",), "device first comes twice"),
     ],
 )
 def test_bad_input_writes_nothing(files, tmp_path, arguments, said):

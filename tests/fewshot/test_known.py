@@ -17,7 +17,6 @@ from nasc_search.fewshot.known import (
     encode_table,
     family_of,
     known_table,
-    names_of,
     read_table,
     shipped,
     write_table,
@@ -25,6 +24,10 @@ from nasc_search.fewshot.known import (
 from nasc_search.measured.npz import Quantity, SpaceName
 
 SPACES = list(SpaceName)
+
+
+def names_of(devices):
+    return ", ".join(device.name for device in devices)
 
 
 def table(*names):

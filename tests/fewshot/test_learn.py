@@ -5,10 +5,13 @@ import pytest
 
 from nasc_sdk.errors import InputError
 from nasc_search.fewshot.basis import Reach, basis_of
-from nasc_search.fewshot.known import names_of
 from nasc_search.fewshot.learn import learn, learn_table
 from nasc_search.measured.npz import Measurements, Quantity, SpaceName
 from tests.fewshot.devices import draw, every_arch
+
+
+def names_of(devices):
+    return ", ".join(device.name for device in devices)
 
 
 def measured(truth, count=800, name="pi", seed=0):
@@ -91,7 +94,7 @@ def test_some_renamed(files):
 
 
 def test_a_device_in_two_files_is_refused(files):
-    with pytest.raises(InputError, match="device raspi4 is in two files"):
+    with pytest.raises(InputError, match="device raspi4 comes twice"):
         table([files[0], files[0]], {})
     with pytest.raises(InputError, match="device raspi4"):
         table(files, {"raspi4": "raspi4", "gold_1": "raspi4"})

@@ -47,7 +47,7 @@ _TRIMMED: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class MeanStd:
     """Mean and standard deviation over the draws."""
 
     mean: float
@@ -67,8 +67,8 @@ class Evaluation:
     tested: int
     """Architectures to predict; each draw leaves its samples out."""
     prior_devices: tuple[str, ...]
-    ours: dict[str, Spread]
-    baselines: dict[str, dict[str, Spread]]
+    ours: dict[str, MeanStd]
+    baselines: dict[str, dict[str, MeanStd]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +168,9 @@ def _score(predicted: Array, measured: Array) -> dict[str, float]:
     }
 
 
-def _spreads(scores: Sequence[dict[str, float]]) -> dict[str, Spread]:
+def _spreads(scores: Sequence[dict[str, float]]) -> dict[str, MeanStd]:
     return {
-        name: Spread(float(np.mean(column)), float(np.std(column)))
+        name: MeanStd(float(np.mean(column)), float(np.std(column)))
         for name in scores[0]
         for column in ([score[name] for score in scores],)
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -159,8 +159,3 @@ def _device(name: str, item: dict[str, Any], size: int) -> KnownDevice:
 
 def _rounded(value: float) -> float:
     return float(f"{value:.{_DIGITS}g}")
-
-
-def names_of(devices: Sequence[KnownDevice]) -> str:
-    """Their names, for messages."""
-    return ", ".join(device.name for device in devices)

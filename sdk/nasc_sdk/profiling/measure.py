@@ -70,6 +70,8 @@ class _Samples:
     tries_ns: list[float] = field(default_factory=list)
     probes_s: list[float] = field(default_factory=list)
     """The slower of the probes before and after each sample."""
+    lost: int = 0
+    """Tries during which the system gave the core to somebody else."""
     repeats: int = 0
     throttled: bool = False
     output_sha256: str = ""
@@ -234,7 +236,9 @@ def _sample(unit: _Unit, speed: Speedometer) -> None:
         unit.samples.tries_ns.append(elapsed / len(repeats))
         after = speed.probe()
         probed, before = max(before, after), after
-        if _preemptions() == preempted and probed <= slowest:
+        kept = _preemptions() == preempted
+        unit.samples.lost += not kept
+        if kept and probed <= slowest:
             break
     unit.samples.samples_ns.append(elapsed / len(repeats))
     unit.samples.probes_s.append(probed)
@@ -275,8 +279,7 @@ def _measurement(unit: _Samples, slowest_s: float) -> Measurement:
 
 def _disturbed(units: Sequence[_Samples]) -> tuple[str, ...]:
     """A note when other processes took the core again and again."""
-    tries = sum(len(unit.tries_ns) for unit in units)
-    share = 1 - sum(len(unit.samples_ns) for unit in units) / tries
+    share = sum(unit.lost for unit in units) / sum(len(unit.tries_ns) for unit in units)
     if share <= DISTURBED_ABOVE:
         return ()
     lost = f"{share:.0%} of the tries lost the core to another process"

@@ -152,9 +152,7 @@ class Calibration:
         if abs(speed - 1.0) > _SAME_SPEED and self._attempts + 1 < _ATTEMPTS and self._busy_s < self._budget.board_s:
             self._attempts += 1
             return None
-        fresh = {at: head for at, head in measured.items() if at not in self._taken}
-        if abs(speed - 1.0) > _SAME_SPEED:
-            fresh = {at: _at_speed(head, speed) for at, head in fresh.items()}
+        fresh = {at: _at_speed(head, speed) for at, head in measured.items() if at not in self._taken}
         self._held += tuple(head for at, head in fresh.items() if at in self._test)
         fitting = {at: head for at, head in fresh.items() if at not in self._test}
         self._anchors = self._anchors or dict(list(fitting.items())[:_ANCHORS])
@@ -227,6 +225,6 @@ def _at_speed(head: Measurement, speed: float) -> Measurement:
     """The measurement as it would be at the first batch's speed."""
     timing = head.timing
     scaled = Timing(timing.median * speed, timing.p95 * speed, timing.minimum * speed, timing.samples)
-    if head.validity is Validity.INVALID:
-        return head
-    return replace(head, timing=scaled, validity=Validity.DEGRADED, code=head.code or "other_speed")
+    if head.validity is not Validity.VALID or abs(speed - 1.0) <= _SAME_SPEED:
+        return replace(head, timing=scaled)
+    return replace(head, timing=scaled, validity=Validity.DEGRADED, code="other_speed")

@@ -39,6 +39,8 @@ _ALONE_ALL_SD: Final = 0.1
 _INVOCATION_SD: Final = 0.1
 """Of a typical head."""
 _ALONE_INVOCATION_SD: Final = 0.05
+_ANOTHER_DAY_SD: Final = 0.02
+"""How far everything that a device takes moves together from one profile to the next: seen on x86-64 machines."""
 _LEAST_SCALE: Final = 1e-12
 
 
@@ -192,6 +194,7 @@ def _model(
 ) -> CostModel:
     kept = [0, *range(2, len(prior.op_keys) + 2)]
     covariance = found.covariance[np.ix_(kept, kept)]
+    covariance = covariance + _ANOTHER_DAY_SD**2 * np.outer(found.mean[kept], found.mean[kept])
     return CostModel(
         device=device,
         conditions=conditions,

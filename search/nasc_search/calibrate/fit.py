@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from nasc_sdk.cost.features import join_blocks, parse_block, parse_key
 from nasc_sdk.cost.model import Z95, CostModel
 from nasc_sdk.errors import InputError
+from nasc_sdk.ir.network import BlockKind
 from nasc_sdk.profiling.profile import Conditions, Measurement, Profile, TimeUnit, Validity
 from nasc_search.calibrate.operators import OperatorPrior, operator_prior
 from nasc_search.calibrate.posterior import Posterior, condition
@@ -32,6 +33,8 @@ _NOISE_FLOOR: Final = 0.003
 _DEGRADED_NOISE: Final = 3.0
 _MINIMUM_SD: Final = 1.5
 """How many standard deviations the smallest of nine to forty-five normal samples lies below their middle, roughly."""
+_COMPLETE: Final = (BlockKind.STEM.value, BlockKind.CLASSIFIER.value)
+"""Blocks that alone are the shortest head, or the shortest tail."""
 _ALONE_SD: Final = 0.2
 _ALONE_KIND_SD: Final = 0.3
 _ALONE_ALL_SD: Final = 0.1
@@ -55,6 +58,7 @@ class _Usable:
     """Relative standard error of the median."""
     p95_ratio: float
     whole: bool
+    """A complete head or tail, not a block out of the middle of one."""
 
 
 def fit(profile: Profile, known: KnownDevice | None = None) -> tuple[CostModel, FitReport]:
@@ -132,7 +136,8 @@ def _usable(
         # 1.25 is the price of a median against a mean under normal noise.
         noise = float(np.hypot(_NOISE_FLOOR, 1.25 * spread / np.sqrt(timing.samples)))
         noise *= _DEGRADED_NOISE if measurement.validity is Validity.DEGRADED else 1.0
-        used.append(_Usable(title, keys, typical_us(measurement, usual), noise, ratio, whole))
+        complete = whole or keys[0].partition("|")[0] in _COMPLETE
+        used.append(_Usable(title, keys, typical_us(measurement, usual), noise, ratio, complete))
     return used, ignored
 
 

@@ -1,7 +1,7 @@
-"""Every head of every NAS-Bench-201 cell with its interval, numpy alone: python benchmarks/prediction_speed.py [--json].
+"""Every head of every NAS-Bench-201 cell with its interval: python benchmarks/prediction_speed.py [--json].
 
-15,284 connected cells on the benchmark's own skeleton (five cells a stage, 20 blocks and 21 cuts) and on the demo's. The
-cost model has an operator for every key of the space and a full covariance, as a fit gives it.
+15,284 connected cells on the benchmark's own skeleton (five cells a stage, 20 blocks and 21 cuts) and on the demo's,
+with numpy alone. The cost model has an operator for every key of the space and a full covariance, as a fit gives it.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """A board whose heads take known times: the calibration has to find them with few measurements."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -152,7 +153,7 @@ def test_measurements_of_something_else_are_refused(catalogue):
 
 @pytest.mark.parametrize(
     "bad",
-    [{"precision": 0.0}, {"precision": 1.0}, {"heads": 0}, {"held_out": -1}, {"board_s": 0.0}, {"board_s": float("nan")}],
+    [{"precision": 0.0}, {"precision": 1.0}, {"heads": 0}, {"held_out": -1}, {"board_s": 0.0}, {"board_s": math.nan}],
 )
 def test_impossible_budgets(bad):
     with pytest.raises(InputError):

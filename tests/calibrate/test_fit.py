@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from nasc_sdk.cost.features import join_blocks
 from nasc_sdk.cost.model import predict_heads
 from nasc_sdk.errors import InputError
 from nasc_sdk.profiling.profile import TimeUnit, Validity
@@ -137,3 +138,26 @@ def test_a_machine_that_was_slow_for_a_part_of_the_time_is_predicted_as_it_is(sh
     keys = [synthetic.keys_of(synthetic.SPACE.archs[index])[:4] for index in range(0, 9000, 1000)]
     expected = predict_heads(fit(steady)[0], keys).us
     assert predict_heads(model, keys).us == pytest.approx(expected, rel=0.05)
+
+
+def test_totals_say_nothing_about_parts_until_parts_are_measured():
+    """Whole networks fix the sum; how it falls to head and tail stays as open as the prior, until heads resolve it."""
+    rng = np.random.default_rng(7)
+    totals = [synthetic.keys_of(synthetic.SPACE.sample(rng)) for _ in range(25)]
+    rows = [
+        synthetic.measurement(f"total {n}", join_blocks(keys), synthetic.true_us(keys), rng, 0.005)
+        for n, keys in enumerate(totals)
+    ]
+    profile = replace(synthetic.profile(), blocks=(), heads=tuple(rows))
+    model, _ = fit(profile)
+    keys = synthetic.keys_of(synthetic.SPACE.archs[7777])
+    whole, half = predict_heads(model, [keys, keys[:4]]).error_us / predict_heads(model, [keys, keys[:4]]).us
+    assert half > 3 * whole
+    halves = [
+        synthetic.measurement(f"half {n}", join_blocks(keys[:4]), synthetic.true_us(keys[:4]), rng, 0.005)
+        for n, keys in enumerate(totals[:12])
+    ]
+    better, _ = fit(replace(profile, heads=(*rows, *halves)))
+    prediction = predict_heads(better, [keys[:4]])
+    assert prediction.error_us[0] / prediction.us[0] < half / 2
+    assert prediction.us[0] == pytest.approx(synthetic.true_us(keys[:4]), rel=0.1)

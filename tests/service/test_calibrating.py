@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from nasc_sdk.cli.asking import ask_service
 from nasc_sdk.cli.calibrate import command as calibrate
 from nasc_sdk.cli.main import cli
 from nasc_sdk.cost.calibrated import read_calibrated
@@ -108,7 +109,23 @@ def test_unknown_devices_are_said_so(loop):
     assert "nobody was never profiled; run: nasc-sdk calibrate --device nobody" in str(unknown.exception)
 
 
-@pytest.mark.parametrize("reply", [b"", b"{}", b'{"device": "a", "stop": "b", "steps": [], "board_s": 1}'])
+def test_a_known_device_stands_in_until_something_is_measured(loop):
+    done = run(loop, calibrate, "--device", BOARD, "--prior", "raspi4", "--heads", "0")
+    assert done.exit_code == 0, done.output
+    assert "nothing was measured; its cost model is the prior of raspi4" in done.output
+    shown = run(loop, cli, "cost-model", "show", BOARD, "--json")
+    model = msgspec.convert(json.loads(shown.stdout)["model"], CostModel)
+    assert model.origin == "prior of raspi4"
+    assert all(us > 0 for us in model.op_us)
+    with pytest.raises(RefusedError, match="is an edge server"):
+        loop_ask_edge(loop, prior="raspi4", heads=0)
+
+
+def loop_ask_edge(loop, **options):
+    return ask_service(loop.url, SITE, ServiceVerb.CALIBRATE, EDGE, options, timeout_s=30.0, quiet=True)
+
+
+@pytest.mark.parametrize("reply", [b"", b"{}", b'{"device": "a", "stop": "b", "steps": 3, "board_s": 1}'])
 def test_replies_that_are_no_calibration(reply):
     with pytest.raises(RemoteProtocolError):
         read_calibrated(reply)

@@ -18,6 +18,7 @@ Examples:
   nasc-sdk calibrate --device pi4                        about twenty heads, a few seconds of the board's time
   nasc-sdk calibrate --device edge                       the edge server's tails
   nasc-sdk calibrate --device pi4 --prior raspi4         start from what is known of a Raspberry Pi 4
+  nasc-sdk calibrate --device pi4 --prior raspi4 --heads 0    measure nothing, take what is known
   nasc-sdk calibrate --device pi4 --precision 0.03 --heads 40 --json
 \b
 All times are measured on the device; a head's 90 % interval is predicted before it is compared."""
@@ -30,7 +31,7 @@ All times are measured on the device; a head's 90 % interval is predicted before
     "--precision", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.05, show_default=True,
     help="Stop when nine heads of ten are known this well (half a 90 % interval, relative).",
 )
-@click.option("--heads", type=click.IntRange(1, 500), default=20, show_default=True, help="Heads measured at most.")
+@click.option("--heads", type=click.IntRange(0, 500), default=20, show_default=True, help="Heads measured at most.")
 @click.option(
     "--held-out", type=click.IntRange(0, 500), default=10, show_default=True,
     help="Heads measured beside them that show the error.",
@@ -75,6 +76,11 @@ def command(
 
 
 def _text(found: Calibrated) -> str:
+    if not found.steps:
+        return (
+            f"{found.device}: nothing was measured; its cost model is the prior of {found.prior}, wide and labelled. "
+            f"See: nasc-sdk cost-model show {found.device}"
+        )
     batches = [
         (str(step.measured_heads), f"± {step.interval:.1%}", f"{step.mean_error:.1%}", f"{step.max_error:.1%}",
          f"{step.rank_correlation:.3f}", f"{step.inside} of {len(step.held_out)}", f"{step.speed:.2f}",

@@ -12,6 +12,7 @@ _WHY: Final = {
     "precise": "the predictions are as sure as was asked for",
     "budget": "as many heads were measured as was allowed",
     "time": "the board was busy for as long as was allowed",
+    "prior": "nothing was to be measured",
 }
 
 
@@ -44,8 +45,9 @@ class Calibrated(msgspec.Struct, frozen=True):
 
     device: str
     stop: str
-    steps: Annotated[tuple[CalibrationStep, ...], msgspec.Meta(min_length=1)]
+    steps: tuple[CalibrationStep, ...]
     board_s: float
+    prior: str = ""
 
     @property
     def why(self) -> str:

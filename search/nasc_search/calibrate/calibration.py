@@ -48,6 +48,8 @@ class Stop(StrEnum):
     """As many heads as allowed were measured."""
     TIME = "time"
     """The board was busy for as long as allowed."""
+    PRIOR = "prior"
+    """Nothing was to be measured: the model is what is known of another device."""
 
 
 @dataclass(frozen=True, slots=True)

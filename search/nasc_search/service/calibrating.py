@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nasc_sdk.cost.features import parse_block
 from nasc_sdk.cost.model import CostModel
 from nasc_sdk.errors import InputError
 from nasc_sdk.profiling.profile import Profile
 from nasc_sdk.protocol.messages import Role
 from nasc_search.calibrate.calibration import Budget, Calibration, Step, Stop
+from nasc_search.calibrate.fit import model_of_known
 from nasc_search.calibrate.operators import known_device
 from nasc_search.calibrate.report import FitReport
+from nasc_search.fewshot.known import KnownDevice
 from nasc_search.joint.in_service import ServedLog
 from nasc_search.service.measuring import Measuring, Progress
 from nasc_search.service.planner import Planner
@@ -38,8 +41,8 @@ class CalibrationAnswer:
     steps: tuple[Step, ...]
     board_s: float
     cost_model: CostModel
-    fit: FitReport
-    profile: Profile
+    fit: FitReport | None = None
+    profile: Profile | None = None
     """Of the heads that were fitted on."""
 
 
@@ -51,26 +54,23 @@ class Calibrating:
         self._workshop, self._planner = workshop, planner
 
     def run(self, device: str, options: Options, progress: Progress) -> CalibrationAnswer:
-        """Measure until sure enough; InputError for bad options, UnreachableError when the device is silent."""
+        """Measure until sure enough; InputError for bad options, UnreachableError when the device is silent.
+
+        With a ``prior`` and no ``heads`` nothing is measured.
+        """
         unknown = set(options) - _OPTIONS
         if unknown:
             raise InputError(f"unknown options: {', '.join(sorted(unknown))}")
-        defaults = Budget()
-        budget = Budget(
-            precision=number(options, "precision", defaults.precision),
-            heads=int(number(options, "heads", defaults.heads)),
-            held_out=int(number(options, "held_out", defaults.held_out)),
-            board_s=number(options, "board_s", defaults.board_s),
-        )
-        rounds = int(number(options, "rounds", 9))
         prior = str(options.get("prior", ""))
         known = known_device(prior) if prior else None
+        if known is not None and number(options, "heads", Budget().heads) == 0:
+            return self._from(device, known)
+        budget, seed = _budget(options), int(number(options, "seed", 0))
         role, capabilities = self._measuring.online(device)
         calibration = Calibration(
-            self._planner.catalogue, self._accurate(), budget, int(number(options, "seed", 0)), known,
-            tails=role is Role.EDGE,
-        )  # fmt: skip
-        form = target_of(capabilities.conditions).form
+            self._planner.catalogue, self._accurate(), budget, seed, known, tails=role is Role.EDGE
+        )
+        form, rounds = target_of(capabilities.conditions).form, int(number(options, "rounds", 9))
         while calibration.stop is None:
             plans = make_plans(self._workshop, calibration.ask(), form, progress, (role,))
             plan = plans[1] if role is Role.EDGE else plans[0]
@@ -78,17 +78,40 @@ class Calibrating:
             progress(min(_measured(calibration.steps), budget.heads), budget.heads, _describe(calibration.steps))
         profile, model, report = calibration.result
         self._store.put("profile", device, profile)
-        self._store.put(COST_MODEL, device, model)
-        self._store.put(SERVED, device, ServedLog())
+        self._keep(device, model)
         steps = tuple(calibration.steps)
         return CalibrationAnswer(
             device, prior, calibration.stop, steps, steps[-1].board_s, model, report, profile
         )
 
+    def _from(self, device: str, known: KnownDevice) -> CalibrationAnswer:
+        """A board like a known device, before anything is measured on it."""
+        role, capabilities = self._measuring.online(device)
+        if role is Role.EDGE:
+            raise InputError(f"{device} is an edge server: known devices are boards; measure it, --heads 8 or more")
+        keys = (op for key in self._planner.catalogue.block_keys for op in parse_block(key)[1])
+        model = model_of_known(device, known, sorted(set(keys)), capabilities.conditions)
+        self._keep(device, model)
+        return CalibrationAnswer(device, known.name, Stop.PRIOR, (), 0.0, model)
+
+    def _keep(self, device: str, model: CostModel) -> None:
+        self._store.put(COST_MODEL, device, model)
+        self._store.put(SERVED, device, ServedLog())
+
     def _accurate(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """Architectures that a search may come to choose."""
         accuracy = self._planner.accuracy
         return np.asarray(accuracy >= np.quantile(accuracy, _ACCURATE))
+
+
+def _budget(options: Options) -> Budget:
+    defaults = Budget()
+    return Budget(
+        precision=number(options, "precision", defaults.precision),
+        heads=int(number(options, "heads", defaults.heads)),
+        held_out=int(number(options, "held_out", defaults.held_out)),
+        board_s=number(options, "board_s", defaults.board_s),
+    )
 
 
 def _measured(steps: Sequence[Step]) -> int:

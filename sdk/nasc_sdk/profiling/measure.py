@@ -36,6 +36,7 @@ from nasc_sdk.profiling.conditions import frequency_mhz, read_conditions
 from nasc_sdk.profiling.plan import PlanItem, ProfilePlan
 from nasc_sdk.profiling.profile import Measurement, Profile, Timing, Validity
 from nasc_sdk.profiling.speed import Speedometer
+from nasc_sdk.profiling.validity import Code, verdict
 from nasc_sdk.runtime.base import Kernels, Runtime, Session
 
 SAMPLE_NS: Final = 200_000
@@ -260,15 +261,15 @@ def _measurement(unit: _Samples, slowest_s: float) -> Measurement:
     full = [ns for ns, probed in zip(unit.samples_ns, unit.probes_s, strict=True) if probed <= slowest_s]
     slowed = len(full) < FULL_SPEED_SHARE * len(unit.samples_ns)
     counted = unit.samples_ns if slowed else full
-    code = "throttled" if unit.throttled else "slowed" if slowed else ""
-    code = code or ("noisy" if robust_cv(counted) > NOISY_ABOVE else "")
+    code = Code.THROTTLED if unit.throttled else Code.SLOWED if slowed else None
+    code = code or (Code.NOISY if robust_cv(counted) > NOISY_ABOVE else None)
     return Measurement(
         key=unit.item.key,
         title=unit.item.title,
         shape=unit.item.shape,
         timing=summarize(counted, unit.tries_ns),
-        validity=Validity.DEGRADED if code else Validity.VALID,
-        code=code,
+        validity=verdict(code) if code else Validity.VALID,
+        code=code.value if code else "",
         output_sha256=unit.output_sha256,
     )
 

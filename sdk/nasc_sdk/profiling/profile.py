@@ -77,7 +77,7 @@ class Measurement:
     timing: Timing
     validity: Validity = Validity.VALID
     code: str = ""
-    """Stable reason when not valid, e.g. ``noisy`` or ``throttled``."""
+    """Stable reason when not valid: a value of :class:`nasc_sdk.profiling.validity.Code`."""
     ops: tuple[OpTiming, ...] = ()
     output_sha256: str = ""
     """Digest of the unit's output on the plan's input: the same bytes on every correct board."""

@@ -16,6 +16,7 @@ from nasc_sdk.cost.features import parse_key
 from nasc_sdk.cost.model import CostModel, predict_heads
 from nasc_sdk.errors import InputError
 from nasc_sdk.profiling.profile import Measurement, Profile, Timing, Validity
+from nasc_sdk.profiling.validity import Code, verdict
 from nasc_search.accuracy.ranking import spearman
 from nasc_search.calibrate.choose import Candidates, draw_candidates, next_heads, relative_covariance
 from nasc_search.calibrate.design import Design
@@ -229,4 +230,5 @@ def _at_speed(head: Measurement, speed: float) -> Measurement:
     scaled = Timing(timing.median * speed, timing.p95 * speed, timing.minimum * speed, timing.samples)
     if head.validity is Validity.INVALID:
         return head
-    return replace(head, timing=scaled, validity=Validity.DEGRADED, code=head.code or "other_speed")
+    code = head.code or Code.OTHER_SPEED.value
+    return replace(head, timing=scaled, validity=verdict(Code.OTHER_SPEED), code=code)

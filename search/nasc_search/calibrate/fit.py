@@ -19,6 +19,7 @@ from nasc_sdk.cost.features import join_blocks, parse_block, parse_key
 from nasc_sdk.cost.model import Z95, CostModel
 from nasc_sdk.errors import InputError
 from nasc_sdk.profiling.profile import Conditions, Measurement, Profile, TimeUnit, Validity
+from nasc_sdk.profiling.validity import Code
 from nasc_search.calibrate.operators import OperatorPrior, operator_prior
 from nasc_search.calibrate.posterior import Posterior, condition
 from nasc_search.calibrate.report import FitReport, HeadCheck, Ignored, summarize
@@ -112,17 +113,17 @@ def _usable(
     for measurement in measurements:
         timing, title = measurement.timing, measurement.title
         if measurement.validity is Validity.INVALID:
-            ignored.append(Ignored(title, measurement.code or "invalid"))
+            ignored.append(Ignored(title, measurement.code or Code.INVALID.value))
             continue
         if not (np.isfinite([timing.median, timing.p95]).all() and timing.median > 0 and timing.samples > 0):
-            ignored.append(Ignored(title, "no_positive_time"))
+            ignored.append(Ignored(title, Code.NO_POSITIVE_TIME.value))
             continue
         try:
             keys = parse_key(measurement.key)
         except InputError:
             keys = ()
         if not keys or (not whole and len(keys) > 1):
-            ignored.append(Ignored(title, "foreign_key"))
+            ignored.append(Ignored(title, Code.FOREIGN_KEY.value))
             continue
         ratio = max(timing.p95 / timing.median, 1.0)
         # A few late samples raise the p95 but not the median: the side below the median tells of its error, too.

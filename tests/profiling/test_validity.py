@@ -1,0 +1,28 @@
+from pathlib import Path
+
+import pytest
+
+from nasc_sdk.profiling.profile import Validity
+from nasc_sdk.profiling.validity import Code, advice, meaning, read_code, verdict
+
+DOCUMENT = Path(__file__).parents[2] / "docs/validity.md"
+
+
+@pytest.mark.parametrize("code", Code)
+def test_every_code_says_what_it_means_and_what_to_do(code):
+    assert verdict(code) in (Validity.DEGRADED, Validity.INVALID)
+    assert not meaning(code).endswith(".")
+    assert advice(code).endswith(".")
+    assert read_code(code.value) is code
+
+
+@pytest.mark.parametrize("code", Code)
+def test_every_code_is_in_the_document(code):
+    (line,) = [line for line in DOCUMENT.read_text().splitlines() if line.startswith(f"| `{code.value}` |")]
+    assert f"| {verdict(code).value} |" in line
+    assert advice(code) in line
+
+
+def test_codes_of_other_versions_are_none():
+    assert read_code("moonlight") is None
+    assert read_code("") is None

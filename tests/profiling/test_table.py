@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nasc_sdk.profiling.profile import Conditions, Measurement, OpTiming, Profile, TimeUnit, Timing, Validity
-from nasc_sdk.profiling.table import format_codes, format_profile
+from nasc_sdk.profiling.table import format_codes, format_conditions, format_profile
 
 CONDITIONS = Conditions(
     "ai-edge-litert 2.3.0", "reference", 1, "x86_64", "a processor", label="stands in for a board"
@@ -101,3 +101,12 @@ def test_each_code_says_how_many_units_and_what_to_do():
     text = format_profile(Profile("pi4", CONDITIONS, units))
     assert text.endswith(format_codes(units))
     assert "2 of 5" not in format_profile(Profile("pi4", CONDITIONS, units[4:]))
+
+
+def test_conditions_after_the_run_and_throttling_are_said():
+    hot = replace(CONDITIONS, temperature_c=48.0, temperature_after_c=71.2, load_average=0.25, throttling=("cooling",))
+    text = format_conditions(replace(hot, load_average_after=0.25))
+    assert "48 to 71 °C; load 0.25; throttling: cooling" in text
+    assert "48 °C; load 0.25;" in format_conditions(replace(hot, temperature_after_c=0.0))
+    assert "load 0.00" in format_conditions(CONDITIONS)
+    assert "throttling" not in format_conditions(CONDITIONS)

@@ -55,11 +55,20 @@ def format_conditions(conditions: Conditions) -> str:
         ", ".join(filter(None, (conditions.processor, conditions.machine))),
         f"governor {conditions.governor}" if conditions.governor else "",
         f"{conditions.frequency_mhz:.0f} MHz" if conditions.frequency_mhz else "",
-        f"{conditions.temperature_c:.0f} °C" if conditions.temperature_c else "",
-        f"load {conditions.load_average:.2f}",
+        _before_after(conditions.temperature_c, conditions.temperature_after_c, ".0f", " °C"),
+        "load " + (_before_after(conditions.load_average, conditions.load_average_after, ".2f") or "0.00"),
+        f"throttling: {', '.join(conditions.throttling)}" if conditions.throttling else "",
         conditions.label,
     ]
     return "; ".join(filter(None, shown))
+
+
+def _before_after(before: float, after: float, form: str, unit: str = "") -> str:
+    """One figure, or two where it changed in what is shown; empty where the system shows neither."""
+    first, last = format(before, form), format(after, form)
+    if not (before or after):
+        return ""
+    return f"{first}{unit}" if not after or first == last else f"{first} to {last}{unit}"
 
 
 def format_codes(units: Sequence[Measurement]) -> str:

@@ -1,9 +1,10 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from nasc_sdk.profiling.profile import Validity
-from nasc_sdk.profiling.validity import Code, advice, meaning, read_code, verdict
+from nasc_sdk.profiling.profile import Conditions, TimeUnit, Validity
+from nasc_sdk.profiling.validity import Code, advice, meaning, read_code, same_conditions, verdict
 
 DOCUMENT = Path(__file__).parents[2] / "docs/validity.md"
 
@@ -26,3 +27,25 @@ def test_every_code_is_in_the_document(code):
 def test_codes_of_other_versions_are_none():
     assert read_code("moonlight") is None
     assert read_code("") is None
+
+
+CONDITIONS = Conditions("litert 2", "xnnpack", 1, "a board", "a processor", governor="performance")
+OTHER = {
+    "runtime": "tflite 2",
+    "kernels": "builtin",
+    "threads": 2,
+    "machine": "b",
+    "processor": "b",
+    "governor": "powersave",
+    "label": "b",
+    "unit": TimeUnit.TICKS,
+}
+
+
+def test_conditions_that_differ_are_named():
+    assert same_conditions(CONDITIONS, CONDITIONS) == ()
+    assert same_conditions(CONDITIONS, replace(CONDITIONS, **OTHER)) == tuple(OTHER)
+    for name, value in OTHER.items():
+        assert same_conditions(CONDITIONS, replace(CONDITIONS, **{name: value})) == (name,)
+    state = replace(CONDITIONS, load_average=2.0, temperature_c=70.0, frequency_mhz=600.0, throttling=("cooling",))
+    assert same_conditions(CONDITIONS, state) == ()

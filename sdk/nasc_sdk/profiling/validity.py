@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from nasc_sdk.profiling.profile import Validity
+from nasc_sdk.profiling.profile import Conditions, Validity
+
+_SAME: Final = ("runtime", "kernels", "threads", "machine", "processor", "governor", "label", "unit")
+"""Fields of Conditions that times depend on and that a user can keep; the load and the temperature are neither."""
 
 
 class Code(StrEnum):
@@ -124,3 +127,8 @@ def read_code(text: str) -> Code | None:
         return Code(text)
     except ValueError:
         return None
+
+
+def same_conditions(a: Conditions, b: Conditions) -> tuple[str, ...]:
+    """Names of the fields that differ between conditions whose times must not be mixed; empty when none does."""
+    return tuple(name for name in _SAME if getattr(a, name) != getattr(b, name))

@@ -31,6 +31,9 @@ _RESIDUALS: Final = (0.004, 0.006, 0.01, 0.015, 0.02, 0.03, 0.045, 0.07, 0.1)
 """Relative deviations of whole heads from their operators that are considered."""
 _NOISE_FLOOR: Final = 0.003
 _DEGRADED_NOISE: Final = 3.0
+_CONTRADICTORY_ERRORS: Final = 5.0
+_CONTRADICTORY_SHARE: Final = 0.15
+"""Two times of one unit contradict each other when they are further apart than both: standard errors, share of one."""
 _MINIMUM_SD: Final = 1.5
 """How many standard deviations the smallest of nine to forty-five normal samples lies below their middle, roughly."""
 _ALONE_SD: Final = 0.2
@@ -54,6 +57,7 @@ class _Usable:
     """Relative standard error of the median."""
     p95_ratio: float
     whole: bool
+    degraded: bool
 
 
 def fit(profile: Profile, known: KnownDevice | None = None) -> tuple[CostModel, FitReport]:
@@ -69,6 +73,7 @@ def fit(profile: Profile, known: KnownDevice | None = None) -> tuple[CostModel, 
     if not (blocks or heads):
         count = len(profile.blocks) + len(profile.heads)
         raise InputError(f"{profile.device}: none of {count} measurements can be used")
+    contradictory = tuple(row.title for row in (*_doubt(heads), *_doubt(blocks)))
     rows = (*heads, *blocks)
     op_keys = tuple(sorted({op for row in rows for key in row.keys for op in parse_block(key)[1]}))
     prior = operator_prior(op_keys, known)
@@ -79,9 +84,9 @@ def fit(profile: Profile, known: KnownDevice | None = None) -> tuple[CostModel, 
     checks = tuple(_check(head, found, at) for at, head in enumerate(heads)) if len(rows) > 1 else ()
     measured = np.array([block.us for block in blocks])
     errors = np.abs(found.left_out[len(heads) :] / measured - 1.0) if blocks else np.zeros(0)
-    degraded = sum(m.validity is Validity.DEGRADED for m in (*profile.blocks, *profile.heads))
+    degraded = sum(row.degraded for row in rows)
     ignored = (*ignored_blocks, *ignored_heads)
-    return model, summarize(profile.device, len(rows), degraded, ignored, errors, checks)
+    return model, summarize(profile.device, len(rows), degraded, ignored, errors, checks, contradictory)
 
 
 def model_of_known(
@@ -130,9 +135,34 @@ def _usable(
         spread = min((ratio - 1) / Z95, (1 - timing.minimum / timing.median) / _MINIMUM_SD)
         # 1.25 is the price of a median against a mean under normal noise.
         noise = float(np.hypot(_NOISE_FLOOR, 1.25 * spread / np.sqrt(timing.samples)))
-        noise *= _DEGRADED_NOISE if measurement.validity is Validity.DEGRADED else 1.0
-        used.append(_Usable(title, keys, typical_us(measurement, usual), noise, ratio, whole))
+        degraded = measurement.validity is Validity.DEGRADED
+        noise *= _DEGRADED_NOISE if degraded else 1.0
+        used.append(_Usable(title, keys, typical_us(measurement, usual), noise, ratio, whole, degraded))
     return used, ignored
+
+
+def _doubt(rows: list[_Usable]) -> list[_Usable]:
+    """Degrades, in place, units that were measured more than once with times far apart, and returns them."""
+    same: dict[tuple[str, ...], list[int]] = {}
+    for at, row in enumerate(rows):
+        same.setdefault(row.keys, []).append(at)
+    doubted = []
+    for places in same.values():
+        # Against the extremes only: as good as every pair, and linear in what a plan may repeat.
+        group = sorted((rows[at] for at in places), key=lambda row: row.us)
+        for at in places:
+            if any(_contradict(rows[at], other) for other in (group[0], group[-1])):
+                doubted.append(at)
+    for at in doubted:
+        more = 1.0 if rows[at].degraded else _DEGRADED_NOISE
+        rows[at] = replace(rows[at], noise=more * rows[at].noise, degraded=True)
+    return [rows[at] for at in doubted]
+
+
+def _contradict(a: _Usable, b: _Usable) -> bool:
+    apart = abs(a.us - b.us)
+    error = float(np.hypot(a.noise * a.us, b.noise * b.us))
+    return apart > _CONTRADICTORY_ERRORS * error and apart > _CONTRADICTORY_SHARE * min(a.us, b.us)
 
 
 def _solve(prior: OperatorPrior, rows: Sequence[_Usable]) -> tuple[float, Posterior]:

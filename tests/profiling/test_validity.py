@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from nasc_sdk.profiling.profile import Conditions, TimeUnit, Validity
+from nasc_sdk.profiling.throttling import Flag
 from nasc_sdk.profiling.validity import Code, advice, meaning, read_code, same_conditions, verdict
 
 DOCUMENT = Path(__file__).parents[2] / "docs/validity.md"
@@ -49,3 +50,8 @@ def test_conditions_that_differ_are_named():
         assert same_conditions(CONDITIONS, replace(CONDITIONS, **{name: value})) == (name,)
     state = replace(CONDITIONS, load_average=2.0, temperature_c=70.0, frequency_mhz=600.0, throttling=("cooling",))
     assert same_conditions(CONDITIONS, state) == ()
+
+
+def test_every_throttling_word_is_in_the_document():
+    document = DOCUMENT.read_text()
+    assert all(f"| `{flag.value}` |" in document for flag in Flag)

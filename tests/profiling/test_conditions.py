@@ -62,12 +62,12 @@ def test_this_machine_says_something():
 def test_what_the_run_did_to_the_machine_is_added(tmp_path):
     root = _tree(tmp_path, PI | {"sys/devices/platform/soc/soc:firmware/get_throttled": "20000"})
     before = read_conditions(open_runtime(), Kernels.BUILTIN, 1, root=root)
-    assert before.throttling == ("frequency_capped_since_boot",)
+    assert before.throttling == ("frequency_capped_occurred",)
     assert (before.temperature_after_c, before.load_average_after) == (0.0, 0.0)
     _tree(root, {"sys/class/thermal/thermal_zone0/temp": "71000\n", "proc/loadavg": "1.50 0 0 1/150 1\n"})
     after = conditions_after(before, ["throttled"], root)
     assert (after.temperature_c, after.temperature_after_c, after.load_average_after) == (48.312, 71.0, 1.5)
-    assert after.throttling == ("frequency_capped_since_boot", "throttled")
+    assert after.throttling == ("frequency_capped_occurred", "throttled")
 
 
 def test_governors_that_change_the_clock_get_advice():

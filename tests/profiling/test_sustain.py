@@ -118,7 +118,7 @@ def test_the_machine_at_both_ends_is_said(model, tmp_path):
 
     text = format_sustained(sustain(model, limit_s=0.2, window_s=0.02, progress=heat, root=tmp_path))
     assert "at the start: 45.0 °C; 1500 MHz; no throttling shown" in text
-    assert "at the end:   81.0 °C; 900 MHz; throttling: throttled, throttled_since_boot" in text
+    assert "at the end:   81.0 °C; 900 MHz; throttling: throttled, throttled_occurred" in text
     assert "45 to 81 °C" in text
     assert "the governor ondemand" in text
     assert "no temperature" not in text

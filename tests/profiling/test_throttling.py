@@ -54,9 +54,21 @@ def test_each_bit_of_the_firmware(tmp_path, text):
     assert ThrottleWatch(tmp_path).look() == {BITS[text]}
 
 
+def test_the_address_of_the_soc_may_be_in_its_name(tmp_path):
+    write(tmp_path, "sys/devices/platform/soc@107c000000/soc@107c000000:firmware/get_throttled", "4")
+    assert throttling_now(tmp_path) == ("throttled",)
+
+
+@pytest.mark.parametrize(("name", "alarm", "low"), [("rpi_volt", 1, True), ("rpi_volt", 0, False), ("nvme", 1, False)])
+def test_the_alarm_of_the_supply(tmp_path, name, alarm, low):
+    write(tmp_path, "sys/class/hwmon/hwmon1/name", f"{name}\n")
+    write(tmp_path, "sys/class/hwmon/hwmon1/in0_lcrit_alarm", f"{alarm}\n")
+    assert ThrottleWatch(tmp_path).look() == ({Flag.UNDER_VOLTAGE} if low else set())
+
+
 def test_what_was_before_is_said_and_is_no_verdict(tmp_path):
     write(tmp_path, FIRMWARE, "50000")
-    assert throttling_now(tmp_path) == ("throttled_since_boot", "under_voltage_since_boot")
+    assert throttling_now(tmp_path) == ("throttled_occurred", "under_voltage_occurred")
     assert ThrottleWatch(tmp_path).look() == frozenset()
 
 

@@ -20,7 +20,8 @@ def test_every_code_says_what_it_means_and_what_to_do(code):
 
 @pytest.mark.parametrize("code", Code)
 def test_every_code_is_in_the_document(code):
-    (line,) = [line for line in DOCUMENT.read_text().splitlines() if line.startswith(f"| `{code.value}` |")]
+    codes = DOCUMENT.read_text().partition("\n## ")[0]
+    (line,) = [line for line in codes.splitlines() if line.startswith(f"| `{code.value}` |")]
     assert f"| {verdict(code).value} |" in line
     assert advice(code) in line
 

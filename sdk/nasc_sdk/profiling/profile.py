@@ -43,7 +43,7 @@ class Conditions:
     label: str = ""
     """Said next to every figure, e.g. that reference kernels stand in for a small board."""
     throttling: tuple[str, ...] = ()
-    """Words of :class:`nasc_sdk.profiling.throttling.Flag` that showed; with ``_since_boot``: at some time before."""
+    """Words of :class:`nasc_sdk.profiling.throttling.Flag` that showed; with ``_occurred``: at some time before."""
     temperature_after_c: float = 0.0
     """After the run, like ``load_average_after``; 0 before it and where the system does not show it."""
     load_average_after: float = 0.0

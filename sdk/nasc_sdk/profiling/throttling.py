@@ -1,7 +1,8 @@
-"""Whether the system lowers the processor's clock, as three kinds of files show it; absent ones say nothing.
+"""Whether the system lowers the processor's clock, as the system shows it; absent files say nothing.
 
 Raspberry Pi: the firmware's ``get_throttled``, hexadecimal; bits 0-3 say what is so now, bits 16-19 what was so at
-    any time since the board started.
+    some time: since the board started, or since the kernel last asked. Newer kernels call the file
+    deprecated in favour of the alarm of the sensor ``rpi_volt``; both are read.
 x86: counters of throttling events of each core and package, which only grow.
 Any: the state of cooling devices that slow a processor, above zero while they do.
 And, where frequencies are shown, a clock far below that at the start.
@@ -17,10 +18,11 @@ from typing import Final
 from nasc_sdk.profiling.sysfs import CPU, ROOT, frequency_mhz, read_number, read_text
 from nasc_sdk.profiling.validity import Code
 
-_FIRMWARE: Final = "sys/devices/platform/soc/soc:firmware/get_throttled"
-_SINCE_BOOT_SHIFT: Final = 16
-SINCE_BOOT: Final = "_since_boot"
-"""Ends the word of a flag that was up at some time since the board started."""
+_FIRMWARE: Final = "soc*/soc*firmware/get_throttled"
+_OCCURRED_SHIFT: Final = 16
+OCCURRED: Final = "_occurred"
+"""Ends the word of a flag that was up at some time before."""
+_SUPPLY_SENSOR: Final = "rpi_volt"
 _COOLING_TYPES: Final = ("processor", "cpufreq", "thermal-cpufreq", "cpuidle", "thermal-idle", "intel_powerclamp")
 # Frequency, relative to that at the start, below which the clock counts as lowered.
 LOWERED_BELOW: Final = 0.85
@@ -53,7 +55,7 @@ class _Look:
     """What the files show at one moment."""
 
     up: frozenset[Flag]
-    since_boot: frozenset[Flag]
+    occurred: frozenset[Flag]
     events: float
     """Sum of all throttling counters."""
     mhz: float
@@ -70,8 +72,8 @@ class ThrottleWatch:
     def look(self) -> frozenset[Flag]:
         """All flags since the watch began. Reads a dozen small files: not while something is timed."""
         now = _look(self._root)
-        # A since-boot bit that was up before says nothing about this run: only its rising does.
-        self._seen |= now.up | (now.since_boot - self._last.since_boot)
+        # A bit of what occurred that was up before says nothing about this run: only its rising does.
+        self._seen |= now.up | (now.occurred - self._last.occurred)
         if now.events > self._last.events:
             self._seen.add(Flag.THERMAL_THROTTLE)
         if now.mhz < LOWERED_BELOW * self._first.mhz:
@@ -81,9 +83,9 @@ class ThrottleWatch:
 
 
 def throttling_now(root: Path = ROOT) -> tuple[str, ...]:
-    """Words of the flags that are up now, and with ``_since_boot`` of those that were at some time."""
+    """Words of the flags that are up now, and with ``_occurred`` of those that were at some time."""
     found = _look(root)
-    return tuple(sorted((*found.up, *(f"{flag}{SINCE_BOOT}" for flag in found.since_boot))))
+    return tuple(sorted((*found.up, *(f"{flag}{OCCURRED}" for flag in found.occurred))))
 
 
 def code_of(flags: frozenset[Flag]) -> Code | None:
@@ -94,13 +96,22 @@ def code_of(flags: frozenset[Flag]) -> Code | None:
 
 
 def _look(root: Path) -> _Look:
-    bits = _hexadecimal(read_text(root / _FIRMWARE))
+    # The soc is "soc" on a Raspberry Pi 4; other device trees add its address.
+    bits = 0
+    for path in (root / "sys/devices/platform").glob(_FIRMWARE):
+        bits |= _hexadecimal(read_text(path))
     up = {flag for bit, flag in enumerate(_FIRMWARE_BITS) if bits >> bit & 1}
-    since_boot = frozenset(flag for bit, flag in enumerate(_FIRMWARE_BITS) if bits >> (bit + _SINCE_BOOT_SHIFT) & 1)
+    occurred = frozenset(flag for bit, flag in enumerate(_FIRMWARE_BITS) if bits >> (bit + _OCCURRED_SHIFT) & 1)
+    if any(_alarmed(path) for path in (root / "sys/class/hwmon").glob("hwmon*")):
+        up.add(Flag.UNDER_VOLTAGE)
     if any(_cools(path) for path in (root / "sys/class/thermal").glob("cooling_device*")):
         up.add(Flag.COOLING)
     counters = (root / CPU).glob("cpu[0-9]*/thermal_throttle/*_throttle_count")
-    return _Look(frozenset(up), since_boot, sum(read_number(read_text(path)) for path in counters), frequency_mhz(root))
+    return _Look(frozenset(up), occurred, sum(read_number(read_text(path)) for path in counters), frequency_mhz(root))
+
+
+def _alarmed(sensor: Path) -> bool:
+    return read_text(sensor / "name") == _SUPPLY_SENSOR and read_number(read_text(sensor / "in0_lcrit_alarm")) > 0
 
 
 def _cools(device: Path) -> bool:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nasc_sdk.cost.features import join_blocks
+from nasc_sdk.cost.features import join_blocks, parse_key
 from nasc_sdk.cost.model import predict_heads
 from nasc_sdk.errors import InputError
 from nasc_sdk.profiling.profile import TimeUnit, Validity
@@ -161,3 +161,79 @@ def test_totals_say_nothing_about_parts_until_parts_are_measured():
     prediction = predict_heads(better, [keys[:4]])
     assert prediction.error_us[0] / prediction.us[0] < half / 2
     assert prediction.us[0] == pytest.approx(synthetic.true_us(keys[:4]), rel=0.1)
+
+
+def _error_of(profile, keys):
+    model, report = fit(profile)
+    prediction = predict_heads(model, keys)
+    return float(np.mean(prediction.error_us / prediction.us)), report
+
+
+def test_degraded_measurements_widen_the_interval():
+    profile = synthetic.profile(heads=6)
+    keys = [synthetic.keys_of(synthetic.SPACE.archs[index]) for index in range(0, 9000, 1000)]
+    trusted, _ = _error_of(profile, keys)
+    doubted = tuple(replace(head, validity=Validity.DEGRADED, code="slowed") for head in profile.heads)
+    wider, report = _error_of(replace(profile, heads=doubted), keys)
+    assert wider > 1.05 * trusted
+    assert report.degraded == 6
+
+
+def test_one_degraded_measurement_widens_the_interval():
+    profile = synthetic.profile(heads=1)
+    keys = [parse_key(profile.heads[0].key)]
+    trusted, _ = _error_of(profile, keys)
+    doubted = replace(profile.heads[0], validity=Validity.DEGRADED, code="throttled")
+    wider, _ = _error_of(replace(profile, heads=(doubted,)), keys)
+    assert wider > 1.05 * trusted
+
+
+def test_what_is_not_used_is_named_with_what_to_do():
+    profile = synthetic.profile()
+    foreign = replace(profile.blocks[0], key="my model", title="mine")
+    silent = replace(profile.blocks[0], validity=Validity.INVALID, title="silent")
+    other = replace(profile.blocks[0], validity=Validity.INVALID, code="moonlight", title="other")
+    model, report = fit(replace(profile, blocks=(*profile.blocks, foreign, silent, other)))
+    assert model == fit(profile)[0]
+    text = str(report)
+    assert "not used: mine (foreign_key): not a unit of the search space. Leave" in text
+    assert "not used: silent (invalid): the device called it invalid without a reason. Measure again" in text
+    assert text.endswith("not used: other (moonlight)")
+
+
+def _again(found, factor):
+    timing = found.timing
+    slow = replace(timing, median=timing.median * factor, p95=timing.p95 * factor, minimum=timing.minimum * factor)
+    return replace(found, timing=slow, title=f"{found.title} again")
+
+
+@pytest.mark.parametrize("part", ["blocks", "heads"])
+def test_times_of_one_unit_far_apart_contradict_each_other(part):
+    profile = synthetic.profile()
+    units = getattr(profile, part)
+    spoiled = replace(profile, **{part: (*units, _again(units[0], 1.5))})
+    _, report = fit(spoiled)
+    name = units[0].title
+    assert report.contradictory == (name, f"{name} again")
+    assert report.degraded == 2
+    assert f"contradictory, counted as degraded: {name}, {name} again: measured more than once" in str(report)
+
+
+def test_times_of_one_unit_that_agree_within_their_noise_do_not():
+    profile = synthetic.profile()
+    for factor in (1.0, 1.02, 1.14):
+        _, report = fit(replace(profile, blocks=(*profile.blocks, _again(profile.blocks[0], factor))))
+        assert (report.contradictory, report.degraded) == ((), 0)
+        assert "contradictory" not in str(report)
+    noisy = _again(profile.blocks[0], 1.5)
+    noisy = replace(noisy, timing=replace(noisy.timing, p95=4 * noisy.timing.median, minimum=0.01))
+    _, report = fit(replace(profile, blocks=(*profile.blocks, noisy)))
+    assert report.contradictory == ()
+
+
+def test_of_many_times_of_one_unit_all_far_from_an_extreme_are_doubted():
+    profile = synthetic.profile()
+    first = profile.blocks[0]
+    times = (_again(first, 1.0), _again(first, 1.01), _again(first, 2.0))
+    _, report = fit(replace(profile, blocks=(*profile.blocks, *times)))
+    assert len(report.contradictory) == 4

@@ -27,15 +27,19 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from nasc_sdk.errors import InputError, StoppedError
-from nasc_sdk.profiling.conditions import frequency_mhz, read_conditions
+from nasc_sdk.profiling.conditions import conditions_after, governor_note, read_conditions
 from nasc_sdk.profiling.plan import PlanItem, ProfilePlan
 from nasc_sdk.profiling.profile import Measurement, Profile, Timing, Validity
 from nasc_sdk.profiling.speed import Speedometer
+from nasc_sdk.profiling.sysfs import ROOT
+from nasc_sdk.profiling.throttling import Flag, ThrottleWatch, code_of
+from nasc_sdk.profiling.validity import Code, verdict
 from nasc_sdk.runtime.base import Kernels, Runtime, Session
 
 SAMPLE_NS: Final = 200_000
@@ -53,8 +57,8 @@ _SEED: Final = 20
 NOISY_ABOVE: Final = 0.10
 # Share of a unit's samples at full speed that is enough for its median.
 FULL_SPEED_SHARE: Final = 0.3
-# Frequency, relative to that at the batch's start, below which it is called throttled.
-THROTTLED_BELOW: Final = 0.85
+# Steps of the clock that make a sample: below that its coarseness shows.
+CLOCK_STEPS: Final = 100
 # A session's overhead besides weights and activations, measured at 0.3 MB on both runtimes, rounded up.
 _SESSION_BYTES: Final = 1 << 20
 
@@ -74,7 +78,8 @@ class _Samples:
     lost: int = 0
     """Tries during which the system gave the core to somebody else."""
     repeats: int = 0
-    throttled: bool = False
+    flags: frozenset[Flag] = frozenset()
+    """Of throttling, while the unit was timed."""
     output_sha256: str = ""
 
 
@@ -97,6 +102,7 @@ class _Run:
     tick: Callable[[int, str], None]
     rng: np.random.Generator
     speed: Speedometer
+    root: Path
 
 
 def measure(
@@ -114,8 +120,9 @@ def measure(
     label: str = "",
     memory_budget_bytes: int = MEMORY_BUDGET_BYTES,
     speed: Speedometer | None = None,
+    root: Path = ROOT,
 ) -> Profile:
-    """Time every unit of the plan, in microseconds; the Profile keeps the plan's order.
+    """Time every unit of the plan, in microseconds, in the plan's order; ``root`` is where /proc and /sys are.
 
     A process that profiles again and again hands in its ``speed``, so that full speed is the same in all profiles.
 
@@ -136,19 +143,18 @@ def measure(
         if should_stop and should_stop():
             raise StoppedError(f"profiling was stopped after {done} of {total} steps")
 
-    run = _Run(runtime, kernels, threads, rounds, warmup, tick, np.random.default_rng(_SEED), speed or Speedometer())
+    rng = np.random.default_rng(_SEED)
+    run = _Run(runtime, kernels, threads, rounds, warmup, tick, rng, speed or Speedometer(), root)
     samples = [[_Samples(item) for item in group] for group in groups]
-    conditions = read_conditions(runtime, kernels, threads, label=label)
+    conditions = read_conditions(runtime, kernels, threads, label=label, root=root)
     started_unix_s, started = time.time(), time.monotonic()
     for share in shares:
         for batch in samples:
             _sample_batch(run, batch, share)
     units = [unit for batch in samples for unit in batch]
-    slowest_s = run.speed.slowest_s
-    measured, notes = [_measurement(unit, slowest_s) for unit in units], _disturbed(units)
-    if per_op:
-        measured, more = _with_operators(run, plan, measured)
-        notes += more
+    conditions = conditions_after(conditions, frozenset[Flag]().union(*(unit.flags for unit in units)), root)
+    measured, more = _measurements(run, plan, units, per_op)
+    notes = (*_disturbed(units), *filter(None, [governor_note(conditions.governor)]), *more)
     pairs = list(zip(plan.items, measured, strict=True))
     return Profile(
         device=device,
@@ -188,15 +194,16 @@ def _sample_batch(run: _Run, batch: Sequence[_Samples], rounds: int) -> None:
         units.append(_load(run, samples))
         run.tick(1, samples.item.title)
     turns = np.repeat(np.arange(len(units)), [WHOLE_TIMES if unit.samples.item.whole else 1 for unit in units])
-    full_mhz = lowest_mhz = frequency_mhz()
+    watch = ThrottleWatch(run.root)
+    flags: frozenset[Flag] = frozenset()
     for _ in range(rounds):
         with _undisturbed():
             for index in run.rng.permutation(turns):
                 _sample(units[index], run.speed)
-        lowest_mhz = min(lowest_mhz, frequency_mhz())
+        flags = watch.look()
         run.tick(len(units), "timing")
     for unit in units:
-        unit.samples.throttled |= lowest_mhz < THROTTLED_BELOW * full_mhz
+        unit.samples.flags |= flags
         unit.samples.output_sha256 = _digest(unit.session)
 
 
@@ -261,21 +268,36 @@ def _digest(session: Session) -> str:
     return digest.hexdigest()
 
 
-def _measurement(unit: _Samples, slowest_s: float) -> Measurement:
+def _measurement(unit: _Samples, slowest_s: float, resolution_ns: float) -> Measurement:
     full = [ns for ns, probed in zip(unit.samples_ns, unit.probes_s, strict=True) if probed <= slowest_s]
     slowed = len(full) < FULL_SPEED_SHARE * len(unit.samples_ns)
     counted = unit.samples_ns if slowed else full
-    code = "throttled" if unit.throttled else "slowed" if slowed else ""
-    code = code or ("noisy" if robust_cv(counted) > NOISY_ABOVE else "")
+    code = code_of(unit.flags) or (Code.SLOWED if slowed else None)
+    code = code or (Code.COARSE_CLOCK if _coarse(counted, unit.repeats, resolution_ns) else None)
+    code = code or (Code.NOISY if robust_cv(counted) > NOISY_ABOVE else None)
     return Measurement(
         key=unit.item.key,
         title=unit.item.title,
         shape=unit.item.shape,
         timing=summarize(counted, unit.tries_ns),
-        validity=Validity.DEGRADED if code else Validity.VALID,
-        code=code,
+        validity=verdict(code) if code else Validity.VALID,
+        code=code.value if code else "",
         output_sha256=unit.output_sha256,
     )
+
+
+def _measurements(
+    run: _Run, plan: ProfilePlan, units: Sequence[_Samples], per_op: bool
+) -> tuple[list[Measurement], tuple[str, ...]]:
+    """In the plan's order, and notes on their operators."""
+    slowest_s, resolution_ns = run.speed.slowest_s, 1e9 * time.get_clock_info("perf_counter").resolution
+    measured = [_measurement(unit, slowest_s, resolution_ns) for unit in units]
+    return _with_operators(run, plan, measured) if per_op else (measured, ())
+
+
+def _coarse(samples_ns: Sequence[float], repeats: int, resolution_ns: float) -> bool:
+    """Whether one step of the clock is more than a hundredth of a sample, which is ``repeats`` invocations."""
+    return CLOCK_STEPS * resolution_ns > float(np.median(samples_ns)) * repeats
 
 
 def _disturbed(units: Sequence[_Samples]) -> tuple[str, ...]:

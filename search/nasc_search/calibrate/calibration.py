@@ -16,6 +16,7 @@ from nasc_sdk.cost.features import parse_key
 from nasc_sdk.cost.model import CostModel, predict_heads
 from nasc_sdk.errors import InputError
 from nasc_sdk.profiling.profile import Measurement, Profile, Timing, Validity
+from nasc_sdk.profiling.validity import Code, same_conditions, verdict
 from nasc_search.accuracy.ranking import spearman
 from nasc_search.calibrate.choose import Candidates, draw_candidates, next_heads, relative_covariance
 from nasc_search.calibrate.design import Design
@@ -144,10 +145,12 @@ class Calibration:
 
         None when the machine ran at another speed than in the first batch: the same is asked for again, twice at most.
         After that the batch is taken at the first one's speed, and counts as degraded. Raises InputError when the
-        measurements are of something else.
+        measurements are of something else, or were taken under other conditions than the first batch.
         """
         if len(profile.heads) != len(self._asked):
             raise InputError(f"{profile.device}: {len(profile.heads)} heads measured of {len(self._asked)} asked for")
+        if self._profile is not None:
+            _refuse_others(self._profile, profile)
         self._busy_s += profile.duration_s
         measured = dict(zip(self._asked, profile.heads, strict=True))
         speed = self._speed(measured)
@@ -155,7 +158,9 @@ class Calibration:
             self._attempts += 1
             return None
         fresh = {at: _at_speed(head, speed) for at, head in measured.items() if at not in self._taken}
-        self._held += tuple(head for at, head in fresh.items() if at in self._test)
+        held = (head for at, head in fresh.items() if at in self._test)
+        # What may not be fitted on says nothing about a prediction either.
+        self._held += tuple(head for head in held if head.validity is not Validity.INVALID)
         fitting = {at: head for at, head in fresh.items() if at not in self._test}
         self._anchors = self._anchors or dict(list(fitting.items())[:_ANCHORS])
         heads = (*(self._profile.heads if self._profile else ()), *fitting.values())
@@ -171,7 +176,7 @@ class Calibration:
         ratios = [
             anchor.timing.minimum / measured[at].timing.minimum
             for at, anchor in self._anchors.items()
-            if measured[at].timing.minimum > 0
+            if measured[at].timing.minimum > 0 and Validity.INVALID not in (anchor.validity, measured[at].validity)
         ]
         return float(np.median(ratios)) if ratios else 1.0
 
@@ -223,10 +228,20 @@ class Calibration:
         )
 
 
+def _refuse_others(first: Profile, profile: Profile) -> None:
+    """InputError when the profile was not measured under the first one's conditions."""
+    one, other = first.conditions, profile.conditions
+    differing = [f"{name} {getattr(one, name)!s} and {getattr(other, name)!s}" for name in same_conditions(one, other)]
+    if differing:
+        raise InputError(
+            f"{profile.device}: a device measured under two conditions: {', '.join(differing)}; calibrate again"
+        )
+
+
 def _at_speed(head: Measurement, speed: float) -> Measurement:
     """The measurement as it would be at the first batch's speed."""
     timing = head.timing
     scaled = Timing(timing.median * speed, timing.p95 * speed, timing.minimum * speed, timing.samples)
     if head.validity is not Validity.VALID or abs(speed - 1.0) <= _SAME_SPEED:
         return replace(head, timing=scaled)
-    return replace(head, timing=scaled, validity=Validity.DEGRADED, code="other_speed")
+    return replace(head, timing=scaled, validity=verdict(Code.OTHER_SPEED), code=Code.OTHER_SPEED.value)

@@ -20,6 +20,7 @@ from nasc_sdk.cost.model import Z95, CostModel
 from nasc_sdk.errors import InputError
 from nasc_sdk.ir.network import BlockKind
 from nasc_sdk.profiling.profile import Conditions, Measurement, Profile, TimeUnit, Validity
+from nasc_sdk.profiling.validity import Code
 from nasc_search.calibrate.operators import OperatorPrior, operator_prior
 from nasc_search.calibrate.posterior import Posterior, condition
 from nasc_search.calibrate.report import FitReport, HeadCheck, Ignored, summarize
@@ -31,6 +32,9 @@ _RESIDUALS: Final = (0.004, 0.006, 0.01, 0.015, 0.02, 0.03, 0.045, 0.07, 0.1)
 """Relative deviations of whole heads from their operators that are considered."""
 _NOISE_FLOOR: Final = 0.003
 _DEGRADED_NOISE: Final = 3.0
+_CONTRADICTORY_ERRORS: Final = 5.0
+_CONTRADICTORY_SHARE: Final = 0.15
+"""Two times of one unit contradict each other when they are further apart than both: standard errors, share of one."""
 _MINIMUM_SD: Final = 1.5
 """How many standard deviations the smallest of nine to forty-five normal samples lies below their middle, roughly."""
 _COMPLETE: Final = (BlockKind.STEM.value, BlockKind.CLASSIFIER.value)
@@ -59,6 +63,7 @@ class _Usable:
     p95_ratio: float
     whole: bool
     """A complete head or tail, not a block out of the middle of one."""
+    degraded: bool
 
 
 def fit(profile: Profile, known: KnownDevice | None = None) -> tuple[CostModel, FitReport]:
@@ -74,6 +79,7 @@ def fit(profile: Profile, known: KnownDevice | None = None) -> tuple[CostModel, 
     if not (blocks or heads):
         count = len(profile.blocks) + len(profile.heads)
         raise InputError(f"{profile.device}: none of {count} measurements can be used")
+    contradictory = tuple(row.title for row in (*_doubt(heads), *_doubt(blocks)))
     rows = (*heads, *blocks)
     op_keys = tuple(sorted({op for row in rows for key in row.keys for op in parse_block(key)[1]}))
     prior = operator_prior(op_keys, known)
@@ -84,9 +90,9 @@ def fit(profile: Profile, known: KnownDevice | None = None) -> tuple[CostModel, 
     checks = tuple(_check(head, found, at) for at, head in enumerate(heads)) if len(rows) > 1 else ()
     measured = np.array([block.us for block in blocks])
     errors = np.abs(found.left_out[len(heads) :] / measured - 1.0) if blocks else np.zeros(0)
-    degraded = sum(m.validity is Validity.DEGRADED for m in (*profile.blocks, *profile.heads))
+    degraded = sum(row.degraded for row in rows)
     ignored = (*ignored_blocks, *ignored_heads)
-    return model, summarize(profile.device, len(rows), degraded, ignored, errors, checks)
+    return model, summarize(profile.device, len(rows), degraded, ignored, errors, checks, contradictory)
 
 
 def model_of_known(
@@ -118,27 +124,52 @@ def _usable(
     for measurement in measurements:
         timing, title = measurement.timing, measurement.title
         if measurement.validity is Validity.INVALID:
-            ignored.append(Ignored(title, measurement.code or "invalid"))
+            ignored.append(Ignored(title, measurement.code or Code.INVALID.value))
             continue
         if not (np.isfinite([timing.median, timing.p95]).all() and timing.median > 0 and timing.samples > 0):
-            ignored.append(Ignored(title, "no_positive_time"))
+            ignored.append(Ignored(title, Code.NO_POSITIVE_TIME.value))
             continue
         try:
             keys = parse_key(measurement.key)
         except InputError:
             keys = ()
         if not keys or (not whole and len(keys) > 1):
-            ignored.append(Ignored(title, "foreign_key"))
+            ignored.append(Ignored(title, Code.FOREIGN_KEY.value))
             continue
         ratio = max(timing.p95 / timing.median, 1.0)
         # A few late samples raise the p95 but not the median: the side below the median tells of its error, too.
         spread = min((ratio - 1) / Z95, (1 - timing.minimum / timing.median) / _MINIMUM_SD)
         # 1.25 is the price of a median against a mean under normal noise.
         noise = float(np.hypot(_NOISE_FLOOR, 1.25 * spread / np.sqrt(timing.samples)))
-        noise *= _DEGRADED_NOISE if measurement.validity is Validity.DEGRADED else 1.0
+        degraded = measurement.validity is Validity.DEGRADED
+        noise *= _DEGRADED_NOISE if degraded else 1.0
         complete = whole or keys[0].partition("|")[0] in _COMPLETE
-        used.append(_Usable(title, keys, typical_us(measurement, usual), noise, ratio, complete))
+        used.append(_Usable(title, keys, typical_us(measurement, usual), noise, ratio, complete, degraded))
     return used, ignored
+
+
+def _doubt(rows: list[_Usable]) -> list[_Usable]:
+    """Degrades, in place, units that were measured more than once with times far apart, and returns them."""
+    same: dict[tuple[str, ...], list[int]] = {}
+    for at, row in enumerate(rows):
+        same.setdefault(row.keys, []).append(at)
+    doubted = []
+    for places in same.values():
+        # Against the extremes only: as good as every pair, and linear in what a plan may repeat.
+        group = sorted((rows[at] for at in places), key=lambda row: row.us)
+        for at in places:
+            if any(_contradict(rows[at], other) for other in (group[0], group[-1])):
+                doubted.append(at)
+    for at in doubted:
+        more = 1.0 if rows[at].degraded else _DEGRADED_NOISE
+        rows[at] = replace(rows[at], noise=more * rows[at].noise, degraded=True)
+    return [rows[at] for at in doubted]
+
+
+def _contradict(a: _Usable, b: _Usable) -> bool:
+    apart = abs(a.us - b.us)
+    error = float(np.hypot(a.noise * a.us, b.noise * b.us))
+    return apart > _CONTRADICTORY_ERRORS * error and apart > _CONTRADICTORY_SHARE * min(a.us, b.us)
 
 
 def _solve(prior: OperatorPrior, rows: Sequence[_Usable]) -> tuple[float, Posterior]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nasc_sdk.profiling.validity import Code, advice, meaning, read_code
 from nasc_search.accuracy.ranking import spearman
 
 
@@ -53,6 +54,8 @@ class FitReport:
     maximum: float
     rank_correlation: float
     checks: tuple[HeadCheck, ...]
+    contradictory: tuple[str, ...] = ()
+    """Titles of units that were measured more than once with times far apart; they count as degraded."""
 
     def __str__(self) -> str:
         lines = [f"{self.device}: {self.used} measurements used, {self.degraded} of them degraded"]
@@ -66,8 +69,20 @@ class FitReport:
         lines.append(
             f"blocks from operators, each left out: mean {self.block_mean:.1%}, max {self.block_maximum:.1%}"
         )
-        lines += [f"not used: {item.title} ({item.code})" for item in self.ignored]
+        lines += [_not_used(item) for item in self.ignored]
+        if self.contradictory:
+            titles = ", ".join(self.contradictory)
+            lines.append(f"{Code.CONTRADICTORY}, counted as degraded: {titles}: {_told(Code.CONTRADICTORY)}")
         return "\n".join(lines)
+
+
+def _not_used(item: Ignored) -> str:
+    code = read_code(item.code)
+    return f"not used: {item.title} ({item.code})" + (f": {_told(code)}" if code else "")
+
+
+def _told(code: Code) -> str:
+    return f"{meaning(code)}. {advice(code)}"
 
 
 def summarize(
@@ -77,6 +92,7 @@ def summarize(
     ignored: tuple[Ignored, ...],
     block_errors: NDArray[np.float64],
     checks: tuple[HeadCheck, ...],
+    contradictory: tuple[str, ...] = (),
 ) -> FitReport:
     """The report; ``block_errors`` are absolute relative errors of blocks left out one by one."""
     errors = np.abs([check.error for check in checks]) if checks else np.zeros(1)
@@ -95,4 +111,5 @@ def summarize(
         maximum=float(errors.max()),
         rank_correlation=rank,
         checks=checks,
+        contradictory=contradictory,
     )

@@ -32,10 +32,10 @@ from nasc_sdk.errors import InputError, NascError
 from nasc_search.fewshot.baselines import BASELINES
 from nasc_search.fewshot.evaluate import (
     Evaluation,
+    MeanStd,
     Plan,
     Protocol,
     Sampling,
-    Spread,
     default_protocol,
     evaluate,
 )
@@ -95,7 +95,7 @@ class Row:
     known: tuple[str, ...]
     """Devices that the prior was made of."""
     method: str
-    scores: dict[str, Spread]
+    scores: dict[str, MeanStd]
 
 
 def main() -> None:
@@ -310,7 +310,7 @@ def _line(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cell(metric: str, scores: dict[str, Spread]) -> str:
+def _cell(metric: str, scores: dict[str, MeanStd]) -> str:
     return f"{_number(metric, scores[metric].mean)} ± {_number(metric, scores[metric].std)}"
 
 

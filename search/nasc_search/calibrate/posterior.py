@@ -30,20 +30,27 @@ class Posterior:
 
 
 def condition(mean: Array, covariance: Array, rows: Array, values: Array, noise: Array) -> Posterior:
-    """Unknowns after measuring ``values = rows @ unknowns + noise``; ``noise`` are standard deviations."""
-    if not len(values):
-        return Posterior(mean, covariance, 0.0, values, values)
-    shared = covariance @ rows.T
-    inverse = np.linalg.inv(rows @ shared + np.diag(np.square(noise)))
-    weights = inverse @ (values - rows @ mean)
-    variance = 1.0 / np.diag(inverse)
-    _, log_determinant = np.linalg.slogdet(inverse)
-    evidence = 0.5 * float(log_determinant - (values - rows @ mean) @ weights)
-    narrowed = covariance - shared @ inverse @ shared.T
+    """Unknowns after measuring ``values = rows @ unknowns + noise``; ``noise`` are standard deviations.
+
+    In the unknowns' own units of standard deviation, so that microseconds beside milliseconds lose no digits.
+    """
+    deviation = np.sqrt(np.diag(covariance))
+    root = deviation[:, None] * np.linalg.cholesky(covariance / np.outer(deviation, deviation))
+    whitened: Array = (rows @ root) / noise[:, None]
+    gap = (values - rows @ mean) / noise
+    precision = np.eye(len(mean)) + whitened.T @ whitened
+    inverse: Array = np.linalg.inv(precision)
+    moment = whitened.T @ gap
+    step = inverse @ moment
+    # A measurement that alone tells of an unknown has all but no rest to be predicted from.
+    leverage = np.minimum(np.einsum("ij,jk,ik->i", whitened, inverse, whitened), 1.0 - 1e-9)
+    _, log_determinant = np.linalg.slogdet(precision)
+    quadratic = float(gap @ gap - moment @ step)
+    residual = gap - whitened @ step
     return Posterior(
-        mean + shared @ weights,
-        (narrowed + narrowed.T) / 2,
-        evidence,
-        values - weights * variance,
-        np.sqrt(variance),
+        mean=mean + root @ step,
+        covariance=root @ inverse @ root.T,
+        evidence=-0.5 * (quadratic + float(log_determinant)) - float(np.log(noise).sum()),
+        left_out=values - noise * residual / (1.0 - leverage),
+        left_out_sd=noise / np.sqrt(1.0 - leverage),
     )

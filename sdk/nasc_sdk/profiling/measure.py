@@ -13,6 +13,8 @@ Rule 5: a plan that does not fit the memory budget is timed in batches, one afte
 Rule 6: whole heads are timed ``WHOLE_TIMES`` as often as blocks: errors of many blocks average out in a fit, the
     few heads stand for themselves.
 Rule 7: a fast unit is invoked once, untimed, before each sample: caches hold what the unit before it left.
+Rule 8: power, where there is a sensor, is that of the idle board before anything is loaded, and that of whole heads one
+    after the other after everything is timed (:mod:`nasc_sdk.profiling.draw`).
 """
 
 from __future__ import annotations
@@ -24,14 +26,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import cycle
 from typing import Final
 
 import numpy as np
 
 from nasc_sdk.errors import InputError, StoppedError
 from nasc_sdk.profiling.conditions import frequency_mhz, read_conditions
+from nasc_sdk.profiling.draw import Draw, nap, observe, power_of
 from nasc_sdk.profiling.plan import PlanItem, ProfilePlan
-from nasc_sdk.profiling.profile import Measurement, Profile, Timing, Validity
+from nasc_sdk.profiling.power import Sensor
+from nasc_sdk.profiling.profile import Measurement, Power, Profile, Timing, Validity
 from nasc_sdk.runtime.base import Kernels, Runtime, Session
 
 SAMPLE_NS: Final = 200_000
@@ -50,6 +55,7 @@ NOISY_ABOVE: Final = 0.10
 THROTTLED_BELOW: Final = 0.85
 # A session's overhead besides weights and activations, measured at 0.3 MB on both runtimes, rounded up.
 _SESSION_BYTES: Final = 1 << 20
+_TURN_S: Final = 0.05
 
 Progress = Callable[[int, int, str], None]
 """done, total, label; called between rounds, never while something is timed."""
@@ -101,8 +107,9 @@ def measure(
     per_op: bool = False,
     label: str = "",
     memory_budget_bytes: int = MEMORY_BUDGET_BYTES,
+    sensor: Sensor | None = None,
 ) -> Profile:
-    """Time every unit of the plan, in microseconds; the Profile keeps the plan's order.
+    """Time every unit of the plan, in microseconds; the Profile keeps the plan's order. With a sensor, power as well.
 
     Plans of unknown origin go through :func:`nasc_sdk.runtime.check.check_models` first. Raises InputError
     when a unit cannot be loaded or fed, StoppedError soon after ``should_stop`` returned true.
@@ -125,6 +132,7 @@ def measure(
     samples = [[_Samples(item) for item in group] for group in groups]
     conditions = read_conditions(runtime, kernels, threads, label=label)
     started_unix_s, started = time.time(), time.monotonic()
+    idle = _idle(run, sensor)
     for share in shares:
         for batch in samples:
             _sample_batch(run, batch, share)
@@ -133,6 +141,7 @@ def measure(
     if per_op:
         measured, more = _with_operators(run, plan, measured)
         notes += more
+    power, more = _busy(run, plan, sensor, idle, memory_budget_bytes)
     pairs = list(zip(plan.items, measured, strict=True))
     return Profile(
         device=device,
@@ -141,7 +150,8 @@ def measure(
         heads=tuple(found for item, found in pairs if item.whole),
         started_unix_s=started_unix_s,
         duration_s=time.monotonic() - started,
-        notes=notes,
+        notes=notes + more,
+        power=power,
     )
 
 
@@ -296,6 +306,33 @@ def _with_operators(
         if report.reason and report.reason not in notes:
             notes.append(report.reason)
     return result, tuple(notes)
+
+
+def _idle(run: _Run, sensor: Sensor | None) -> Draw | None:
+    def work() -> None:
+        run.tick(0, "idle power")
+        nap()
+
+    return None if sensor is None else observe(sensor, work)
+
+
+def _busy(
+    run: _Run, plan: ProfilePlan, sensor: Sensor | None, idle: Draw | None, budget_bytes: int
+) -> tuple[Power | None, tuple[str, ...]]:
+    """Whole heads in turns, blocks where the plan has none; as many as fit the memory budget together."""
+    if sensor is None or idle is None:
+        return None, ()
+    items = [item for item in plan.items if item.whole] or plan.items
+    units = cycle([_load(run, _Samples(item)) for item in batches(items, budget_bytes)[0]])
+
+    def work() -> None:
+        run.tick(0, "busy power")
+        # Progress is told now and then only: telling it is no work of a network.
+        ends = time.monotonic() + _TURN_S
+        while time.monotonic() < ends:
+            next(units).session.invoke()
+
+    return power_of(sensor, idle, observe(sensor, work))
 
 
 @contextmanager

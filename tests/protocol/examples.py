@@ -2,7 +2,17 @@
 
 import msgspec
 
-from nasc_sdk.profiling.profile import Conditions, Measurement, OpTiming, Profile, TimeUnit, Timing, Validity
+from nasc_sdk.profiling.profile import (
+    Conditions,
+    Measurement,
+    OpTiming,
+    Power,
+    PowerOrigin,
+    Profile,
+    TimeUnit,
+    Timing,
+    Validity,
+)
 from nasc_sdk.protocol.messages import (
     Artifact,
     ArtifactRequest,
@@ -44,7 +54,16 @@ EXAMPLES = (
     ),
     ProfileRequest(request_id="r1", plan=ARTIFACT, rounds=5, per_op=True),
     ProfileProgress(request_id="r1", done=1, total=9, label="stem"),
-    ProfileResult(request_id="r1", profile=Profile("board", CONDITIONS, (MEASUREMENT,), notes=("n",))),
+    ProfileResult(
+        request_id="r1",
+        profile=Profile(
+            "board",
+            CONDITIONS,
+            (MEASUREMENT,),
+            notes=("n",),
+            power=Power(2.5, 3.75, "ina219 (hwmon0)", 40, PowerOrigin.MEASURED),
+        ),
+    ),
     LinkReport(
         device="board", throughput_mbit_s=(9.5, 1e-3), round_trip_ms=(2.0, 0.0), loss=0.5, changed=True
     ),

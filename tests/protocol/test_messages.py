@@ -14,6 +14,7 @@ from nasc_sdk.protocol.messages import (
     ArtifactRequest,
     LatencyReport,
     LinkReport,
+    ProfileResult,
     ServiceReply,
     ServiceRequest,
     State,
@@ -135,6 +136,19 @@ def test_numbers_that_are_none(number):
 def test_out_of_range(kind, change):
     message = next(message for message in EXAMPLES if type(message) is kind)
     refuse(kind, {**fields(message), **change})
+
+
+@pytest.mark.parametrize("watts", [{"busy_w": 0.0}, {"busy_w": -1.0}, {"idle_w": -1.0}, {"busy_w": 1001.0}])
+def test_impossible_power_is_refused(watts):
+    found = fields(EXAMPLES[3])
+    found["profile"]["power"] |= watts
+    refuse(ProfileResult, found)
+
+
+def test_a_profile_of_an_older_board_has_no_power():
+    found = fields(EXAMPLES[3])
+    del found["profile"]["power"]
+    assert decode(ProfileResult, json.dumps(found).encode(), "t").profile.power is None
 
 
 @settings(max_examples=150, deadline=None)

@@ -33,6 +33,7 @@ from nasc_sdk.mqtt.presence import Presence, publish_if_possible, read_state
 from nasc_sdk.profiling.conditions import read_conditions
 from nasc_sdk.profiling.measure import measure
 from nasc_sdk.profiling.plan import ProfilePlan
+from nasc_sdk.profiling.power import find_sensor
 from nasc_sdk.profiling.profile import Profile
 from nasc_sdk.profiling.respond import ProfileResponder, Progress
 from nasc_sdk.protocol.local import Answer
@@ -170,11 +171,13 @@ class Agent:
         check_models(models, runtime=self.runtime, kernels=self._kernels)
         # Operators are timed in a process of their own, by the runtime's profiler, at its own speed.
         per_op = request.per_op and self._options.board.runs == 1
+        # A machine that stands in for a board tells nothing of what the board takes.
+        sensor = None if self._options.board.label else find_sensor()
         with self._options.board.on_core():
             return measure(
                 plan, self.runtime, self._kernels,
                 device=self._options.device, rounds=request.rounds, threads=self._options.threads,
-                progress=progress, per_op=per_op, label=self._options.board.label,
+                progress=progress, per_op=per_op, label=self._options.board.label, sensor=sensor,
             )  # fmt: skip
 
     def _work(self) -> None:

@@ -25,7 +25,7 @@ Examples:
   nasc-sdk profile --model ANY.tflite --sustained      without a pause, until heat has settled
 \b
 All figures are measured. Without --input a model is fed with random values, never zeros: latency
-depends on the data."""
+depends on the data. With a power sensor (INA2xx, INA3221, Raspberry Pi 5) the board's power as well."""
 
 
 @click.command(epilog=EPILOG)
@@ -134,10 +134,12 @@ def command(
     if as_json:
         print_json(document)
     else:
-        from nasc_sdk.profiling.table import format_profile
+        from nasc_sdk.profiling.table import format_power, format_profile
 
         shown = 0 if model_path else top
         click.echo("\n\n".join(format_profile(profile, shown) for profile in profiles))
+        if profiles[0].power is None:
+            click.echo("\n" + format_power(None))
         if model_path is None:
             click.echo(f"\nhow well this predicts:\n{document.text}")
 

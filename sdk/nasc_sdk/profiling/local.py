@@ -13,6 +13,7 @@ from nasc_sdk.errors import InputError
 from nasc_sdk.profiling.measure import Progress, measure
 from nasc_sdk.profiling.operators import OperatorReport, profile_operators
 from nasc_sdk.profiling.plan import Dtype, PlanItem, ProfilePlan
+from nasc_sdk.profiling.power import find_sensor
 from nasc_sdk.profiling.profile import Profile
 from nasc_sdk.runtime.arrays import fit_dtype, random_input, read_bytes, read_npy, samples
 from nasc_sdk.runtime.base import Array, Kernels, Runtime, Session, TensorInfo
@@ -70,8 +71,9 @@ def profile_file(
     item = _item(model_path, model, opened.array, opened.session.inputs[0])
     plan = ProfilePlan((item,))
     profile = measure(
-        plan, runtime, kernels, device=DEVICE, rounds=rounds, threads=threads, progress=progress
-    )
+        plan, runtime, kernels,
+        device=DEVICE, rounds=rounds, threads=threads, progress=progress, sensor=find_sensor(),
+    )  # fmt: skip
     report = profile_operators(
         model, item.input, runtime=runtime, kernels=kernels, threads=threads, rounds=rounds
     )

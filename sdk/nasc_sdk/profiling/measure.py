@@ -16,6 +16,8 @@ Rule 7: a fast unit is invoked once, untimed, before each sample: caches hold wh
 Rule 8: a fixed piece of work is timed before and after each sample. Samples during which the processor was slowed,
     by other users of a virtual machine or by heat, are taken again, once, and left out of the median as long as
     enough others are there; a unit that has too few at full speed is ``slowed``.
+Rule 9: power, where there is a sensor, is that of the idle board before anything is loaded, and that of whole heads one
+    after the other after everything is timed (:mod:`nasc_sdk.profiling.draw`).
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import cycle
 from pathlib import Path
 from typing import Final
 
@@ -34,8 +37,10 @@ import numpy as np
 
 from nasc_sdk.errors import InputError, StoppedError
 from nasc_sdk.profiling.conditions import conditions_after, governor_note, read_conditions
+from nasc_sdk.profiling.draw import Draw, nap, observe, power_of
 from nasc_sdk.profiling.plan import PlanItem, ProfilePlan
-from nasc_sdk.profiling.profile import Measurement, Profile, Timing, Validity
+from nasc_sdk.profiling.power import Sensor
+from nasc_sdk.profiling.profile import Measurement, Power, Profile, Timing, Validity
 from nasc_sdk.profiling.speed import Speedometer
 from nasc_sdk.profiling.sysfs import ROOT
 from nasc_sdk.profiling.throttling import Flag, ThrottleWatch, code_of
@@ -61,6 +66,7 @@ FULL_SPEED_SHARE: Final = 0.3
 CLOCK_STEPS: Final = 100
 # A session's overhead besides weights and activations, measured at 0.3 MB on both runtimes, rounded up.
 _SESSION_BYTES: Final = 1 << 20
+_TURN_S: Final = 0.05
 
 Progress = Callable[[int, int, str], None]
 """done, total, label; called between rounds, never while something is timed."""
@@ -120,14 +126,15 @@ def measure(
     label: str = "",
     memory_budget_bytes: int = MEMORY_BUDGET_BYTES,
     speed: Speedometer | None = None,
+    sensor: Sensor | None = None,
     root: Path = ROOT,
 ) -> Profile:
-    """Time every unit of the plan, in microseconds, in the plan's order; ``root`` is where /proc and /sys are.
+    """Time every unit of the plan, in microseconds, in the plan's order; with a sensor, power as well.
 
-    A process that profiles again and again hands in its ``speed``, so that full speed is the same in all profiles.
-
-    Plans of unknown origin go through :func:`nasc_sdk.runtime.check.check_models` first. Raises InputError
-    when a unit cannot be loaded or fed, StoppedError soon after ``should_stop`` returned true.
+    ``root`` is where /proc and /sys are. A process that profiles again and again hands in its ``speed``, so that full
+    speed is the same in all profiles. Plans of unknown origin go through
+    :func:`nasc_sdk.runtime.check.check_models` first. Raises InputError when a unit cannot be loaded or fed,
+    StoppedError soon after ``should_stop`` returned true.
     """
     if rounds < 1 or not plan.items:
         raise InputError("a profile needs at least one round and one unit")
@@ -145,16 +152,14 @@ def measure(
 
     rng = np.random.default_rng(_SEED)
     run = _Run(runtime, kernels, threads, rounds, warmup, tick, rng, speed or Speedometer(), root)
-    samples = [[_Samples(item) for item in group] for group in groups]
     conditions = read_conditions(runtime, kernels, threads, label=label, root=root)
     started_unix_s, started = time.time(), time.monotonic()
-    for share in shares:
-        for batch in samples:
-            _sample_batch(run, batch, share)
-    units = [unit for batch in samples for unit in batch]
+    idle = _idle(run, sensor)
+    units = _timed(run, groups, shares)
     conditions = conditions_after(conditions, frozenset[Flag]().union(*(unit.flags for unit in units)), root)
     measured, more = _measurements(run, plan, units, per_op)
-    notes = (*_disturbed(units), *filter(None, [governor_note(conditions.governor)]), *more)
+    power, unmeasured = _busy(run, plan, sensor, idle, memory_budget_bytes)
+    notes = (*_disturbed(units), *filter(None, [governor_note(conditions.governor)]), *more, *unmeasured)
     pairs = list(zip(plan.items, measured, strict=True))
     return Profile(
         device=device,
@@ -164,6 +169,7 @@ def measure(
         started_unix_s=started_unix_s,
         duration_s=time.monotonic() - started,
         notes=notes,
+        power=power,
     )
 
 
@@ -185,6 +191,15 @@ def _shares(rounds: int, passes: int) -> list[int]:
     """Rounds of each pass."""
     passes = min(passes, rounds)
     return [rounds // passes + (number < rounds % passes) for number in range(passes)]
+
+
+def _timed(run: _Run, groups: Sequence[Sequence[PlanItem]], shares: Sequence[int]) -> list[_Samples]:
+    """All units with their samples, in the plan's order."""
+    samples = [[_Samples(item) for item in group] for group in groups]
+    for share in shares:
+        for batch in samples:
+            _sample_batch(run, batch, share)
+    return [unit for batch in samples for unit in batch]
 
 
 def _sample_batch(run: _Run, batch: Sequence[_Samples], rounds: int) -> None:
@@ -343,6 +358,33 @@ def _with_operators(
         if report.reason and report.reason not in notes:
             notes.append(report.reason)
     return result, tuple(notes)
+
+
+def _idle(run: _Run, sensor: Sensor | None) -> Draw | None:
+    def work() -> None:
+        run.tick(0, "idle power")
+        nap()
+
+    return None if sensor is None else observe(sensor, work)
+
+
+def _busy(
+    run: _Run, plan: ProfilePlan, sensor: Sensor | None, idle: Draw | None, budget_bytes: int
+) -> tuple[Power | None, tuple[str, ...]]:
+    """Whole heads in turns, blocks where the plan has none; as many as fit the memory budget together."""
+    if sensor is None or idle is None:
+        return None, ()
+    items = [item for item in plan.items if item.whole] or plan.items
+    units = cycle([_load(run, _Samples(item)) for item in batches(items, budget_bytes)[0]])
+
+    def work() -> None:
+        run.tick(0, "busy power")
+        # Progress is told now and then only: telling it is no work of a network.
+        ends = time.monotonic() + _TURN_S
+        while time.monotonic() < ends:
+            next(units).session.invoke()
+
+    return power_of(sensor, idle, observe(sensor, work))
 
 
 @contextmanager

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Annotated, Final
+
+from msgspec import Meta
 
 
 class TimeUnit(StrEnum):
@@ -88,6 +91,43 @@ class Measurement:
     """Digest of the unit's output on the plan's input: the same bytes on every correct board."""
 
 
+MOST_W: Final = 1000.0
+"""No board takes more; a reading that says so is none."""
+
+
+class PowerOrigin(StrEnum):
+    """Where watts come from."""
+
+    MEASURED = "measured"
+    ASSUMED = "assumed"
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """What a board takes while it waits and while it computes; watts, means.
+
+    Sensors see some ten milliseconds at once, a block takes less: the energy of a block, and of a head, is ``busy_w``
+    times its time. That takes all of them to be equally hungry, which the sensor cannot tell.
+    """
+
+    idle_w: Annotated[float, Meta(ge=0, le=MOST_W)]
+    busy_w: Annotated[float, Meta(gt=0, le=MOST_W)]
+    """While whole networks (blocks, where there are none) ran one after the other without a pause."""
+    source: str
+    """The sensor and what it leaves out, or who assumed it."""
+    samples: int = 0
+    """Readings while busy."""
+    origin: PowerOrigin = PowerOrigin.ASSUMED
+
+    def __str__(self) -> str:
+        readings = f", {self.samples} readings" if self.samples else ""
+        return f"busy {self.busy_w:.2f} W, idle {self.idle_w:.2f} W ({self.origin.value}: {self.source}{readings})"
+
+
+UNKNOWN_BOARD: Final = Power(2.7, 3.6, "that of a Raspberry Pi 4, for want of a sensor")
+"""Published of a Pi 4 B at 5 V: 540 mA idle, 1280 mA with four cores busy; one core is given a quarter of the rise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """All measurements of one run on one device."""
@@ -100,3 +140,5 @@ class Profile:
     started_unix_s: float = 0.0
     duration_s: float = 0.0
     notes: tuple[str, ...] = field(default=())
+    power: Power | None = None
+    """None where the device has no sensor, or it could not be read."""

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from nasc_sdk.cost.features import describe_block
-from nasc_sdk.profiling.profile import Conditions, Measurement, Profile, Timing, Validity
+from nasc_sdk.profiling.profile import (
+    UNKNOWN_BOARD,
+    Conditions,
+    Measurement,
+    Power,
+    Profile,
+    Timing,
+    Validity,
+)
 from nasc_sdk.profiling.validity import Code, advice, meaning, read_code
 
 _WHOLE: Final = "whole"
@@ -39,11 +47,20 @@ def format_profile(profile: Profile, top: int = 0) -> str:
             parts.append(
                 _table(("whole network", "shape", f"median {unit}", f"p95 {unit}", "validity"), heads)
             )
+    if profile.power is not None:
+        parts.append(format_power(profile.power))
     if profile.notes:
         parts.append("\n".join(f"note: {note}" for note in profile.notes))
     if codes := format_codes((*profile.blocks, *profile.heads)):
         parts.append(codes)
     return "\n\n".join(parts)
+
+
+def format_power(power: Power | None) -> str:
+    """One line: watts and where they come from; without any, what searches assume."""
+    if power is None:
+        return f"power: no sensor; searches for least energy assume {UNKNOWN_BOARD}, or what --power-w says"
+    return f"power: {power}; a block's energy is its time at {power.busy_w:.2f} W, {power.busy_w:.2f} mJ a millisecond"
 
 
 def format_conditions(conditions: Conditions) -> str:

@@ -46,7 +46,7 @@ class Stop(StrEnum):
     PRECISE = "precise"
     """Every prediction is as sure as was asked for."""
     BUDGET = "budget"
-    """As many heads as allowed were measured."""
+    """As many heads as allowed, or as there are to choose among, were measured."""
     TIME = "time"
     """The board was busy for as long as allowed."""
     PRIOR = "prior"
@@ -117,7 +117,9 @@ class Calibration:
         self._budget, self._known = budget, known
         self._candidates: Candidates = draw_candidates(catalogue, rng, important, tails=tails)
         self._prior = operator_prior(self._candidates.op_keys, known)
-        self._test = set(rng.choice(len(self._candidates.heads), budget.held_out, replace=False).tolist())
+        size = len(self._candidates.heads)
+        self._test = set(rng.choice(size, min(budget.held_out, size - 1), replace=False).tolist())
+        self._most = min(budget.heads, size - len(self._test))
         self._distinct = len(catalogue.block_keys)
         self._asked: list[int] = []
         self._anchors: dict[int, Measurement] = {}
@@ -135,7 +137,7 @@ class Calibration:
         if not self._asked:
             model = self._fitted[0] if self._fitted else None
             covariance = relative_covariance(self._candidates, self._prior, model)
-            count = min(_BATCH if self.steps else _FIRST, self._budget.heads - len(self._taken))
+            count = min(_BATCH if self.steps else _FIRST, self._most - len(self._taken))
             chosen = next_heads(covariance, self._candidates.weight, self._taken | self._test, count)
             self._asked = [*self._anchors, *chosen] if self.steps else [*sorted(self._test), *chosen]
         return Design((), tuple(self._candidates.heads[at] for at in self._asked), self._distinct)
@@ -188,7 +190,7 @@ class Calibration:
         last = self.steps[-1]
         if last.interval <= self._budget.precision:
             return Stop.PRECISE
-        if last.measured_heads >= self._budget.heads:
+        if last.measured_heads >= self._most:
             return Stop.BUDGET
         return Stop.TIME if last.board_s >= self._budget.board_s else None
 

@@ -53,15 +53,19 @@ def draw_candidates(
     if wanted.size:
         rows[:half] = rng.choice(wanted, size=half)
     chosen = rng.integers(0, cuts, size=_CANDIDATES) if tails else rng.integers(1, cuts + 1, size=_CANDIDATES)
-    heads, keys = [], []
+    heads: dict[tuple[str, ...], DesignHead] = {}
+    weight: dict[tuple[str, ...], float] = {}
     for row, cut in zip(rows.tolist(), chosen.tolist(), strict=True):
         every = tuple(catalogue.block_keys[number] for number in catalogue.block_of[row].tolist())
         after = every[cut:] or every
-        heads.append(DesignHead(catalogue.archs[row], cut, join_blocks(every[:cut] or every), join_blocks(after)))
-        keys.append(after if tails else every[:cut])
+        # What runs the same is one candidate: a held-out head must not be fitted on under another name.
+        keys = after if tails else every[:cut]
+        head = DesignHead(catalogue.archs[row], cut, join_blocks(every[:cut] or every), join_blocks(after))
+        heads.setdefault(keys, head)
+        weight[keys] = weight.get(keys, 0.0) + (2.0 if important[row] else 1.0)
     op_keys = tuple(sorted({op for key in catalogue.block_keys for op in parse_block(key)[1]}))
-    weight = np.where(important[rows], 2.0, 1.0)
-    return Candidates(tuple(heads), tuple(keys), op_keys, count_operators(keys, op_keys), weight)
+    counts = count_operators(list(heads), op_keys)
+    return Candidates(tuple(heads.values()), tuple(heads), op_keys, counts, np.array(list(weight.values())))
 
 
 def count_operators(heads: list[tuple[str, ...]], op_keys: tuple[str, ...]) -> Array:

@@ -3,7 +3,7 @@
 Unknown are the invocation, what each operator takes inside a head, and how far it deviates in a block that is timed
 alone (its data are then where the last run left them): blocks tell of operators with that slack, whole heads directly.
 The prior is :mod:`nasc_search.calibrate.operators`; the error that operators cannot explain is averaged over the values
-that make the measurements probable. Every head is predicted from all other measurements: that is the error the report states.
+that make the measurements probable. The report states the error of heads, each predicted from all other measurements.
 """
 
 from __future__ import annotations

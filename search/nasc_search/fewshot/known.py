@@ -81,18 +81,19 @@ def family_of(name: str) -> str:
     return "edge"
 
 
-def shipped(space: SpaceName, quantity: Quantity = Quantity.LATENCY_MS) -> KnownTable:
-    """The table that ships with the package; InputError when none does."""
-    resource = files("nasc_search.fewshot").joinpath("known", f"{space.value}_{quantity.value}.json")
-    if not resource.is_file():
-        raise InputError(f"no prior for {quantity.value} in {space.value} ships with this package")
+def shipped(space: SpaceName) -> KnownTable:
+    """The table of latencies that ships with the package."""
+    resource = files("nasc_search.fewshot").joinpath("known", f"{space.value}_{Quantity.LATENCY_MS.value}.json")
     return decode_table(json.loads(resource.read_text()))
 
 
 def known_table(path: Path | None, space: SpaceName, quantity: Quantity) -> KnownTable:
-    """The table of this file, or the shipped one; InputError when it is of another space or quantity."""
+    """The table of this file, or the shipped one; InputError when a file's is of another space or quantity.
+
+    No energies ship. Coefficients are relative to a network's mean, and energy goes with time: latencies stand in.
+    """
     if path is None:
-        return shipped(space, quantity)
+        return shipped(space)
     table = read_table(path)
     if (table.space, table.quantity) != (space, quantity):
         raise InputError(f"{path} knows {table.quantity} in {table.space}; {quantity} in {space} is asked for")

@@ -92,3 +92,16 @@ def slow_feasible(table, link, constraints):
                 if total <= constraints.limit_ms:
                     found.append((float(table.accuracy[row]), total, (row, cut, code)))
     return found
+
+
+def slow_energy(table, link, row, cut, code):
+    busy, waiting = table.head_ms[row, cut], table.tail_ms[row, cut]
+    if cut < table.cuts - 1:
+        payload = table.payload_bytes[cut, code]
+        times = [
+            trip + payload * 8 / 1e6 / speed * 1e3
+            for trip, speed in zip(link.round_trip_ms, link.throughput_mbit_s, strict=True)
+        ]
+        busy += table.overheads.encode_ms
+        waiting += np.median(times) + table.overheads.decode_ms + table.overheads.reply_ms
+    return float(table.power.busy_w * busy + table.power.idle_w * waiting)

@@ -25,9 +25,24 @@ _GOAL = (
     ),
     click.option("--arena-bytes", type=int, help="Memory for activations on the board  [default: the board's own]."),
     click.option("--flash-bytes", type=int, help="Room for the head's model file  [default: the board's own]."),
+    click.option(
+        "--objective", type=click.Choice(["accuracy", "energy"]),
+        help="Most accurate candidate, or least energy of the board among those accurate enough  "
+        "[default: as before, else accuracy].",
+    ),
+    click.option(
+        "--min-accuracy", type=float,
+        help="With energy: accurate enough, 0..1  [default: one point below the most accurate feasible candidate].",
+    ),
+    click.option("--max-energy-mj", type=float, help="With energy: most that one request may take, millijoules."),
+    click.option(
+        "--power-w", metavar="BUSY[,IDLE]",
+        help="Watts of the board while computing and waiting; 'profile' forgets what was given before  "
+        "[default: as before, else measured in its profile, else assumed].",
+    ),
     click.option("--throughput-mbit-s", type=float, help="Assume this uplink instead of the measured one."),
     click.option("--round-trip-ms", type=float, help="Assume this round trip instead of the measured one."),
-)
+)  # fmt: skip
 
 
 def goal_options(function: F) -> F:

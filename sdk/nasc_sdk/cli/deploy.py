@@ -19,6 +19,7 @@ _EPOCH_TIMEOUT_S: Final = 600.0
 Examples:
   nasc-sdk deploy --limit-ms 8                      search, deploy, and adapt when the link changes
   nasc-sdk deploy --limit-ms 8 --once               do not adapt by itself
+  nasc-sdk deploy --limit-ms 8 --objective energy   least energy, and still so when it adapts
   nasc-sdk deploy --limit-ms 8 --finetune-epochs 5  train the winner alone first; needs the training images
   nasc-sdk deploy --limit-ms 8 --arch '|nor_conv_3x3~0|+|...|' --cut 3
 """

@@ -17,6 +17,8 @@ Examples:
   nasc-sdk search --limit-ms 8
   nasc-sdk search --limit-ms 8 --throughput-mbit-s 1 --round-trip-ms 60     what if the link were this bad
   nasc-sdk search --limit-ms 8 --raw-input-may-leave --json
+  nasc-sdk search --limit-ms 8 --objective energy                           least energy, within a point of accuracy
+  nasc-sdk search --limit-ms 8 --objective energy --min-accuracy 0.85 --power-w 4.1,2.6
 """
 )
 @broker_option

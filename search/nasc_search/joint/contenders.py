@@ -1,18 +1,21 @@
 """Contenders: the few candidates that can win at any link, so that another link costs microseconds.
 
-Per cut, only a candidate that no other beats in accuracy, fixed time and fixed variance at once can ever be
-chosen: the transfer adds the same to all of one cut. What is kept is a superset of those, found in one pass
-over the architectures in the order of accuracy.
+Per cut, only a candidate that no other beats in accuracy, fixed time and fixed variance at once (and in energy, where
+that counts) can ever be chosen: the transfer adds the same to all of one cut. What is kept is a superset of those,
+found in one pass over the architectures in the order of accuracy.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasc_sdk.link.link import Link
+from nasc_search.joint.aim import Aim
+from nasc_search.joint.energy import fixed_mj, sending_mj
 from nasc_search.joint.table import Array, CandidateTable, Constraints, normal_quantile
 
 Index = tuple[int, int, int]
@@ -35,18 +38,43 @@ class Contenders:
         total = np.sqrt(total) + self.table.fixed_ms[self.rows, self.cuts]
         return np.asarray(total + median[self.cuts, self.codes], np.float64)
 
+    def energy_mj(self, link: Link) -> Array:
+        """Each contender's energy."""
+        median, _ = self.table.transfer(link, 50.0)
+        sending = sending_mj(self.table, median)
+        return np.asarray(fixed_mj(self.table, (self.rows, self.cuts)) + sending[self.cuts, self.codes], np.float64)
+
     def winner(self, link: Link, constraints: Constraints) -> Index | None:
         """The exact answer of the whole search, or None when nothing is feasible."""
-        return self.winner_of(self.total_ms(link, constraints.percentile), constraints.limit_ms)
+        return self.winner_by_limit(link, constraints)(constraints.limit_ms)
 
-    def winner_of(self, total: Array, limit_ms: float) -> Index | None:
-        """The same from the contenders' latencies."""
+    def winner_by_limit(self, link: Link, constraints: Constraints) -> Callable[[float], Index | None]:
+        """The same as a function of the limit in milliseconds, which changes neither latency nor energy."""
+        total = self.total_ms(link, constraints.percentile)
+        if not constraints.aim.saves:
+            return lambda limit_ms: self._most_accurate(total, limit_ms)
+        energy = self.energy_mj(link)
+        return lambda limit_ms: self._most_frugal(total, energy, limit_ms, constraints.aim)
+
+    def _most_accurate(self, total: Array, limit_ms: float) -> Index | None:
         feasible = np.flatnonzero(total <= limit_ms)
         if not feasible.size:
             return None
         accuracy = self.table.accuracy[self.rows[feasible]]
         best = feasible[accuracy == accuracy.max()]
         return self.at(int(best[np.argmin(total[best])]))
+
+    def _most_frugal(self, total: Array, energy: Array, limit_ms: float, aim: Aim) -> Index | None:
+        """In the order of :meth:`nasc_search.joint.frugal.Frugal.rows`."""
+        feasible = np.flatnonzero((total <= limit_ms) & (energy <= aim.budget_mj))
+        if not feasible.size:
+            return None
+        accuracy = self.table.accuracy[self.rows]
+        feasible = feasible[accuracy[feasible] >= aim.floor(float(accuracy[feasible].max()))]
+        if not feasible.size:
+            return None
+        order = np.lexsort((feasible, total[feasible], -accuracy[feasible], energy[feasible]))
+        return self.at(int(feasible[order[0]]))
 
     def at(self, index: int) -> Index:
         """Row, cut and encoding of one contender."""
@@ -58,29 +86,41 @@ def contenders(table: CandidateTable, constraints: Constraints) -> Contenders:
 
     They do not depend on the link: the table keeps them for the next one.
     """
-    key = (constraints.raw_input_stays, constraints.arena_bytes, constraints.flash_bytes)
+    saves = constraints.aim.saves
+    key = (constraints.raw_input_stays, constraints.arena_bytes, constraints.flash_bytes, saves)
     if key not in table.contender_memo:
-        table.contender_memo[key] = _select(table, table.allowed(constraints))
+        table.contender_memo[key] = _select(table, table.allowed(constraints), saves)
     index = table.contender_memo[key]
     return Contenders(table, index[:, 0], index[:, 1], index[:, 2])
 
 
-def _select(table: CandidateTable, allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _select(table: CandidateTable, allowed: NDArray[np.bool_], saves: bool) -> NDArray[np.int64]:
     """[n, 3]: row, cut and encoding of each contender, in that order."""
     order = np.argsort(-table.accuracy, kind="stable")
     allowed = allowed[order]
     fixed = np.where(allowed, table.fixed_ms[order], np.inf)
     variance = table.fixed_variance[order]
-    fastest = np.minimum.accumulate(fixed, axis=0)
-    record = np.isfinite(fixed)
-    record[1:] &= fixed[1:] < fastest[:-1]
-    holder = np.maximum.accumulate(np.where(record, np.arange(len(order))[:, None], 0), axis=0)
-    steadier = np.zeros_like(record)
-    steadier[1:] = variance[1:] < np.take_along_axis(variance, holder, axis=0)[:-1]
-    ranks, cuts = np.nonzero(allowed & (record | steadier))
+    if saves:
+        energy = np.where(allowed, fixed_mj(table)[order], np.inf)
+        beaten = _beaten(fixed, variance, energy) | _beaten(energy, fixed, variance)
+    else:
+        beaten = _beaten(fixed, variance)
+    ranks, cuts = np.nonzero(allowed & ~beaten)
     flat = [
         (row, cut, code)
         for row, cut in sorted(zip(order[ranks].tolist(), cuts.tolist(), strict=True))
         for code in np.flatnonzero(table.legal[cut]).tolist()
     ]
     return np.asarray(flat, np.int64).reshape(-1, 3)
+
+
+def _beaten(least: Array, *others: Array) -> NDArray[np.bool_]:
+    """Where the holder of the least value in the rows above is no worse in the other arrays; all are [A, K]."""
+    lowest = np.minimum.accumulate(least, axis=0)
+    record = np.isfinite(least)
+    record[1:] &= least[1:] < lowest[:-1]
+    holder = np.maximum.accumulate(np.where(record, np.arange(len(least))[:, None], 0), axis=0)
+    beaten = ~record
+    for values in others:
+        beaten[1:] &= values[1:] >= np.take_along_axis(values, holder, axis=0)[:-1]
+    return beaten

@@ -1,6 +1,7 @@
 """The exact joint search: every candidate over the present link, in milliseconds.
 
-Chosen is the most accurate feasible candidate; among equals the fastest, then the first of the space.
+Chosen is the most accurate feasible candidate; among equals the fastest, then the first of the space. Where energy is
+what counts, see :mod:`nasc_search.joint.frugal`.
 """
 
 from __future__ import annotations
@@ -15,15 +16,29 @@ from numpy.typing import NDArray
 from nasc_sdk.candidate import Candidate
 from nasc_sdk.errors import InfeasibleError
 from nasc_sdk.link.link import Link, rounded
-from nasc_search.joint.contenders import Contenders, Index, contenders
+from nasc_sdk.profiling.profile import Power
+from nasc_search.joint.aim import MOST_ACCURATE, SAVING
+from nasc_search.joint.contenders import Index, contenders
 from nasc_search.joint.flips import Factor, Flip, find_flips, needed_scale
+from nasc_search.joint.frugal import Frugal, find_frugal
 from nasc_search.joint.scored import Scored, score, score_candidate, shortcoming
 from nasc_search.joint.table import Array, CandidateTable, Constraints, Kind
 
 _ALL: Final = slice(None)
+_NONE: Final[NDArray[np.int64]] = np.empty(0, np.int64)
 _NEARLY: Final = 1.1
 _NAMES: Final = 8
 """Architectures looked at for each one shown: dead edges give one network several names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """What least energy was looked for among."""
+
+    floor: float
+    """Least accuracy, 0..1."""
+    most_accurate: Scored
+    """Within limit, rules and budget, whatever it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +58,38 @@ class Decision:
     """The same; it may be forbidden because the raw input stays on the board."""
     split: Scored | None
     more_accurate: int
-    """Architectures more accurate than the chosen one, none of which is feasible."""
+    """Architectures more accurate than the chosen one, none of which is feasible; 0 where energy counts."""
     denied: Scored | None
     """The fastest of those."""
     flips: tuple[Flip, ...]
     extrapolated: tuple[str, ...]
     """Operators whose time nobody measured on one of the devices."""
+    power: Power
+    """Of the board, for the candidates' energy."""
+    saving: Saving | None = None
+    """Where energy counts."""
 
 
 def search(table: CandidateTable, link: Link, constraints: Constraints, runners_up: int = 3) -> Decision:
-    """The best candidate; InfeasibleError with the nearest ones when none meets the constraints."""
+    """The best candidate by the constraints' aim; InfeasibleError with the nearest ones when none meets them."""
     total = table.total_ms(link, constraints.percentile)
     allowed = table.allowed(constraints)
     few = contenders(table, constraints)
     admitted = np.where(allowed[:, :, None], total, np.inf)
     feasible = int(np.count_nonzero(admitted <= constraints.limit_ms))
     if not feasible:
-        raise _infeasible(table, few, admitted, link, constraints)
-    winners = _best_rows(table, admitted, constraints.limit_ms, _NAMES * (runners_up + 1))
+        raise _infeasible(table, admitted, link, constraints)
+    frugal, count = None, _NAMES * (runners_up + 1)
+    if constraints.aim.saves:
+        frugal = find_frugal(table, link, constraints, admitted)
+        feasible = frugal.count
+    winners = frugal.rows(count) if frugal else _best_rows(table, admitted, constraints.limit_ms, count)
     best, *others = _distinct([score(table, link, constraints, *winner) for winner in winners])
-    ends = {kind: _best_of(table, total, admitted, kind, link, constraints) for kind in Kind}
+    ends = {kind: _best_of(table, total, admitted, kind, link, constraints, frugal) for kind in Kind}
     local, edge = ends[Kind.ALL_LOCAL], ends[Kind.ALL_EDGE]
     assert local is not None
     assert edge is not None
-    better = np.flatnonzero(table.accuracy > best.accuracy)
+    better = np.flatnonzero(table.accuracy > best.accuracy) if frugal is None else _NONE
     return Decision(
         constraints=constraints,
         link=link,
@@ -81,26 +104,37 @@ def search(table: CandidateTable, link: Link, constraints: Constraints, runners_
         denied=_fastest(table, admitted, better, link, constraints),
         flips=find_flips(few, link, constraints, winners[0]),
         extrapolated=table.extrapolated,
+        power=table.power,
+        saving=Saving(frugal.floor, frugal.most_accurate) if frugal else None,
     )
 
 
 def search_nearest(table: CandidateTable, link: Link, constraints: Constraints) -> Decision:
     """For a limit that nothing meets: the best candidate among those nearly as fast as the fastest allowed one.
 
-    The decision's constraints hold the limit that it was taken for. InfeasibleError when nothing fits the board.
+    The decision's constraints hold the limit that it was taken for. Energy does not count then: a board that misses its
+    goal is not to save. InfeasibleError when nothing fits the board.
     """
     total = table.total_ms(link, constraints.percentile)
     admitted = np.where(table.allowed(constraints)[:, :, None], total, np.inf)
     least = float(admitted.min())
-    limit_ms = _NEARLY * least if np.isfinite(least) else constraints.limit_ms
-    return search(table, link, replace(constraints, limit_ms=limit_ms))
+    # What keeps the limit, but not the floor or the budget, need not be faster than the limit.
+    limit_ms = max(_NEARLY * least, constraints.limit_ms) if np.isfinite(least) else constraints.limit_ms
+    return search(table, link, replace(constraints, limit_ms=limit_ms, aim=MOST_ACCURATE))
 
 
 def finalists(table: CandidateTable, link: Link, constraints: Constraints, n: int) -> tuple[Scored, ...]:
-    """The ``n`` most accurate feasible architectures, to be evaluated for real; fewer if need be."""
+    """The ``n`` best feasible architectures, to be evaluated for real; fewer if need be.
+
+    Where energy counts, the most accurate one as well, which the floor may hang on.
+    """
     admitted = np.where(
         table.allowed(constraints)[:, :, None], table.total_ms(link, constraints.percentile), np.inf
     )
+    if constraints.aim.saves and (admitted <= constraints.limit_ms).any():
+        frugal = find_frugal(table, link, constraints, admitted)
+        found = [score(table, link, constraints, *row) for row in frugal.rows(n)]
+        return tuple(dict.fromkeys([*found, frugal.most_accurate]))
     rows = _best_rows(table, admitted, constraints.limit_ms, n)
     return tuple(score(table, link, constraints, *row) for row in rows)
 
@@ -112,9 +146,11 @@ def worth_switching(
     link: Link,
     constraints: Constraints,
     margin: float = 0.003,
+    floor: float = 0.0,
 ) -> tuple[bool, str]:
     """Whether to deploy ``proposed`` in place of ``current``, and why; ``margin`` is in accuracy, 0..1.
 
+    Where energy counts, the margin is ``SAVING``, and ``floor`` is the least accuracy that the proposal was chosen for.
     Installing a head costs the board time and flash, so a gain within the predictor's noise is not worth it.
     """
     now = score_candidate(table, link, constraints, current)
@@ -125,10 +161,23 @@ def worth_switching(
         return False, f"the proposed candidate {shortcoming(then, constraints)}"
     if not now.feasible:
         return True, f"the present candidate {shortcoming(now, constraints)}"
+    if constraints.aim.saves:
+        return _saves_enough(now, then, floor)
     gain = then.accuracy - now.accuracy
     if gain >= margin:
         return True, f"{100 * gain:.2f} points more accurate"
     return False, f"{100 * gain:+.2f} points are less than the margin of {100 * margin:.2f}"
+
+
+def _saves_enough(now: Scored, then: Scored, floor: float) -> tuple[bool, str]:
+    if now.accuracy < floor:
+        return True, f"the present candidate reaches accuracy {now.accuracy:.2%}, the floor is {floor:.2%}"
+    assert now.energy_mj is not None
+    assert then.energy_mj is not None
+    saved = 1 - then.energy_mj / now.energy_mj
+    if saved >= SAVING:
+        return True, f"{saved:.0%} less energy ({then.energy_mj:.4g} mJ)"
+    return False, f"{saved:.1%} less energy is less than the margin of {SAVING:.0%}"
 
 
 def _best_rows(
@@ -150,11 +199,14 @@ def _best_rows(
 
 
 def _best_of(
-    table: CandidateTable, total: Array, admitted: Array, kind: Kind, link: Link, constraints: Constraints
-) -> Scored | None:
-    """Best feasible candidate of a kind, else the fastest allowed one, else the fastest."""
+    table: CandidateTable, total: Array, admitted: Array, kind: Kind, link: Link, constraints: Constraints,
+    frugal: Frugal | None,
+) -> Scored | None:  # fmt: skip
+    """Best feasible candidate of a kind, else the most accurate within the limit, else the fastest allowed one, else
+    the fastest.
+    """  # fmt: skip
     cuts = table.cuts_of(kind)
-    best = _best_rows(table, admitted, constraints.limit_ms, 1, cuts)
+    best = (frugal.rows(1, cuts) if frugal else []) or _best_rows(table, admitted, constraints.limit_ms, 1, cuts)
     if best:
         return score(table, link, constraints, *best[0])
     every = np.arange(len(table.archs))
@@ -195,9 +247,11 @@ def _index(table: CandidateTable, row: int, place: int, cuts: slice) -> Index:
 
 
 def _infeasible(
-    table: CandidateTable, few: Contenders, admitted: Array, link: Link, constraints: Constraints
+    table: CandidateTable, admitted: Array, link: Link, constraints: Constraints
 ) -> InfeasibleError:
-    """Names the nearest candidates and what would have to change."""
+    """Names the nearest candidates and what would have to change for the limit to be kept, whatever the aim."""
+    constraints = replace(constraints, aim=MOST_ACCURATE)
+    few = contenders(table, constraints)
     asked = f"no candidate meets {constraints.limit_ms:.1f} ms at p{constraints.percentile:g} over {link}"
     lines = []
     for kind in Kind:

@@ -1,4 +1,4 @@
-"""A Decision in words and tables; every time in milliseconds, predicted."""
+"""A Decision in words and tables; every time in milliseconds, predicted; energy in millijoules, of the board."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from nasc_sdk.cli.output import format_table
 from nasc_sdk.link.link import rounded
-from nasc_search.joint.exact import Decision
+from nasc_sdk.profiling.profile import UNKNOWN_BOARD
+from nasc_search.joint.aim import FLOOR_BELOW
+from nasc_search.joint.exact import Decision, Saving
 from nasc_search.joint.flips import Flip
-from nasc_search.joint.scored import Quantiles, Scored
+from nasc_search.joint.scored import Quantiles, Scored, shortcoming
 from nasc_search.joint.table import Kind
 
 _UNITS = {"throughput": "Mbit/s", "round trip": "ms", "limit": "ms"}
@@ -22,6 +24,7 @@ def explain(decision: Decision) -> str:
         f"{decision.feasible} of {decision.candidates} candidates are feasible",
         f"chosen: {_name(chosen)}\n        {chosen.candidate.arch}\n        {_accuracy(chosen)}",
         _parts(chosen),
+        *([f"energy of the board for one request: {energy(decision)}"] if _shows_energy(decision) else []),
         "why it won\n" + "\n".join(f"- {reason}" for reason in reasons(decision)),
         "beside it (medians in ms)\n" + _compare(decision),
         "what would flip it\n" + "\n".join(f"- {text}" for text in flips(decision)),
@@ -34,12 +37,20 @@ def explain(decision: Decision) -> str:
     return "\n\n".join(sections)
 
 
+def energy(decision: Decision) -> str:
+    """Of the chosen candidate, with what it was reckoned from."""
+    return f"{_millijoules(decision.chosen)}, from predicted times and watts: {decision.power}"
+
+
 def reasons(decision: Decision) -> tuple[str, ...]:
     """Why nothing else was chosen, one sentence each."""
     chosen, limit = decision.chosen, decision.constraints.limit_ms
-    lines = [
-        f"no feasible candidate is more accurate; it leaves {limit - chosen.limited_ms:.2f} ms of the limit"
-    ]
+    first = "no feasible candidate is more accurate"
+    if decision.saving is not None:
+        first = f"no candidate within the limit takes less energy at accuracy {decision.saving.floor:.2%} or more"
+    lines = [f"{first}; it leaves {limit - chosen.limited_ms:.2f} ms of the limit"]
+    if decision.saving is not None:
+        lines += _floor(decision, decision.saving)
     if decision.denied is not None:
         lines.append(
             f"{decision.more_accurate} architectures are more accurate; the fastest of them needs "
@@ -56,6 +67,12 @@ def reasons(decision: Decision) -> tuple[str, ...]:
             text = "is not allowed: the raw input stays on the board"
         elif not other.feasible:
             text = f"needs {other.limited_ms:.2f} ms at least"
+            if other.limited_ms <= limit:
+                text = shortcoming(other, decision.constraints)
+        elif decision.saving is not None:
+            text = f"takes {_millijoules(other)} at least"
+            if other.accuracy < decision.saving.floor:
+                text = f"reaches {_accuracy(other)} at most, less than the floor"
         else:
             loss = 100 * (chosen.accuracy - other.accuracy)
             text = f"reaches {_accuracy(other)} at most, {loss:.2f} points less"
@@ -63,19 +80,36 @@ def reasons(decision: Decision) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def _floor(decision: Decision, saving: Saving) -> list[str]:
+    """Where the floor comes from, and what it saves."""
+    best = saving.most_accurate
+    asked = decision.constraints.aim.min_accuracy
+    origin = "as asked for" if asked else f"{100 * FLOOR_BELOW:g} point below the most accurate feasible candidate"
+    lines = [f"the floor of {saving.floor:.2%} is {origin} (--min-accuracy)"]
+    if best.candidate != decision.chosen.candidate:
+        lines.append(
+            f"the most accurate feasible candidate takes {_millijoules(best)} ({_name(best)}, {_accuracy(best)}, "
+            f"{best.candidate.arch})"
+        )
+    return lines
+
+
 def flips(decision: Decision) -> tuple[str, ...]:
     """What would lead to another choice, one sentence each."""
-    return tuple(_flip(flip) for flip in decision.flips) or ("nothing within a factor of 64",)
+    saves = decision.constraints.aim.saves
+    return tuple(_flip(flip, saves) for flip in decision.flips) or ("nothing within a factor of 64",)
 
 
-def _flip(flip: Flip) -> str:
+def _flip(flip: Flip, saves: bool) -> str:
     lower = flip.scale < 1
     change = (
         f"{flip.factor.value} {'down' if lower else 'up'} to {rounded(flip.value)} {_UNITS[flip.factor.value]}"
     )
     if flip.becomes is None:
         return f"{change}: nothing is feasible"
-    return f"{change}: {_name(flip.becomes)}, {_accuracy(flip.becomes)}, {flip.becomes.candidate.arch}"
+    found = flip.becomes
+    takes = f"{_millijoules(found)}, " if saves else ""
+    return f"{change}: {_name(found)}, {takes}{_accuracy(found)}, {found.candidate.arch}"
 
 
 def _parts(chosen: Scored) -> str:
@@ -97,6 +131,7 @@ def _compare(decision: Decision) -> str:
     named: list[tuple[str, Scored]] = [("chosen", decision.chosen)]
     named += [(f"runner-up {place}", other) for place, other in enumerate(decision.runners_up, start=1)]
     named += [(f"best {other.kind.value}", other) for other in ends]
+    shown = _shows_energy(decision)
     rows: Sequence[Sequence[str]] = [
         (
             label,
@@ -108,6 +143,7 @@ def _compare(decision: Decision) -> str:
             f"{other.limited_ms:.2f}",
             f"{other.arena_bytes / 1024:.0f}",
             f"{other.flash_bytes / 1024:.0f}",
+            *([f"{other.energy_mj:.4g}"] if shown else []),
             "yes" if other.feasible else "no",
         )
         for label, other in named
@@ -123,6 +159,7 @@ def _compare(decision: Decision) -> str:
         total,
         "arena KiB",
         "flash KiB",
+        *(["energy mJ"] if shown else []),
         "feasible",
     )
     return format_table(header, rows)
@@ -135,6 +172,15 @@ def _name(scored: Scored) -> str:
         if scored.kind is Kind.SPLIT
         else scored.kind.value
     )
+
+
+def _shows_energy(decision: Decision) -> bool:
+    """Nobody who did not ask wants to read what follows from watts of some other board."""
+    return decision.constraints.aim.saves or decision.power != UNKNOWN_BOARD
+
+
+def _millijoules(scored: Scored) -> str:
+    return f"{scored.energy_mj:.4g} mJ"
 
 
 def _accuracy(scored: Scored) -> str:

@@ -81,8 +81,8 @@ def _decider(
 ) -> Callable[[float], Index | None]:
     """The decision as a function of the scale; the limit alone changes no latency."""
     if factor is Factor.LIMIT:
-        total = contenders.total_ms(link, constraints.percentile)
-        return lambda scale: contenders.winner_of(total, constraints.limit_ms * scale)
+        winner = contenders.winner_by_limit(link, constraints)
+        return lambda scale: winner(constraints.limit_ms * scale)
     state = _states(factor, link, constraints)
     return lambda scale: contenders.winner(*state(scale))
 

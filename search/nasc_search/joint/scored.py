@@ -9,6 +9,7 @@ import numpy as np
 from nasc_sdk.candidate import Candidate
 from nasc_sdk.cost.model import Z95
 from nasc_sdk.link.link import Link
+from nasc_search.joint.energy import fixed_mj, sending_mj
 from nasc_search.joint.table import CandidateTable, Constraints, Kind, normal_quantile
 
 Quantiles = tuple[float, float]
@@ -39,6 +40,8 @@ class Scored:
     flash_bytes: int
     feasible: bool
     """Within the limit and every other constraint."""
+    energy_mj: float | None = None
+    """Of the board for one request (:mod:`nasc_search.joint.energy`), from medians; None in older records."""
 
 
 def score(
@@ -63,10 +66,12 @@ def score(
 
     median, spread = transfer(95.0)
     limited = total(constraints.percentile)
+    energy = float(fixed_mj(table, (row, cut)) + sending_mj(table, median))
+    accuracy = float(table.accuracy[row])
     return Scored(
         candidate=table.candidate(row, cut, code),
         kind=table.kind_of(cut),
-        accuracy=float(table.accuracy[row]),
+        accuracy=accuracy,
         evaluated=bool(table.evaluated[row]),
         payload_bytes=0 if local else int(table.payload_bytes[cut, code]),
         head_ms=part(float(table.head_ms[row, cut]), float(table.head_sd_ms[row, cut])),
@@ -80,7 +85,10 @@ def score(
         limited_ms=limited,
         arena_bytes=int(table.arena_bytes[row, cut]),
         flash_bytes=int(table.flash_bytes[row, cut]),
-        feasible=limited <= constraints.limit_ms and _allowed(table, constraints, row, cut),
+        feasible=limited <= constraints.limit_ms
+        and _allowed(table, constraints, row, cut)
+        and constraints.aim.admits(accuracy, energy),
+        energy_mj=energy,
     )
 
 
@@ -106,8 +114,13 @@ def broken_rule(scored: Scored, constraints: Constraints) -> str:
 
 def shortcoming(scored: Scored, constraints: Constraints) -> str:
     """Why a candidate is not feasible, to follow "the candidate"."""
-    limit = f"limit {constraints.limit_ms:.1f} ms at p{constraints.percentile:g}"
-    return broken_rule(scored, constraints) or f"needs {scored.limited_ms:.1f} ms ({limit})"
+    if broken := broken_rule(scored, constraints):
+        return broken
+    if scored.limited_ms <= constraints.limit_ms and not scored.feasible:
+        if scored.accuracy < constraints.aim.min_accuracy:
+            return f"reaches accuracy {scored.accuracy:.2%}, asked for are {constraints.aim.min_accuracy:.2%}"
+        return f"takes {scored.energy_mj:.4g} mJ, allowed are {constraints.aim.max_energy_mj:g}"
+    return f"needs {scored.limited_ms:.1f} ms (limit {constraints.limit_ms:.1f} ms at p{constraints.percentile:g})"
 
 
 def _allowed(table: CandidateTable, constraints: Constraints, row: int, cut: int) -> bool:

@@ -22,6 +22,8 @@ from nasc_sdk.candidate import INT8, Candidate, CutEncoding
 from nasc_sdk.cost.model import CostModel, Prediction, predict_blocks, predict_prefixes, spread_us
 from nasc_sdk.errors import InputError
 from nasc_sdk.link.link import Link
+from nasc_sdk.profiling.profile import UNKNOWN_BOARD, Power
+from nasc_search.joint.aim import MOST_ACCURATE, Aim
 from nasc_search.joint.catalogue import Catalogue
 
 Array = NDArray[np.float64]
@@ -68,6 +70,8 @@ class Constraints:
     """Forbids cut 0."""
     arena_bytes: int = 0
     flash_bytes: int = 0
+    aim: Aim = MOST_ACCURATE
+    """What is looked for among those that keep all this; floor and budget are kept as well."""
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.limit_ms) and self.limit_ms > 0):
@@ -102,6 +106,8 @@ class CandidateTable:
     flash_bytes: NDArray[np.int64]
     """[A, K]"""
     overheads: Overheads = Overheads()
+    power: Power = UNKNOWN_BOARD
+    """Of the board."""
     extrapolated: tuple[str, ...] = ()
     """Operators that some device was never seen to run; their times are guesses with a wide interval."""
 
@@ -150,7 +156,7 @@ class CandidateTable:
         return {arch: index for index, arch in enumerate(self.archs)}
 
     @cached_property
-    def contender_memo(self) -> dict[tuple[bool, int, int], NDArray[np.int64]]:
+    def contender_memo(self) -> dict[tuple[bool, int, int, bool], NDArray[np.int64]]:
         """Kept by :mod:`nasc_search.joint.contenders`."""
         return {}
 

@@ -12,6 +12,7 @@ from nasc_sdk.candidate import INT8, Candidate
 from nasc_sdk.errors import InfeasibleError, InputError, UnreachableError
 from nasc_sdk.link.link import Link
 from nasc_sdk.protocol.messages import State
+from nasc_search.joint.aim import Aim
 from nasc_search.joint.exact import Decision, worth_switching
 from nasc_search.joint.explain import explain
 from nasc_search.joint.scored import Scored, broken_rule, score_candidate, shortcoming
@@ -79,7 +80,7 @@ class Deploying:
         else:
             planned = decide(table, link, goal.constraints, self._evaluate)
             chosen, table = planned.decision.chosen, planned.table
-            reason = f"most accurate within {goal.constraints.limit_ms:g} ms over {link}"
+            reason = _reason(planned.decision)
             text = explain(planned.decision)
         if "finetune_epochs" in options:
             chosen, text = self._finetuned(device, goal, link, chosen, options, text, progress)
@@ -89,7 +90,7 @@ class Deploying:
         progress(1, AHEAD + 2, "installing")
         deployment = self._roll_out(device, goal, chosen, fallback, link, reason, seconds)
         prepared = self._get_ready(table, goal, progress) if goal.automatic else 0
-        return DeployAnswer(deployment, text, fronts(table, link, goal.constraints), prepared)
+        return DeployAnswer(deployment, text, fronts(table, link, goal.constraints), prepared, table.power)
 
     def propose(self, device: str, goal: Goal, link: Link) -> Proposal | str:
         """Search again; another candidate that is worth a rollout, or why the present one is kept.
@@ -112,12 +113,14 @@ class Deploying:
                 now = score_candidate(table, link, goal.constraints, newest[0].candidate)
                 if now.limited_ms <= _CLEARLY_SLOWER * nearest_ms:
                     raise
-            reason = f"nothing meets {goal.constraints.limit_ms:g} ms over {link}; this comes nearest"
+            wanted = f"{goal.constraints.limit_ms:g} ms{_and_floor(goal.constraints.aim)}"
+            reason = f"nothing meets {wanted} over {link}; this comes nearest"
             return Proposal(goal, link, table, decision, reason, time.monotonic() - begun)
         if newest:
             worth, reason = worth_switching(
-                newest[0].candidate, decision.chosen.candidate, table, link, goal.constraints, MARGIN
-            )
+                newest[0].candidate, decision.chosen.candidate, table, link, goal.constraints, MARGIN,
+                floor=decision.saving.floor if decision.saving else 0.0,
+            )  # fmt: skip
             if not worth:
                 return reason
         return Proposal(goal, link, table, decision, reason, time.monotonic() - begun)
@@ -131,7 +134,7 @@ class Deploying:
             device, proposal.goal, decision.chosen, fallback, link, proposal.reason, seconds
         )
         shown = fronts(proposal.table, link, proposal.goal.constraints)
-        return DeployAnswer(deployment, explain(decision), shown)
+        return DeployAnswer(deployment, explain(decision), shown, power=proposal.table.power)
 
     def _evaluate(self, arch: str) -> float:
         accuracy = self._workshop.accuracy(arch)
@@ -172,8 +175,11 @@ class Deploying:
             f"asked for by hand: {candidate}\n"
             f"predicted over {link}: p50 {chosen.total_ms[0]:.2f} ms, p95 {chosen.total_ms[1]:.2f} ms"
         )
+        if goal.constraints.aim.saves:
+            text += f"; {chosen.energy_mj:.4g} mJ at watts {table.power}"
         if not chosen.feasible:
-            text += f"\nover the limit: it {shortcoming(chosen, goal.constraints)}"
+            missed = "over the limit" if chosen.limited_ms > goal.constraints.limit_ms else "outside the goal"
+            text += f"\n{missed}: it {shortcoming(chosen, goal.constraints)}"
         if goal.automatic:
             text += "\nthe service replaces it when it finds better; --once keeps it"
         return chosen, text
@@ -241,3 +247,16 @@ class Deploying:
             self._workshop.prepare(arch)
             ready += 1
         return ready
+
+
+def _reason(decision: Decision) -> str:
+    limit = f"within {decision.constraints.limit_ms:g} ms over {decision.link}"
+    if decision.saving is None:
+        return f"most accurate {limit}"
+    return f"least energy at accuracy {decision.saving.floor:.2%} or more {limit}"
+
+
+def _and_floor(aim: Aim) -> str:
+    """What else was asked for, after the limit."""
+    floor = f" at accuracy {aim.min_accuracy:.2%} or more" if aim.min_accuracy else ""
+    return f"{floor} with {aim.max_energy_mj:g} mJ or less" if aim.max_energy_mj else floor

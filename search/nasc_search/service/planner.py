@@ -16,6 +16,7 @@ from nasc_sdk.cost.model import CostModel
 from nasc_sdk.errors import InfeasibleError
 from nasc_sdk.link.link import Link
 from nasc_search.accuracy.predictor import AccuracyPredictor
+from nasc_search.joint.aim import SAVING
 from nasc_search.joint.catalogue import Catalogue
 from nasc_search.joint.exact import Decision, finalists, search, search_nearest
 from nasc_search.joint.table import CandidateTable, Constraints, Overheads, build_table
@@ -99,8 +100,8 @@ def decide_at_once(
 
     A tenth of the limit is left unused where something meets that: nobody looks at a choice that the service makes by
     itself, and one that misses the limit by its prediction's error is followed by another. Architectures that are
-    ``ready`` to be installed come first, unless another is more accurate by ``MARGIN``. Raises InfeasibleError when
-    nothing meets the constraints.
+    ``ready`` to be installed come first, unless another is more accurate by ``MARGIN``, or saves ``SAVING`` where that
+    counts. Raises InfeasibleError when nothing meets the constraints.
     """
     known = _only_evaluated(table)
     careful = replace(constraints, limit_ms=HEADROOM * constraints.limit_ms)
@@ -109,12 +110,22 @@ def decide_at_once(
     except InfeasibleError:
         best = search(known, link, constraints)
     at_hand = _only_evaluated(replace(table, evaluated=table.evaluated & np.isin(np.asarray(table.archs), list(ready))))
-    ready_one = search(at_hand, link, constraints)
-    return ready_one if ready_one.chosen.accuracy > best.chosen.accuracy - MARGIN else best
+    if best.saving is not None:
+        # The floor is that of all candidates, not of those at hand.
+        constraints = replace(constraints, aim=replace(constraints.aim, min_accuracy=best.saving.floor))
+    try:
+        ready_one = search(at_hand, link, constraints)
+    except InfeasibleError:
+        return best
+    if best.saving is None:
+        return ready_one if ready_one.chosen.accuracy > best.chosen.accuracy - MARGIN else best
+    assert ready_one.chosen.energy_mj is not None
+    assert best.chosen.energy_mj is not None
+    return ready_one if (1 - SAVING) * ready_one.chosen.energy_mj < best.chosen.energy_mj else best
 
 
 def decide_nearest(table: CandidateTable, link: Link, constraints: Constraints) -> Decision:
-    """The same for constraints that nothing meets: what comes nearest to the limit."""
+    """The same for constraints that nothing meets: what comes nearest to the limit, whatever the aim."""
     return search_nearest(_only_evaluated(table), link, constraints)
 
 

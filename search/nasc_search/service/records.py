@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from nasc_sdk.candidate import Candidate
 from nasc_sdk.link.link import Link
+from nasc_sdk.profiling.profile import Power
 from nasc_search.joint.scored import Scored
 from nasc_search.joint.table import Constraints
 
@@ -18,6 +19,8 @@ class Goal:
     edge: str = "edge"
     automatic: bool = True
     """Search and deploy again when the link changes."""
+    power_w: tuple[float, float] | None = None
+    """Busy and idle watts that the user gave; they count instead of the profile's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,10 @@ class SearchAnswer:
     text: str
     predictor: str
     fronts: tuple[FrontPoint, ...]
+    power: Power | None = None
+    """What candidates' energy follows from, measured or assumed."""
+    accuracy_floor: float | None = None
+    """Least accuracy, 0..1, where energy counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +87,5 @@ class DeployAnswer:
     fronts: tuple[FrontPoint, ...] = ()
     prepared: int = 0
     """Architectures made ready for other link states."""
+    power: Power | None = None
+    """What candidates' energy follows from, measured or assumed."""

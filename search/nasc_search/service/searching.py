@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from typing import Final
 
 from nasc_sdk.cost.model import CostModel
 from nasc_sdk.cost.table import CostDocument, tabulate
 from nasc_sdk.errors import InputError
 from nasc_sdk.link.link import Link
+from nasc_sdk.profiling.profile import MOST_W, UNKNOWN_BOARD, Power, Profile
 from nasc_sdk.protocol.messages import LinkReport, State
+from nasc_search.joint.aim import MOST_ACCURATE, Aim, Objective
 from nasc_search.joint.exact import search
 from nasc_search.joint.explain import explain
 from nasc_search.joint.front import pareto_front
@@ -28,7 +31,9 @@ SERVED: Final = "served"
 """Kind of the stored :class:`nasc_search.joint.in_service.ServedLog` of a board."""
 _GOAL_OPTIONS: Final = frozenset(
     {"limit_ms", "percentile", "raw_input_may_leave", "arena_bytes", "flash_bytes", "edge", "automatic"}
+    | {"objective", "min_accuracy", "max_energy_mj", "power_w"}
 )
+FROM_PROFILE: Final = "profile"
 _LINK_OPTIONS: Final = frozenset({"throughput_mbit_s", "round_trip_ms"})
 
 
@@ -62,6 +67,8 @@ class Searching:
             text=explain(decision),
             predictor=str(self._planner.predictor.report),
             fronts=fronts(table, link, goal.constraints),
+            power=table.power,
+            accuracy_floor=decision.saving.floor if decision.saving else None,
         )
 
     def _deployed(self, device: str, table: CandidateTable, link: Link, constraints: Constraints) -> Scored | None:
@@ -76,19 +83,13 @@ class Searching:
         state = self._store.get("state", device, State)
         if state is None or state.capabilities is None:
             return goal
-        constraints = goal.constraints
-        return Goal(
-            Constraints(
-                constraints.limit_ms,
-                constraints.percentile,
-                constraints.raw_input_stays,
-                _tighter(constraints.arena_bytes, state.capabilities.arena_bytes),
-                # The next head is installed beside the one in use.
-                _tighter(constraints.flash_bytes, (state.capabilities.flash_bytes + 1) // 2),
-            ),
-            goal.edge,
-            goal.automatic,
+        constraints = replace(
+            goal.constraints,
+            arena_bytes=_tighter(goal.constraints.arena_bytes, state.capabilities.arena_bytes),
+            # The next head is installed beside the one in use.
+            flash_bytes=_tighter(goal.constraints.flash_bytes, (state.capabilities.flash_bytes + 1) // 2),
         )
+        return replace(goal, constraints=constraints)
 
     def cost_document(self, device: str) -> CostDocument:
         """The device's cost model with the table of all blocks of the space; InputError like :meth:`cost_model`."""
@@ -126,11 +127,23 @@ class Searching:
         return corrected(profiled, self._store.get(SERVED, device, ServedLog) or ServedLog())
 
     def _profiled(self, device: str, goal: Goal) -> CandidateTable:
-        return self._planner.table(self.cost_model(device), self.cost_model(goal.edge))
+        table = self._planner.table(self.cost_model(device), self.cost_model(goal.edge))
+        return replace(table, power=self._power(device, goal))
+
+    def _power(self, device: str, goal: Goal) -> Power:
+        """What the user says, else what was measured, else that of some board."""
+        if goal.power_w is not None:
+            busy_w, idle_w = goal.power_w
+            return Power(idle_w, busy_w, "as given by --power-w")
+        profile = self._store.get("profile", device, Profile)
+        return UNKNOWN_BOARD if profile is None or profile.power is None else profile.power
 
 
 def parse_goal(options: Options, before: Goal | None) -> Goal:
-    """Goal from options; InputError names what is unknown, missing or out of range."""
+    """Goal from options; InputError names what is unknown, missing or out of range.
+
+    Without an objective that of the goal before holds; with one, floor and budget are those of the options alone.
+    """
     unknown = set(options) - _GOAL_OPTIONS - _LINK_OPTIONS - {"arch", "cut", "finetune_epochs"}
     if unknown:
         raise InputError(f"unknown options: {', '.join(sorted(unknown))}")
@@ -145,10 +158,49 @@ def parse_goal(options: Options, before: Goal | None) -> Goal:
             not may_leave,
             int(number(options, "arena_bytes", old.arena_bytes)),
             int(number(options, "flash_bytes", old.flash_bytes)),
+            parse_aim(options, old.aim),
         ),
         str(options.get("edge", before.edge if before else "edge")),
         bool(options.get("automatic", before.automatic if before else True)),
+        parse_power(str(options["power_w"])) if "power_w" in options else (before.power_w if before else None),
     )
+
+
+def parse_aim(options: Options, before: Aim) -> Aim:
+    """Objective, floor and budget; InputError when one is out of range, or floor or budget go with accuracy."""
+    try:
+        objective = Objective(str(options.get("objective", before.objective.value)))
+    except ValueError:
+        known = ", ".join(Objective)
+        raise InputError(f"unknown objective {options['objective']!r}; known are: {known}") from None
+    old = MOST_ACCURATE if "objective" in options else before
+    for name in ("min_accuracy", "max_energy_mj"):
+        if name in options and not number(options, name, 0.0) > 0:
+            raise InputError(f"{name} is a positive number, not {options[name]!r}")
+    return Aim(
+        objective,
+        number(options, "min_accuracy", old.min_accuracy),
+        number(options, "max_energy_mj", old.max_energy_mj),
+    )
+
+
+def parse_power(text: str) -> tuple[float, float] | None:
+    """Busy and idle watts from ``BUSY[,IDLE]``, None from ``profile``, which forgets what was given before.
+
+    Without IDLE it is the share of BUSY that it is on an unknown board.
+    """
+    if text == FROM_PROFILE:
+        return None
+    shape = f"--power-w takes BUSY[,IDLE] in watts, 0 <= IDLE <= BUSY <= {MOST_W:g} and BUSY > 0, not {text!r}"
+    try:
+        busy_w, *rest = map(float, text.split(","))
+    except ValueError:
+        raise InputError(shape) from None
+    idle_w = rest[0] if rest else busy_w * UNKNOWN_BOARD.idle_w / UNKNOWN_BOARD.busy_w
+    # Comparisons with NaN are false.
+    if len(rest) > 1 or not (0 <= idle_w <= busy_w <= MOST_W and busy_w > 0):
+        raise InputError(shape)
+    return busy_w, idle_w
 
 
 def parse_link(options: Options) -> Link | None:

@@ -137,6 +137,12 @@ def test_at_once_prefers_what_is_ready_to_what_hardly_saves():
     assert decide_at_once(poor, LINK, SAVING_GOAL, ("twin",)).chosen.candidate.arch == best.candidate.arch
 
 
+def test_at_once_bears_a_floor_below_nothing():
+    """Where no evaluated architecture is feasible, all count as of no accuracy."""
+    table = random_table(np.random.default_rng(7))
+    assert decide_at_once(table, LINK, SAVING_GOAL, ()).chosen.accuracy == 0.0
+
+
 def _like(table, best, factor):
     """The last architecture becomes the best one's twin, which takes so much longer everywhere."""
     row = table.index_of[best.candidate.arch]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -11,13 +12,15 @@ import numpy as np
 import pytest
 
 from nasc_sdk.profiling.profile import Profile
+from tests.profiling.boards import PMIC, add_vcgencmd, says
 from tests.support.runtimes import RUNTIMES
 from tests.support.tiny_models import conv_chain, custom_op, two_inputs
 
 
-def nasc(*arguments: object) -> subprocess.CompletedProcess[str]:
+def nasc(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "nasc_sdk", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    env = os.environ | environment
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=env)
 
 
 @pytest.fixture
@@ -49,6 +52,21 @@ def test_json_is_a_profile_and_the_file_is_the_same(model, tmp_path):
     assert head.title == "net.tflite"
     assert len(head.ops) == 4
     assert f"input: first sample of {tmp_path / 'x.npy'}" in profile.notes
+
+
+def test_the_power_of_a_board_that_tells_it_by_a_command(model, tmp_path):
+    path = f"{add_vcgencmd(tmp_path / 'bin', says(PMIC))}{os.pathsep}{os.environ['PATH']}"
+    done = nasc("profile", "--model", model, "--rounds", 1, PATH=path)
+    assert done.returncode == 0, done.stderr
+    assert "power: busy 1.57 W, idle 1.57 W (measured: Raspberry Pi PMIC" in done.stdout
+    assert "does it feed the board?" in done.stdout
+
+
+def test_without_a_sensor_it_says_what_is_assumed(model, tmp_path):
+    path = f"{add_vcgencmd(tmp_path / 'bin', 'exit 255')}{os.pathsep}{os.environ['PATH']}"
+    done = nasc("profile", "--model", model, "--rounds", 1, PATH=path)
+    assert done.returncode == 0, done.stderr
+    assert "power: no sensor; searches for least energy assume busy 3.60 W, idle 2.70 W (assumed" in done.stdout
 
 
 def test_a_float_model_is_measured_too(tmp_path):

@@ -1,10 +1,13 @@
 """Deciding: the winner's accuracy was measured, not predicted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from nasc_sdk.errors import InfeasibleError, InputError
 from nasc_sdk.link.link import Link
+from nasc_search.joint.aim import FLOOR_BELOW, Aim, Objective
 from nasc_search.joint.exact import search, search_nearest
 from nasc_search.joint.table import Constraints
 from nasc_search.service.planner import HEADROOM, MARGIN, Planner, decide, decide_at_once, neighbourhood, winners
@@ -13,6 +16,7 @@ from tests.joint.tables import random_table
 
 LINK = Link.fixed(50.0, 1.0)
 GOAL = Constraints(40.0)
+SAVING_GOAL = Constraints(40.0, aim=Aim(Objective.ENERGY))
 
 
 def truth(table, seed):
@@ -106,6 +110,49 @@ def test_at_once_leaves_some_of_the_limit_unused_where_it_can():
     fastest = search_nearest(table, LINK, Constraints(1e-3)).chosen
     only = Constraints(1.02 * fastest.limited_ms)
     assert decide_at_once(table, LINK, only, ()).chosen.limited_ms <= only.limit_ms
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_most_frugal_is_evaluated_and_above_the_floor(seed):
+    table = random_table(np.random.default_rng(seed), archs=40, levels=400)
+    real = truth(table, seed)
+    planned = decide(table, LINK, SAVING_GOAL, real.__getitem__)
+    chosen, saving = planned.decision.chosen, planned.decision.saving
+    assert chosen.evaluated
+    assert chosen.accuracy == real[chosen.candidate.arch] >= saving.floor
+    assert saving.most_accurate.accuracy == pytest.approx(saving.floor + FLOOR_BELOW)
+
+
+def test_at_once_prefers_what_is_ready_to_what_hardly_saves():
+    table = known_table(7)
+    table = table.with_accuracy(dict.fromkeys(table.archs, 0.8))
+    best = decide_at_once(table, LINK, SAVING_GOAL, ()).chosen
+    near, far = _like(table, best, 1.02), _like(table, best, 1.2)
+    assert decide_at_once(near, LINK, SAVING_GOAL, ("twin",)).chosen.candidate.arch == "twin"
+    assert decide_at_once(far, LINK, SAVING_GOAL, ("twin",)).chosen.candidate.arch == best.candidate.arch
+    asked = replace(SAVING_GOAL, aim=replace(SAVING_GOAL.aim, min_accuracy=0.7))
+    poor = near.with_accuracy({"twin": 0.6})
+    assert decide_at_once(poor, LINK, asked, ("twin",)).chosen.candidate.arch == best.candidate.arch
+    poor = near.with_accuracy({"twin": 0.785})
+    assert decide_at_once(poor, LINK, SAVING_GOAL, ("twin",)).chosen.candidate.arch == best.candidate.arch
+
+
+def test_at_once_bears_a_floor_below_nothing():
+    """Where no evaluated architecture is feasible, all count as of no accuracy."""
+    table = random_table(np.random.default_rng(7))
+    assert decide_at_once(table, LINK, SAVING_GOAL, ()).chosen.accuracy == 0.0
+
+
+def _like(table, best, factor):
+    """The last architecture becomes the best one's twin, which takes so much longer everywhere."""
+    row = table.index_of[best.candidate.arch]
+    arrays = {}
+    for name in ("head_ms", "head_sd_ms", "tail_ms", "tail_sd_ms", "arena_bytes", "flash_bytes"):
+        arrays[name] = getattr(table, name).copy()
+        arrays[name][-1] = arrays[name][row]
+    best_ms = best.energy_mj / table.power.busy_w
+    arrays["head_ms"][-1] += (factor - 1) * best_ms
+    return replace(table, archs=(*table.archs[:-1], "twin"), **arrays)
 
 
 def test_winners_over_the_neighbourhood():

@@ -2,10 +2,13 @@
 
 import contextlib
 
+import msgspec
 import pytest
 from msgspec.structs import replace as replace_message
 
 from nasc_sdk.errors import InputError
+from nasc_sdk.profiling.profile import UNKNOWN_BOARD
+from nasc_search.joint.aim import MOST_ACCURATE, Aim, Objective
 from nasc_search.joint.table import Constraints
 from nasc_search.service.records import Goal
 from nasc_search.service.searching import Searching, parse_goal, parse_link
@@ -36,11 +39,59 @@ def test_a_goal_builds_on_the_one_before():
         {"limit_ms": 5, "flash_bytes": "much"},
         {"limit_ms": 5, "arena_bytes": float("inf")},
         {"limit_ms": 5, "colour": "red"},
+        {"limit_ms": 5, "objective": "beauty"},
+        {"limit_ms": 5, "min_accuracy": 0.8},
+        {"limit_ms": 5, "objective": "accuracy", "max_energy_mj": 8},
+        {"limit_ms": 5, "objective": "energy", "min_accuracy": 1.5},
+        {"limit_ms": 5, "objective": "energy", "min_accuracy": 0},
+        {"limit_ms": 5, "objective": "energy", "min_accuracy": "high"},
+        {"limit_ms": 5, "objective": "energy", "max_energy_mj": -1},
+        {"limit_ms": 5, "objective": "energy", "max_energy_mj": float("nan")},
+        {"limit_ms": 5, "power_w": ""},
+        {"limit_ms": 5, "power_w": "much"},
+        {"limit_ms": 5, "power_w": "-3"},
+        {"limit_ms": 5, "power_w": "0"},
+        {"limit_ms": 5, "power_w": "3,-1"},
+        {"limit_ms": 5, "power_w": "3,4"},
+        {"limit_ms": 5, "power_w": "3,2,1"},
+        {"limit_ms": 5, "power_w": "3,nan"},
+        {"limit_ms": 5, "power_w": "1e9"},
     ],
 )
 def test_bad_goals_are_refused(options):
     with pytest.raises(InputError):
         parse_goal(options, None)
+
+
+def test_an_aim_builds_on_the_one_before():
+    asked = parse_goal({"objective": "energy", "min_accuracy": 0.8, "max_energy_mj": 9}, BEFORE)
+    assert asked.constraints.aim == Aim(Objective.ENERGY, 0.8, 9.0)
+    again = parse_goal({"min_accuracy": 0.7}, asked)
+    assert again.constraints.aim == Aim(Objective.ENERGY, 0.7, 9.0)
+    assert parse_goal({"limit_ms": 3}, asked).constraints.aim == asked.constraints.aim
+    assert parse_goal({"objective": "energy"}, asked).constraints.aim == Aim(Objective.ENERGY)
+    assert parse_goal({"objective": "accuracy"}, asked).constraints.aim == MOST_ACCURATE
+
+
+def test_watts_are_kept_until_others_are_given():
+    given = parse_goal({"power_w": "4,2.5"}, BEFORE)
+    assert given.power_w == (4.0, 2.5)
+    assert parse_goal({"limit_ms": 3}, given).power_w == (4.0, 2.5)
+    assert parse_goal({"power_w": "profile"}, given).power_w is None
+    busy_w, idle_w = parse_goal({"power_w": "3.6"}, BEFORE).power_w
+    assert (busy_w, idle_w) == pytest.approx((UNKNOWN_BOARD.busy_w, UNKNOWN_BOARD.idle_w))
+
+
+def test_goals_of_older_programs_are_read(tmp_path):
+    """Written before there were aims and watts."""
+    with contextlib.closing(Store(tmp_path / "db")) as store:
+        document = msgspec.to_builtins(BEFORE)
+        del document["power_w"], document["constraints"]["aim"]
+        store.put("goal", "pi", document)
+        assert store.get("goal", "pi", Goal) == BEFORE
+        aimed = parse_goal({"objective": "energy", "max_energy_mj": 3, "power_w": "4,1"}, BEFORE)
+        store.put("goal", "pi", aimed)
+        assert store.get("goal", "pi", Goal) == aimed
 
 
 def test_links():

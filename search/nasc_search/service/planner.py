@@ -112,7 +112,7 @@ def decide_at_once(
     at_hand = _only_evaluated(replace(table, evaluated=table.evaluated & np.isin(np.asarray(table.archs), list(ready))))
     if best.saving is not None:
         # The floor is that of all candidates, not of those at hand.
-        constraints = replace(constraints, aim=replace(constraints.aim, min_accuracy=best.saving.floor))
+        constraints = replace(constraints, aim=replace(constraints.aim, min_accuracy=max(best.saving.floor, 0.0)))
     try:
         ready_one = search(at_hand, link, constraints)
     except InfeasibleError:

@@ -6,9 +6,7 @@ import pytest
 
 from nasc_sdk.cost.model import (
     CostModel,
-    MeasuredBlock,
     predict_blocks,
-    predict_counts,
     predict_heads,
     predict_prefixes,
     spread_us,
@@ -26,37 +24,36 @@ MODEL = CostModel(
     (100.0, 10.0),
     ((4.0, 0.0, 0.0), (0.0, 9.0, -1.0), (0.0, -1.0, 1.0)),
     invocation_us=5.0,
-    block_us=2.0,
-    scale=1.1,
     residual=0.02,
     p95_ratio=1.2,
 )
 
 
 def test_json_round_trip():
-    model = replace(MODEL, blocks={CELL: MeasuredBlock(200.0, 1.0)})
-    assert msgspec.json.decode(msgspec.json.encode(model), type=CostModel) == model
+    assert msgspec.json.decode(msgspec.json.encode(MODEL), type=CostModel) == MODEL
 
 
-def test_counts_and_their_errors():
-    prediction = predict_counts(MODEL, (RELU, CONV), np.asarray([[1, 2], [0, 1]]))
-    assert prediction.us == pytest.approx([210.0, 100.0])
-    assert prediction.error_us == pytest.approx([np.sqrt(4 * 9 + 1 - 2 * 2 * 1), 3.0])
-    assert prediction.extrapolated == ()
-    low, high = prediction.interval(0.9)
-    assert (low < prediction.us).all()
-    assert (high > prediction.us).all()
+def test_errors_of_operators_that_were_measured_together_cancel():
+    blocks = predict_blocks(MODEL, [CELL, PLAIN])
+    assert blocks.us == pytest.approx([210.0, 100.0])
+    assert blocks.error_us == pytest.approx([np.sqrt(4 * 9 + 1 - 2 * 2 * 1), 3.0])
+    assert blocks.covariance[0, 1] == pytest.approx(2 * 9 - 1)
+    assert blocks.extrapolated == ()
 
 
 def test_heads_pay_the_invocation_once():
     prediction = predict_heads(MODEL, [[CELL, PLAIN], [PLAIN], []])
-    assert prediction.us == pytest.approx([5 + 2 + 1.1 * 310, 5 + 1.1 * 100, 0.0])
+    assert prediction.us == pytest.approx([5 + 310, 5 + 100, 0.0])
+    assert prediction.error_us[1] == pytest.approx(np.sqrt(4 + 9 + (0.02 * 105) ** 2))
     assert prediction.error_us[0] > prediction.error_us[1] > prediction.error_us[2] == 0.0
+    low, high = prediction.interval(0.9)
+    assert (low[:2] < prediction.us[:2]).all()
+    assert (high[:2] > prediction.us[:2]).all()
 
 
-def test_measured_blocks_replace_their_sum():
-    model = replace(MODEL, blocks={CELL: MeasuredBlock(250.0, 1.0)})
-    assert predict_blocks(model, [CELL, PLAIN]).us == pytest.approx([275.0, 110.0])
+def test_an_invocation_that_was_measured_with_an_operator_is_known_no_better_alone():
+    tied = replace(MODEL, covariance=((4.0, -5.9, 0.0), (-5.9, 9.0, 0.0), (0.0, 0.0, 1.0)), residual=0.0)
+    assert predict_heads(tied, [[PLAIN]]).error_us[0] == pytest.approx(np.sqrt(4 + 9 - 2 * 5.9))
 
 
 def test_prefixes_equal_heads():
@@ -81,12 +78,6 @@ def test_unmeasured_operators_are_scaled_by_work_said_so_and_less_sure():
     assert strange.error_us[0] >= strange.us[0] > 0
 
 
-def test_measured_block_of_an_unmeasured_operator_is_no_guess():
-    larger = "cell|conv3x3 8x8x4>8x8x8*1"
-    model = replace(MODEL, blocks={larger: MeasuredBlock(190.0, 1.0)})
-    assert predict_blocks(model, [larger]).extrapolated == ()
-
-
 def test_a_model_that_knows_nothing_says_so():
     empty = CostModel("board", CONDITIONS, (), (), ((0.0,),), invocation_us=0.0)
     with pytest.raises(InputError, match="profile the device"):
@@ -96,3 +87,5 @@ def test_a_model_that_knows_nothing_says_so():
 def test_coefficients_must_match_operators():
     with pytest.raises(InputError):
         replace(MODEL, op_us=(1.0,))
+    with pytest.raises(InputError, match="finite"):
+        replace(MODEL, op_us=(1.0, float("nan")))

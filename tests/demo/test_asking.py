@@ -10,9 +10,9 @@ import pytest
 
 from nasc_sdk.agent.local_port import LocalPort
 from nasc_sdk.agent.options import Board
+from nasc_sdk.profiling.speed import SLOWED, Speedometer
 from nasc_sdk.protocol.local import Answer, ServedBy
 from nasc_search.demo.asking import ENOUGH, MOST, Answered, ask, compare, format_parts
-from nasc_search.demo.speed import SLOWED, Speedometer
 from nasc_search.joint.exact import search
 from nasc_search.joint.table import Constraints
 from tests.joint.tables import random_link, random_table

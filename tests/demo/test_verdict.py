@@ -15,7 +15,7 @@ LIMIT_MS = 10.0
 
 def report(device, error):
     checks = tuple(
-        HeadCheck(f"head {number}", "key", 100.0 * (1 + error), 100.0, held_out=True) for number in range(4)
+        HeadCheck(f"head {number}", "key", 100.0 * (1 + error), 100.0) for number in range(4)
     )
     return summarize(device, 20, 0, (), np.asarray([0.01]), checks)
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
-from nasc_sdk.profiling.conditions import frequency_mhz, read_conditions
+from nasc_sdk.profiling.conditions import conditions_after, governor_note, read_conditions
+from nasc_sdk.profiling.sysfs import frequency_mhz
 from nasc_sdk.runtime.base import Kernels
 from nasc_sdk.runtime.select import open_runtime
 
@@ -56,3 +57,21 @@ def test_this_machine_says_something():
     found = read_conditions(open_runtime(), Kernels.XNNPACK, 1)
     assert found.machine
     assert found.runtime.startswith("ai-edge-litert")
+
+
+def test_what_the_run_did_to_the_machine_is_added(tmp_path):
+    root = _tree(tmp_path, PI | {"sys/devices/platform/soc/soc:firmware/get_throttled": "20000"})
+    before = read_conditions(open_runtime(), Kernels.BUILTIN, 1, root=root)
+    assert before.throttling == ("frequency_capped_occurred",)
+    assert (before.temperature_after_c, before.load_average_after) == (0.0, 0.0)
+    _tree(root, {"sys/class/thermal/thermal_zone0/temp": "71000\n", "proc/loadavg": "1.50 0 0 1/150 1\n"})
+    after = conditions_after(before, ["throttled"], root)
+    assert (after.temperature_c, after.temperature_after_c, after.load_average_after) == (48.312, 71.0, 1.5)
+    assert after.throttling == ("frequency_capped_occurred", "throttled")
+
+
+def test_governors_that_change_the_clock_get_advice():
+    assert governor_note("performance") == governor_note("") == governor_note("userspace") == ""
+    for governor in ("powersave", "ondemand", "schedutil"):
+        assert f"the governor {governor} changes the clock" in governor_note(governor)
+        assert "echo performance" in governor_note(governor)

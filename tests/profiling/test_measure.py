@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+from types import SimpleNamespace
 
 import msgspec
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from nasc_sdk.errors import InputError, StoppedError
 from nasc_sdk.profiling.measure import PASSES, WHOLE_TIMES, batches, measure, robust_cv, summarize
 from nasc_sdk.profiling.plan import PlanItem, ProfilePlan
-from nasc_sdk.profiling.profile import Measurement, Profile, TimeUnit
+from nasc_sdk.profiling.profile import Measurement, Profile, TimeUnit, Validity
 from nasc_sdk.runtime.base import Kernels
 from nasc_sdk.runtime.select import open_runtime
 from tests.support.runtimes import RUNTIMES, needs_tflite_runtime
@@ -44,8 +45,9 @@ def test_a_profile_has_every_unit_in_order(name, kernels):
     assert [found.key for found in profile.heads] == ["whole"]
     for found in (*profile.blocks, *profile.heads):
         assert 0 < found.timing.minimum <= found.timing.median <= found.timing.p95 < 1e6
-    assert {found.timing.samples for found in profile.blocks} == {3}
-    assert {found.timing.samples for found in profile.heads} == {3 * WHOLE_TIMES}
+    # Samples while the processor was slowed are left out, as long as enough others are there.
+    assert all(1 <= found.timing.samples <= 3 for found in profile.blocks)
+    assert all(1 <= found.timing.samples <= 3 * WHOLE_TIMES for found in profile.heads)
     conditions = profile.conditions
     assert conditions.runtime.startswith(name)
     assert (conditions.kernels, conditions.threads, conditions.label) == (kernels.value, 1, "a label")
@@ -127,7 +129,7 @@ def test_operators_come_with_the_units_when_asked():
     )
     found: Measurement = profile.blocks[0]
     assert [op.op for op in found.ops] == ["CONV_2D", "ADD"]
-    assert profile.notes == ()
+    assert all("busy" in note or "governor" in note for note in profile.notes)
 
 
 def test_statistics():
@@ -148,5 +150,47 @@ def test_batches_are_timed_several_times_over():
     loads = [label for _, _, label in steps if label != "timing"]
     assert len(loads) == PASSES * 4
     assert loads[:4] == loads[4:8] == loads[8:]
-    assert {found.timing.samples for found in profile.blocks} == {5}
+    assert all(1 < found.timing.samples <= 5 for found in profile.blocks)
     assert steps[-1][0] == steps[-1][1] == 4 * (5 + PASSES)
+
+
+FIRMWARE = "sys/devices/platform/soc/soc:firmware/get_throttled"
+
+
+@pytest.mark.parametrize(("bits", "code"), [("4", "throttled"), ("5", "under_voltage"), ("10000", "under_voltage")])
+def test_throttling_that_appears_during_the_run_degrades_the_units(tmp_path, bits, code):
+    path = tmp_path / FIRMWARE
+    path.parent.mkdir(parents=True)
+    path.write_text("0")
+
+    def throttle(done: int, total: int, what: str) -> None:
+        if what == "timing":
+            path.write_text(bits)
+
+    profile = measure(PLAN, open_runtime(), Kernels.XNNPACK, device="here", rounds=3, progress=throttle, root=tmp_path)
+    units = (*profile.blocks, *profile.heads)
+    assert {(found.validity, found.code) for found in units} == {(Validity.DEGRADED, code)}
+    assert code in " ".join(profile.conditions.throttling)
+    # What does not last until the next run does not spoil it.
+    path.write_text("50000")
+    again = measure(PLAN, open_runtime(), Kernels.XNNPACK, device="here", rounds=1, root=tmp_path)
+    assert not {found.code for found in again.blocks} & {"throttled", "under_voltage"}
+    assert "under_voltage_occurred" in again.conditions.throttling
+
+
+def test_a_governor_is_a_note_and_no_verdict(tmp_path):
+    path = tmp_path / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
+    path.parent.mkdir(parents=True)
+    path.write_text("ondemand\n")
+    profile = measure(PLAN, open_runtime(), Kernels.XNNPACK, device="here", rounds=1, root=tmp_path)
+    assert any("the governor ondemand changes the clock" in note for note in profile.notes)
+    assert not {found.code for found in profile.blocks} & {"throttled", "under_voltage"}
+
+
+def test_a_clock_too_coarse_for_the_samples_is_said(tmp_path, monkeypatch):
+    coarse = SimpleNamespace(resolution=0.015625)
+    monkeypatch.setattr("nasc_sdk.profiling.measure.time.get_clock_info", lambda name: coarse)
+    profile = measure(PLAN, open_runtime(), Kernels.XNNPACK, device="here", rounds=5, root=tmp_path)
+    codes = {found.code for found in (*profile.blocks, *profile.heads)}
+    assert codes <= {"coarse_clock", "slowed"}
+    assert all(found.validity is Validity.DEGRADED for found in profile.blocks)

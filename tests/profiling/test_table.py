@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nasc_sdk.profiling.profile import Conditions, Measurement, OpTiming, Profile, TimeUnit, Timing, Validity
-from nasc_sdk.profiling.table import format_profile
+from nasc_sdk.profiling.table import format_codes, format_conditions, format_profile
 
 CONDITIONS = Conditions(
     "ai-edge-litert 2.3.0", "reference", 1, "x86_64", "a processor", label="stands in for a board"
@@ -83,3 +83,30 @@ def test_only_the_longest_blocks_when_asked():
     assert "... and 1 more" in text
     assert "2 blocks, 100.0 us in all" in text
     assert format_profile(PROFILE, top=2) == format_profile(PROFILE)
+
+
+def test_each_code_says_how_many_units_and_what_to_do():
+    units = (
+        _unit("a", 1.0, validity=Validity.DEGRADED, code="noisy"),
+        _unit("b", 1.0, validity=Validity.DEGRADED, code="noisy"),
+        _unit("c", 1.0, validity=Validity.INVALID),
+        _unit("d", 1.0, validity=Validity.DEGRADED, code="moonlight"),
+        _unit("e", 1.0),
+    )
+    lines = format_codes(units).splitlines()
+    assert lines[0].startswith("degraded: noisy: 2 of 5 units: samples of the same unit spread widely. Stop other")
+    assert lines[1].startswith("invalid: no code: 1 of 5 units: the device called it invalid")
+    assert lines[2] == "degraded: moonlight: 1 of 5 units: this version does not know the code."
+    assert format_codes(units[4:]) == ""
+    text = format_profile(Profile("pi4", CONDITIONS, units))
+    assert text.endswith(format_codes(units))
+    assert "2 of 5" not in format_profile(Profile("pi4", CONDITIONS, units[4:]))
+
+
+def test_conditions_after_the_run_and_throttling_are_said():
+    hot = replace(CONDITIONS, temperature_c=48.0, temperature_after_c=71.2, load_average=0.25, throttling=("cooling",))
+    text = format_conditions(replace(hot, load_average_after=0.25))
+    assert "48 to 71 °C; load 0.25; throttling: cooling" in text
+    assert "48 °C; load 0.25;" in format_conditions(replace(hot, temperature_after_c=0.0))
+    assert "load 0.00" in format_conditions(CONDITIONS)
+    assert "throttling" not in format_conditions(CONDITIONS)

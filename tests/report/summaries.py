@@ -69,7 +69,7 @@ def summary(
     if states is None:
         states = (state(), state("worse link", "all-local", 10, shift=100.0), state("recovered link"))
     checks = tuple(
-        HeadCheck(device, f"head {n}", 100.0 * (n + 1) * (1 + 0.01 * n), 100.0 * (n + 1), n % 2 == 0)
+        HeadCheck(device, f"head {n}", 100.0 * (n + 1) * (1 + 0.01 * n), 100.0 * (n + 1))
         for device in ("board", "edge")
         for n in range(8)
     )

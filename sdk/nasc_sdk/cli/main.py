@@ -20,6 +20,7 @@ _VERBS: Final[dict[str, str]] = {
     "up": "Start broker, search service and edge server.",
     "agent": "Run the device agent on this board.",
     "profile": "Measure per-block latency on a device, or any int8 model here.",
+    "calibrate": "Calibrate a device's cost model with a handful of measured heads.",
     "search": "Find the best architecture, cut and encoding under a limit.",
     "deploy": "Push a candidate: head to the board, tail to the edge server.",
     "infer": "Run inputs through the deployed split, or any int8 model here.",
@@ -45,6 +46,7 @@ Examples:
   nasc-sdk up                            broker, search service, edge server
   nasc-sdk agent --device pi4            on the board (torch not needed)
   nasc-sdk profile --device pi4          time every block on the board
+  nasc-sdk calibrate --device pi4        or only the few heads that tell most
   nasc-sdk search --device pi4 --limit-ms 8
   nasc-sdk deploy --device pi4
 \b

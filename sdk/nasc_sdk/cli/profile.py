@@ -13,6 +13,7 @@ from nasc_sdk.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from nasc_sdk.profiling.profile import Profile
+    from nasc_sdk.profiling.sustain import Sustained
 
 EPILOG = """\b
 Examples:
@@ -21,6 +22,7 @@ Examples:
   nasc-sdk profile --device pi4 --json --output pi4.json
   nasc-sdk profile --model ANY.tflite                 any int8 model, operator by operator, here
   nasc-sdk profile --model ANY.tflite --input X.npy --kernels builtin --runtime tflite-runtime
+  nasc-sdk profile --model ANY.tflite --sustained      without a pause, until heat has settled
 \b
 All figures are measured. Without --input a model is fed with random values, never zeros: latency
 depends on the data. With a power sensor (INA2xx, INA3221, Raspberry Pi 5) the board's power as well."""
@@ -72,6 +74,16 @@ depends on the data. With a power sensor (INA2xx, INA3221, Raspberry Pi 5) the b
     help="With --model: the runtime.",
 )
 @click.option(
+    "--sustained",
+    is_flag=True,
+    help="With --model: run it without a pause until steady; minute 1 against steady state.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    help="With --sustained: the longest it may take.  [default: 10]",
+)
+@click.option(
     "--timeout",
     "timeout_s",
     type=click.FloatRange(min=1),
@@ -83,7 +95,9 @@ depends on the data. With a power sensor (INA2xx, INA3221, Raspberry Pi 5) the b
 @click.option(
     "--output", "output_path", type=click.Path(path_type=Path), help="Also write the JSON document here."
 )
+@click.pass_context
 def command(
+    context: click.Context,
     broker_url: str,
     site: str,
     device: str,
@@ -94,6 +108,8 @@ def command(
     top: int,
     kernels: str,
     runtime_name: str,
+    sustained: bool,
+    minutes: float | None,
     timeout_s: float,
     as_json: bool,
     output_path: Path | None,
@@ -101,15 +117,20 @@ def command(
     """Measure per-block latency on a device, or any int8 model here."""
     if model_path is None and input_path is not None:
         raise click.UsageError("--input goes with --model")
-    from nasc_sdk.durable import write_durably
-
+    if sustained and model_path is None:
+        raise click.UsageError("--sustained goes with --model: it runs on this machine")
+    if minutes is not None and not sustained:
+        raise click.UsageError("--minutes goes with --sustained")
+    if sustained:
+        assert model_path is not None
+        found = _sustained(model_path, input_path, minutes, runtime_name, kernels, as_json)
+        context.exit(_report_sustained(found, as_json, output_path))
     if model_path is None:
         options = {"rounds": rounds, "coverage": coverage}
         document, profiles = _remote(broker_url, site, device, options, timeout_s, as_json)
     else:
         document, profiles = _local(model_path, input_path, rounds, runtime_name, kernels, as_json)
-    if output_path is not None:
-        write_durably(output_path, msgspec.json.format(msgspec.json.encode(document), indent=2))
+    _write(document, output_path)
     if as_json:
         print_json(document)
     else:
@@ -121,6 +142,39 @@ def command(
             click.echo("\n" + format_power(None))
         if model_path is None:
             click.echo(f"\nhow well this predicts:\n{document.text}")
+
+
+def _write(document: Any, path: Path | None) -> None:
+    from nasc_sdk.durable import write_durably
+
+    if path is not None:
+        write_durably(path, msgspec.json.format(msgspec.json.encode(document), indent=2))
+
+
+def _sustained(
+    model: Path, samples: Path | None, minutes: float | None, runtime_name: str, kernels: str, quiet: bool
+) -> Sustained:
+    from nasc_sdk.profiling.sustain import LIMIT_S, sustain
+    from nasc_sdk.runtime.base import Kernels
+
+    limit_s = LIMIT_S if minutes is None else 60 * minutes
+    with progress_bar("measuring", quiet=quiet) as progress:
+        return sustain(
+            model, samples, limit_s=limit_s, runtime_name=runtime_name, kernels=Kernels(kernels), progress=progress
+        )
+
+
+def _report_sustained(found: Sustained, as_json: bool, output_path: Path | None) -> int:
+    """Print it; the exit status: 0 when steady, 1 when not, 130 when interrupted."""
+    from nasc_sdk.profiling.sustain import format_sustained
+    from nasc_sdk.profiling.sustained import State
+
+    _write(found, output_path)
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(format_sustained(found))
+    return {State.STEADY: 0, State.NOT_STEADY: 1, State.INTERRUPTED: 130}[found.comparison.state]
 
 
 def _local(

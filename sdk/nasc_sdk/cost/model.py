@@ -1,14 +1,15 @@
-"""CostModel: fitted latency of operators, blocks and heads on one device: plain data.
+"""CostModel: what operators take on one device, and how sure that is: plain data, predicted with numpy alone.
 
-A head's time is ``invocation + block_us * (blocks - 1) + scale * sum of its blocks``; a block's is the sum of
-its operators, corrected by its own measurement where there is one. All times are microseconds.
+A head's time is ``invocation + sum of its operators``, as they take inside a head. Operators are jointly normal: their
+covariance says how the measurements apportioned totals among them, so that the error of a sum is not the sum of
+errors. What operators cannot explain is ``residual``. All times are microseconds.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Final
 
@@ -26,14 +27,6 @@ _OTHER_KIND_ERROR: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class MeasuredBlock:
-    """A block's own time without the invocation, and its standard error; microseconds."""
-
-    us: float
-    error_us: float
-
-
-@dataclass(frozen=True, slots=True)
 class CostModel:
     """Coefficients of one device and runtime; ``covariance`` has the invocation first, then the operators."""
 
@@ -41,25 +34,25 @@ class CostModel:
     conditions: Conditions
     op_keys: tuple[str, ...]
     op_us: tuple[float, ...]
-    """Median time of one operator."""
+    """Median time of one operator inside a head. Where measurements cannot tell operators apart one may come out below
+    zero, within its error: their sum is what is known."""
     covariance: tuple[tuple[float, ...], ...]
     invocation_us: float
     """Paid once by each run of a head."""
-    block_us: float = 0.0
-    """Paid between two blocks of a head; negative where joining blocks saves time."""
-    scale: float = 1.0
-    """Whole heads against the sum of their blocks."""
     residual: float = 0.03
-    """Relative standard deviation of whole heads around the prediction."""
+    """Relative standard deviation of whole heads around the sum."""
     p95_ratio: float = 1.05
     """95th percentile of a run against its median."""
-    blocks: dict[str, MeasuredBlock] = field(default_factory=dict)
-    """Blocks that were measured themselves, by block key."""
+    origin: str = "measured"
+    """``measured``, or the known device whose prior this still is."""
 
     def __post_init__(self) -> None:
         size = len(self.op_keys) + 1
         if len(self.op_us) != size - 1 or np.shape(self.covariance) != (size, size):
             raise InputError(f"cost model of {self.device}: not as many coefficients as operators")
+        numbers = (*self.op_us, self.invocation_us, self.residual, self.p95_ratio)
+        if not (np.isfinite(numbers).all() and np.isfinite(self.covariance).all()):
+            raise InputError(f"cost model of {self.device}: a coefficient is not a finite number")
 
     @property
     def op_error_us(self) -> tuple[float, ...]:
@@ -86,46 +79,46 @@ class Prediction:
         return np.maximum(self.us - z * self.error_us, 0.0), self.us + z * self.error_us
 
 
-def predict_counts(model: CostModel, op_keys: Sequence[str], counts: NDArray[np.int64]) -> Prediction:
-    """Blocks from feature counts, shape [blocks, operators], without invocation and head correction.
+@dataclass(frozen=True, slots=True)
+class BlockTimes:
+    """What blocks add inside a head: [blocks], jointly normal."""
 
-    Operators that were never measured are scaled by their work from the nearest measured one of their kind.
+    us: Array
+    covariance: Array
+    """[blocks, blocks]"""
+    with_invocation: Array
+    """[blocks] Covariance with the invocation's time."""
+    extrapolated: tuple[str, ...] = ()
+
+    @property
+    def error_us(self) -> Array:
+        """Standard error of each block on its own."""
+        return np.asarray(np.sqrt(np.maximum(np.diag(self.covariance), 0.0)))
+
+
+def predict_blocks(model: CostModel, keys: Sequence[str]) -> BlockTimes:
+    """Time that each block adds inside a head, by block key.
+
+    Operators that were never measured are scaled by their work from the nearest measured one of their kind, with an
+    error of their own. Raises InputError when the model knows no operator at all.
     """
-    known = {key: index for index, key in enumerate(model.op_keys)}
-    weights = np.zeros((len(op_keys), len(known)))
-    extra = np.zeros(len(op_keys))
-    missing = []
-    for row, key in enumerate(op_keys):
-        if key in known:
-            weights[row, known[key]] = 1.0
-        else:
-            missing.append(key)
-            extra[row] = _extrapolate(model, parse_op(key), weights[row])
-    loads = counts @ weights
-    variance = np.einsum("ij,jk,ik->i", loads, np.asarray(model.covariance)[1:, 1:], loads)
-    us = loads @ np.asarray(model.op_us)
-    return Prediction(us, np.sqrt(np.maximum(variance, 0.0)) + counts @ extra, tuple(missing))
-
-
-def predict_blocks(model: CostModel, keys: Sequence[str]) -> Prediction:
-    """Time that each block adds inside a head, by block key: scaled to whole heads, own measurements used."""
     features = [parse_block(key)[1] for key in keys]
     op_keys = sorted({op for block in features for op in block})
     column = {op: index for index, op in enumerate(op_keys)}
-    counts = np.zeros((len(keys), len(op_keys)), np.int64)
+    counts = np.zeros((len(keys), len(op_keys)))
     for row, block in enumerate(features):
         for op, count in block.items():
             counts[row, column[op]] = count
-    summed = predict_counts(model, op_keys, counts)
-    us, error = summed.us.copy(), summed.error_us.copy()
-    for row, key in enumerate(keys):
-        if key in model.blocks:
-            us[row], error[row] = model.blocks[key].us, model.blocks[key].error_us
-    missing = set(summed.extrapolated)
-    unknown = {
-        op for key, block in zip(keys, features, strict=True) if key not in model.blocks for op in block
-    } & missing
-    return Prediction(us * model.scale, error * model.scale, tuple(sorted(unknown)))
+    weights, extra, missing = _weights(model, op_keys)
+    loads = counts @ weights
+    covariance = np.asarray(model.covariance)
+    own = counts * extra
+    return BlockTimes(
+        loads @ np.asarray(model.op_us),
+        loads @ covariance[1:, 1:] @ loads.T + own @ own.T,
+        np.asarray(loads @ covariance[1:, 0]),
+        missing,
+    )
 
 
 def predict_heads(model: CostModel, heads: Sequence[Sequence[str]]) -> Prediction:
@@ -133,23 +126,29 @@ def predict_heads(model: CostModel, heads: Sequence[Sequence[str]]) -> Predictio
     keys = sorted({key for head in heads for key in head})
     row = {key: index for index, key in enumerate(keys)}
     blocks = predict_blocks(model, keys)
-    us, error = np.zeros(len(heads)), np.zeros(len(heads))
+    counts = np.zeros((len(heads), len(keys)))
     for index, head in enumerate(heads):
-        rows = [row[key] for key in head]
-        us[index], error[index] = blocks.us[rows].sum(), blocks.error_us[rows].sum()
-    return _heads(model, us, error, np.asarray([len(head) for head in heads]), blocks.extrapolated)
+        for key in head:
+            counts[index, row[key]] += 1
+    variance = np.einsum("ij,jk,ik->i", counts, blocks.covariance, counts) + 2 * counts @ blocks.with_invocation
+    return _heads(model, counts @ blocks.us, variance, counts.any(axis=1), blocks.extrapolated)
 
 
-def predict_prefixes(model: CostModel, blocks: Prediction, block_of: NDArray[np.int64]) -> Prediction:
+def predict_prefixes(model: CostModel, blocks: BlockTimes, block_of: NDArray[np.int64]) -> Prediction:
     """Every head of many networks: ``block_of`` [networks, blocks] to [networks, cuts].
 
     ``block_of`` indexes ``blocks``. Cut 0 takes no time. Reverse its second axis to get tails.
     """
     networks, length = block_of.shape
-    us, error = np.zeros((networks, length + 1)), np.zeros((networks, length + 1))
+    us, variance = np.zeros((networks, length + 1)), np.zeros((networks, length + 1))
     np.cumsum(blocks.us[block_of], axis=1, out=us[:, 1:])
-    np.cumsum(blocks.error_us[block_of], axis=1, out=error[:, 1:])
-    return _heads(model, us, error, np.arange(length + 1), blocks.extrapolated)
+    for last in range(length):
+        rows = block_of[:, last]
+        added = blocks.covariance[rows, rows] + 2 * blocks.with_invocation[rows]
+        for earlier in range(last):
+            added += 2 * blocks.covariance[rows, block_of[:, earlier]]
+        variance[:, last + 1] = variance[:, last] + added
+    return _heads(model, us, variance, np.arange(length + 1) > 0, blocks.extrapolated)
 
 
 def spread_us(model: CostModel, prediction: Prediction) -> Array:
@@ -159,12 +158,25 @@ def spread_us(model: CostModel, prediction: Prediction) -> Array:
 
 
 def _heads(
-    model: CostModel, us: Array, error: Array, blocks: NDArray[np.int64], extrapolated: tuple[str, ...]
+    model: CostModel, us: Array, variance: Array, runs: NDArray[np.bool_], extrapolated: tuple[str, ...]
 ) -> Prediction:
-    """Add what whole heads pay; errors of blocks share their coefficients, so they add up linearly."""
-    total = us + np.where(blocks > 0, model.invocation_us + model.block_us * (blocks - 1), 0.0)
-    total = np.maximum(total, 0.0)
-    return Prediction(total, np.hypot(error, model.residual * total), extrapolated)
+    """Add what a run costs where there is one."""
+    total = np.maximum(us + np.where(runs, model.invocation_us, 0.0), 0.0)
+    variance = np.where(runs, np.maximum(variance + model.covariance[0][0], 0.0), 0.0)
+    return Prediction(total, np.sqrt(variance + np.square(model.residual * total)), extrapolated)
+
+
+def _weights(model: CostModel, op_keys: Sequence[str]) -> tuple[Array, Array, tuple[str, ...]]:
+    """Each operator in terms of measured ones [operators, measured], its own extra error, which are extrapolated."""
+    known = {key: index for index, key in enumerate(model.op_keys)}
+    weights, extra, missing = np.zeros((len(op_keys), len(known))), np.zeros(len(op_keys)), []
+    for row, key in enumerate(op_keys):
+        if key in known:
+            weights[row, known[key]] = 1.0
+        else:
+            missing.append(key)
+            extra[row] = _extrapolate(model, parse_op(key), weights[row])
+    return weights, extra, tuple(missing)
 
 
 def _extrapolate(model: CostModel, op: OpFeatures, row: Array) -> float:
@@ -181,7 +193,7 @@ def _extrapolate(model: CostModel, op: OpFeatures, row: Array) -> float:
     ratio = _work(op) / _work(parse_op(model.op_keys[nearest]))
     row[nearest] = ratio
     relative = _OTHER_KIND_ERROR if other_kind else _EXTRAPOLATION_ERROR
-    return model.op_us[nearest] * ratio * relative * (1.0 + log_ratio)
+    return abs(model.op_us[nearest]) * ratio * relative * (1.0 + log_ratio)
 
 
 def _work(op: OpFeatures) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, get_args
 
@@ -16,12 +16,40 @@ from nasc_sdk.profiling.plan import Dtype, PlanItem, ProfilePlan
 from nasc_sdk.profiling.power import find_sensor
 from nasc_sdk.profiling.profile import Profile
 from nasc_sdk.runtime.arrays import fit_dtype, random_input, read_bytes, read_npy, samples
-from nasc_sdk.runtime.base import Array, Kernels, TensorInfo
+from nasc_sdk.runtime.base import Array, Kernels, Runtime, Session, TensorInfo
 from nasc_sdk.runtime.check import check_model
 from nasc_sdk.runtime.select import open_runtime
 
 DEVICE: Final = "this-machine"
 _SEED: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class OpenModel:
+    """A model with one input, loaded, and what to feed it with."""
+
+    model: bytes
+    runtime: Runtime
+    session: Session
+    array: Array
+    note: str
+    """Where the input is from."""
+
+
+def open_model(
+    model_path: Path, input_path: Path | None, *, runtime_name: str, kernels: Kernels, threads: int
+) -> OpenModel:
+    """Load a model; it is fed with the first sample of a .npy file, or random values over its input's range.
+
+    Raises InputError, RuntimeUnavailableError.
+    """
+    model, runtime = read_bytes(model_path), open_runtime(runtime_name)
+    check_model(model, name=str(model_path), runtime=runtime, kernels=kernels)
+    session = runtime.load(model, kernels=kernels, threads=threads, name=str(model_path))
+    if len(session.inputs) != 1:
+        raise InputError(f"{model_path} has {len(session.inputs)} inputs; profile takes models with one")
+    array, note = _input(input_path, session.inputs[0])
+    return OpenModel(model, runtime, session, array, note)
 
 
 def profile_file(
@@ -38,14 +66,9 @@ def profile_file(
 
     The Profile has no blocks and one head. Raises InputError, RuntimeUnavailableError.
     """
-    model, runtime = read_bytes(model_path), open_runtime(runtime_name)
-    check_model(model, name=str(model_path), runtime=runtime, kernels=kernels)
-    session = runtime.load(model, kernels=kernels, threads=threads, name=str(model_path))
-    if len(session.inputs) != 1:
-        raise InputError(f"{model_path} has {len(session.inputs)} inputs; profile takes models with one")
-    info = session.inputs[0]
-    array, note = _input(input_path, info)
-    item = _item(model_path, model, array, info)
+    opened = open_model(model_path, input_path, runtime_name=runtime_name, kernels=kernels, threads=threads)
+    model, runtime = opened.model, opened.runtime
+    item = _item(model_path, model, opened.array, opened.session.inputs[0])
     plan = ProfilePlan((item,))
     profile = measure(
         plan, runtime, kernels,
@@ -56,7 +79,7 @@ def profile_file(
     )
     # The whole that was timed in turns with the operators: another process may run at another speed.
     head = replace(profile.heads[0], ops=report.ops, timing=report.whole or profile.heads[0].timing)
-    return replace(profile, heads=(head,), notes=(*profile.notes, note, _operators_note(report)))
+    return replace(profile, heads=(head,), notes=(*profile.notes, opened.note, _operators_note(report)))
 
 
 def _input(path: Path | None, info: TensorInfo) -> tuple[Array, str]:

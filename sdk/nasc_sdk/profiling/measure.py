@@ -13,7 +13,10 @@ Rule 5: a plan that does not fit the memory budget is timed in batches, one afte
 Rule 6: whole heads are timed ``WHOLE_TIMES`` as often as blocks: errors of many blocks average out in a fit, the
     few heads stand for themselves.
 Rule 7: a fast unit is invoked once, untimed, before each sample: caches hold what the unit before it left.
-Rule 8: power, where there is a sensor, is that of the idle board before anything is loaded, and that of whole heads one
+Rule 8: a fixed piece of work is timed before and after each sample. Samples during which the processor was slowed,
+    by other users of a virtual machine or by heat, are taken again, once, and left out of the median as long as
+    enough others are there; a unit that has too few at full speed is ``slowed``.
+Rule 9: power, where there is a sensor, is that of the idle board before anything is loaded, and that of whole heads one
     after the other after everything is timed (:mod:`nasc_sdk.profiling.draw`).
 """
 
@@ -27,21 +30,27 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import cycle
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from nasc_sdk.errors import InputError, StoppedError
-from nasc_sdk.profiling.conditions import frequency_mhz, read_conditions
+from nasc_sdk.profiling.conditions import conditions_after, governor_note, read_conditions
 from nasc_sdk.profiling.draw import Draw, nap, observe, power_of
 from nasc_sdk.profiling.plan import PlanItem, ProfilePlan
 from nasc_sdk.profiling.power import Sensor
 from nasc_sdk.profiling.profile import Measurement, Power, Profile, Timing, Validity
+from nasc_sdk.profiling.speed import Speedometer
+from nasc_sdk.profiling.sysfs import ROOT
+from nasc_sdk.profiling.throttling import Flag, ThrottleWatch, code_of
+from nasc_sdk.profiling.validity import Code, verdict
 from nasc_sdk.runtime.base import Kernels, Runtime, Session
 
 SAMPLE_NS: Final = 200_000
 MAX_REPEATS: Final = 500
 MAX_TRIES: Final = 4
+SLOWED_TRIES: Final = 1
 WARM_BELOW_NS: Final = 2_000_000
 MEMORY_BUDGET_BYTES: Final = 96 << 20
 PASSES: Final = 3
@@ -51,8 +60,10 @@ DISTURBED_ABOVE: Final = 0.2
 _SEED: Final = 20
 # Robust coefficient of variation above which a unit is called noisy; quiet machines show 1-2 %.
 NOISY_ABOVE: Final = 0.10
-# Frequency, relative to that at the batch's start, below which it is called throttled.
-THROTTLED_BELOW: Final = 0.85
+# Share of a unit's samples at full speed that is enough for its median.
+FULL_SPEED_SHARE: Final = 0.3
+# Steps of the clock that make a sample: below that its coarseness shows.
+CLOCK_STEPS: Final = 100
 # A session's overhead besides weights and activations, measured at 0.3 MB on both runtimes, rounded up.
 _SESSION_BYTES: Final = 1 << 20
 _TURN_S: Final = 0.05
@@ -68,8 +79,13 @@ class _Samples:
     item: PlanItem
     samples_ns: list[float] = field(default_factory=list)
     tries_ns: list[float] = field(default_factory=list)
+    probes_s: list[float] = field(default_factory=list)
+    """The slower of the probes before and after each sample."""
+    lost: int = 0
+    """Tries during which the system gave the core to somebody else."""
     repeats: int = 0
-    throttled: bool = False
+    flags: frozenset[Flag] = frozenset()
+    """Of throttling, while the unit was timed."""
     output_sha256: str = ""
 
 
@@ -91,6 +107,8 @@ class _Run:
     warmup: int
     tick: Callable[[int, str], None]
     rng: np.random.Generator
+    speed: Speedometer
+    root: Path
 
 
 def measure(
@@ -107,12 +125,16 @@ def measure(
     per_op: bool = False,
     label: str = "",
     memory_budget_bytes: int = MEMORY_BUDGET_BYTES,
+    speed: Speedometer | None = None,
     sensor: Sensor | None = None,
+    root: Path = ROOT,
 ) -> Profile:
-    """Time every unit of the plan, in microseconds; the Profile keeps the plan's order. With a sensor, power as well.
+    """Time every unit of the plan, in microseconds, in the plan's order; with a sensor, power as well.
 
-    Plans of unknown origin go through :func:`nasc_sdk.runtime.check.check_models` first. Raises InputError
-    when a unit cannot be loaded or fed, StoppedError soon after ``should_stop`` returned true.
+    ``root`` is where /proc and /sys are. A process that profiles again and again hands in its ``speed``, so that full
+    speed is the same in all profiles. Plans of unknown origin go through
+    :func:`nasc_sdk.runtime.check.check_models` first. Raises InputError when a unit cannot be loaded or fed,
+    StoppedError soon after ``should_stop`` returned true.
     """
     if rounds < 1 or not plan.items:
         raise InputError("a profile needs at least one round and one unit")
@@ -128,20 +150,16 @@ def measure(
         if should_stop and should_stop():
             raise StoppedError(f"profiling was stopped after {done} of {total} steps")
 
-    run = _Run(runtime, kernels, threads, rounds, warmup, tick, np.random.default_rng(_SEED))
-    samples = [[_Samples(item) for item in group] for group in groups]
-    conditions = read_conditions(runtime, kernels, threads, label=label)
+    rng = np.random.default_rng(_SEED)
+    run = _Run(runtime, kernels, threads, rounds, warmup, tick, rng, speed or Speedometer(), root)
+    conditions = read_conditions(runtime, kernels, threads, label=label, root=root)
     started_unix_s, started = time.time(), time.monotonic()
     idle = _idle(run, sensor)
-    for share in shares:
-        for batch in samples:
-            _sample_batch(run, batch, share)
-    units = [unit for batch in samples for unit in batch]
-    measured, notes = [_measurement(unit) for unit in units], _disturbed(units)
-    if per_op:
-        measured, more = _with_operators(run, plan, measured)
-        notes += more
-    power, more = _busy(run, plan, sensor, idle, memory_budget_bytes)
+    units = _timed(run, groups, shares)
+    conditions = conditions_after(conditions, frozenset[Flag]().union(*(unit.flags for unit in units)), root)
+    measured, more = _measurements(run, plan, units, per_op)
+    power, unmeasured = _busy(run, plan, sensor, idle, memory_budget_bytes)
+    notes = (*_disturbed(units), *filter(None, [governor_note(conditions.governor)]), *more, *unmeasured)
     pairs = list(zip(plan.items, measured, strict=True))
     return Profile(
         device=device,
@@ -150,7 +168,7 @@ def measure(
         heads=tuple(found for item, found in pairs if item.whole),
         started_unix_s=started_unix_s,
         duration_s=time.monotonic() - started,
-        notes=notes + more,
+        notes=notes,
         power=power,
     )
 
@@ -175,6 +193,15 @@ def _shares(rounds: int, passes: int) -> list[int]:
     return [rounds // passes + (number < rounds % passes) for number in range(passes)]
 
 
+def _timed(run: _Run, groups: Sequence[Sequence[PlanItem]], shares: Sequence[int]) -> list[_Samples]:
+    """All units with their samples, in the plan's order."""
+    samples = [[_Samples(item) for item in group] for group in groups]
+    for share in shares:
+        for batch in samples:
+            _sample_batch(run, batch, share)
+    return [unit for batch in samples for unit in batch]
+
+
 def _sample_batch(run: _Run, batch: Sequence[_Samples], rounds: int) -> None:
     """Load the units, time them for some rounds, and let them go."""
     units = []
@@ -182,15 +209,16 @@ def _sample_batch(run: _Run, batch: Sequence[_Samples], rounds: int) -> None:
         units.append(_load(run, samples))
         run.tick(1, samples.item.title)
     turns = np.repeat(np.arange(len(units)), [WHOLE_TIMES if unit.samples.item.whole else 1 for unit in units])
-    full_mhz = lowest_mhz = frequency_mhz()
+    watch = ThrottleWatch(run.root)
+    flags: frozenset[Flag] = frozenset()
     for _ in range(rounds):
         with _undisturbed():
             for index in run.rng.permutation(turns):
-                _sample(units[index])
-        lowest_mhz = min(lowest_mhz, frequency_mhz())
+                _sample(units[index], run.speed)
+        flags = watch.look()
         run.tick(len(units), "timing")
     for unit in units:
-        unit.samples.throttled |= lowest_mhz < THROTTLED_BELOW * full_mhz
+        unit.samples.flags |= flags
         unit.samples.output_sha256 = _digest(unit.session)
 
 
@@ -215,11 +243,12 @@ def _invoke_ns(session: Session) -> int:
     return max(time.perf_counter_ns() - started, 1)
 
 
-def _sample(unit: _Unit) -> None:
+def _sample(unit: _Unit, speed: Speedometer) -> None:
     invoke, clock = unit.session.invoke, time.perf_counter_ns
     repeats = range(unit.samples.repeats)
-    elapsed = 0
-    for _ in range(MAX_TRIES):
+    elapsed, probed, slowest = 0, 0.0, speed.slowest_s
+    before = speed.probe()
+    for attempt in range(MAX_TRIES):
         if unit.warm:
             invoke()
         preempted = _preemptions()
@@ -228,9 +257,14 @@ def _sample(unit: _Unit) -> None:
             invoke()
         elapsed = clock() - started
         unit.samples.tries_ns.append(elapsed / len(repeats))
-        if _preemptions() == preempted:
+        after = speed.probe()
+        probed, before = max(before, after), after
+        kept = _preemptions() == preempted
+        unit.samples.lost += not kept
+        if kept and (probed <= slowest or attempt >= SLOWED_TRIES):
             break
     unit.samples.samples_ns.append(elapsed / len(repeats))
+    unit.samples.probes_s.append(probed)
 
 
 def _preemptions() -> int:
@@ -249,23 +283,41 @@ def _digest(session: Session) -> str:
     return digest.hexdigest()
 
 
-def _measurement(unit: _Samples) -> Measurement:
-    code = "throttled" if unit.throttled else "noisy" if robust_cv(unit.samples_ns) > NOISY_ABOVE else ""
+def _measurement(unit: _Samples, slowest_s: float, resolution_ns: float) -> Measurement:
+    full = [ns for ns, probed in zip(unit.samples_ns, unit.probes_s, strict=True) if probed <= slowest_s]
+    slowed = len(full) < FULL_SPEED_SHARE * len(unit.samples_ns)
+    counted = unit.samples_ns if slowed else full
+    code = code_of(unit.flags) or (Code.SLOWED if slowed else None)
+    code = code or (Code.COARSE_CLOCK if _coarse(counted, unit.repeats, resolution_ns) else None)
+    code = code or (Code.NOISY if robust_cv(counted) > NOISY_ABOVE else None)
     return Measurement(
         key=unit.item.key,
         title=unit.item.title,
         shape=unit.item.shape,
-        timing=summarize(unit.samples_ns, unit.tries_ns),
-        validity=Validity.DEGRADED if code else Validity.VALID,
-        code=code,
+        timing=summarize(counted, unit.tries_ns),
+        validity=verdict(code) if code else Validity.VALID,
+        code=code.value if code else "",
         output_sha256=unit.output_sha256,
     )
 
 
+def _measurements(
+    run: _Run, plan: ProfilePlan, units: Sequence[_Samples], per_op: bool
+) -> tuple[list[Measurement], tuple[str, ...]]:
+    """In the plan's order, and notes on their operators."""
+    slowest_s, resolution_ns = run.speed.slowest_s, 1e9 * time.get_clock_info("perf_counter").resolution
+    measured = [_measurement(unit, slowest_s, resolution_ns) for unit in units]
+    return _with_operators(run, plan, measured) if per_op else (measured, ())
+
+
+def _coarse(samples_ns: Sequence[float], repeats: int, resolution_ns: float) -> bool:
+    """Whether one step of the clock is more than a hundredth of a sample, which is ``repeats`` invocations."""
+    return CLOCK_STEPS * resolution_ns > float(np.median(samples_ns)) * repeats
+
+
 def _disturbed(units: Sequence[_Samples]) -> tuple[str, ...]:
     """A note when other processes took the core again and again."""
-    tries = sum(len(unit.tries_ns) for unit in units)
-    share = 1 - sum(len(unit.samples_ns) for unit in units) / tries
+    share = sum(unit.lost for unit in units) / sum(len(unit.tries_ns) for unit in units)
     if share <= DISTURBED_ABOVE:
         return ()
     lost = f"{share:.0%} of the tries lost the core to another process"

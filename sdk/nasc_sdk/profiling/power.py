@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from nasc_sdk.profiling.conditions import ROOT
 from nasc_sdk.profiling.profile import MOST_W
+from nasc_sdk.profiling.sysfs import ROOT
 
 CHOICE: Final = "NASC_POWER_SENSOR"
 """Environment variable that names one of several chips by its folder, e.g. ``hwmon2``."""

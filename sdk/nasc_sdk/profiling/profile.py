@@ -45,6 +45,11 @@ class Conditions:
     unit: TimeUnit = TimeUnit.MICROSECONDS
     label: str = ""
     """Said next to every figure, e.g. that reference kernels stand in for a small board."""
+    throttling: tuple[str, ...] = ()
+    """Words of :class:`nasc_sdk.profiling.throttling.Flag` that showed; with ``_occurred``: at some time before."""
+    temperature_after_c: float = 0.0
+    """After the run, like ``load_average_after``; 0 before it and where the system does not show it."""
+    load_average_after: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ class Measurement:
     timing: Timing
     validity: Validity = Validity.VALID
     code: str = ""
-    """Stable reason when not valid, e.g. ``noisy`` or ``throttled``."""
+    """Stable reason when not valid: a value of :class:`nasc_sdk.profiling.validity.Code`."""
     ops: tuple[OpTiming, ...] = ()
     output_sha256: str = ""
     """Digest of the unit's output on the plan's input: the same bytes on every correct board."""

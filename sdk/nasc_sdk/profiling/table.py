@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 from nasc_sdk.cost.features import describe_block
@@ -14,13 +16,14 @@ from nasc_sdk.profiling.profile import (
     Timing,
     Validity,
 )
+from nasc_sdk.profiling.validity import Code, advice, meaning, read_code
 
 _WHOLE: Final = "whole"
 Row = tuple[str, ...]
 
 
 def format_profile(profile: Profile, top: int = 0) -> str:
-    """Conditions, the table of blocks (or of a model's operators), whole heads, notes. All is measured.
+    """Conditions, the table of blocks (or of a model's operators), whole heads, notes, codes. All is measured.
 
     ``top`` shows only the blocks that take longest, longest first; 0 shows all in the plan's order.
     """
@@ -48,6 +51,8 @@ def format_profile(profile: Profile, top: int = 0) -> str:
         parts.append(format_power(profile.power))
     if profile.notes:
         parts.append("\n".join(f"note: {note}" for note in profile.notes))
+    if codes := format_codes((*profile.blocks, *profile.heads)):
+        parts.append(codes)
     return "\n\n".join(parts)
 
 
@@ -67,11 +72,31 @@ def format_conditions(conditions: Conditions) -> str:
         ", ".join(filter(None, (conditions.processor, conditions.machine))),
         f"governor {conditions.governor}" if conditions.governor else "",
         f"{conditions.frequency_mhz:.0f} MHz" if conditions.frequency_mhz else "",
-        f"{conditions.temperature_c:.0f} °C" if conditions.temperature_c else "",
-        f"load {conditions.load_average:.2f}",
+        _before_after(conditions.temperature_c, conditions.temperature_after_c, ".0f", " °C"),
+        "load " + (_before_after(conditions.load_average, conditions.load_average_after, ".2f") or "0.00"),
+        f"throttling: {', '.join(conditions.throttling)}" if conditions.throttling else "",
         conditions.label,
     ]
     return "; ".join(filter(None, shown))
+
+
+def _before_after(before: float, after: float, form: str, unit: str = "") -> str:
+    """One figure, or two where it changed in what is shown; empty where the system shows neither."""
+    first, last = format(before, form), format(after, form)
+    if not (before or after):
+        return ""
+    return f"{first}{unit}" if not after or first == last else f"{first} to {last}{unit}"
+
+
+def format_codes(units: Sequence[Measurement]) -> str:
+    """A line per code: how many of the units, what it means, what to do; empty when all are valid."""
+    counts = Counter((found.validity, found.code) for found in units if found.validity is not Validity.VALID)
+    lines = []
+    for (validity, text), count in counts.most_common():
+        code = read_code(text or Code.INVALID)
+        told = f"{meaning(code)}. {advice(code)}" if code else "this version does not know the code."
+        lines.append(f"{validity.value}: {text or 'no code'}: {count} of {len(units)} units: {told}")
+    return "\n".join(lines)
 
 
 def _rows(units: tuple[Measurement, ...], total: float) -> list[Row]:

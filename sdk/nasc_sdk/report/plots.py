@@ -181,11 +181,8 @@ def _paint_front(axis: Any, state: LinkState, limit_ms: float, percentile: float
 
 
 def _paint_heads(axis: Any, device: str, checks: Sequence[HeadCheck]) -> None:
-    for held_out, colour, marker in ((False, _MUTED, "o"), (True, _MEASURED, "D")):
-        chosen = [check for check in checks if check.held_out is held_out]
-        label = "held out: the model was not fitted on it" if held_out else "fitted on"
-        axis.plot([c.measured_us for c in chosen], [c.predicted_us for c in chosen], marker, markersize=4.5,
-                  color=colour, label=label)  # fmt: skip
+    axis.plot([c.measured_us for c in checks], [c.predicted_us for c in checks], "D", markersize=4.5,
+              color=_MEASURED, label="predicted from all other measurements")  # fmt: skip
     measured = [check.measured_us for check in checks] or [1.0, 10.0]
     ends = [0.85 * min(measured), 1.15 * max(measured)]
     axis.plot(ends, ends, color=_MUTED, linewidth=0.8, label="predicted = measured")

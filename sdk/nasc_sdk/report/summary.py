@@ -71,13 +71,12 @@ class FrontPoint:
 
 @dataclass(frozen=True, slots=True)
 class HeadCheck:
-    """A whole head or tail the cost model was tested on; microseconds."""
+    """A whole head or tail, predicted from all other measurements; microseconds."""
 
     device: str
     title: str
     predicted_us: float
     measured_us: float
-    held_out: bool
 
 
 @dataclass(frozen=True, slots=True)

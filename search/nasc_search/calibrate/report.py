@@ -1,4 +1,4 @@
-"""FitReport: how well a cost model predicts whole heads that it was not fitted on."""
+"""FitReport: how well a cost model predicts whole heads, each from all other measurements."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nasc_sdk.profiling.validity import Code, advice, meaning, read_code
 from nasc_search.accuracy.ranking import spearman
 
 
@@ -26,7 +27,6 @@ class HeadCheck:
     key: str
     predicted_us: float
     measured_us: float
-    held_out: bool
 
     @property
     def error(self) -> float:
@@ -38,7 +38,7 @@ class HeadCheck:
 class FitReport:
     """What was used and how far the predictions are off; errors are relative and absolute in value.
 
-    ``mean``, ``p90``, ``maximum`` and ``rank_correlation`` are over the ``held_out`` heads, zero without any.
+    ``mean``, ``p90``, ``maximum`` and ``rank_correlation`` are over whole heads, zero without any.
     """
 
     device: str
@@ -48,18 +48,20 @@ class FitReport:
     block_mean: float
     """Blocks predicted from their operators, each left out of the fit in turn."""
     block_maximum: float
-    held_out: int
+    heads: int
     mean: float
     p90: float
     maximum: float
     rank_correlation: float
     checks: tuple[HeadCheck, ...]
+    contradictory: tuple[str, ...] = ()
+    """Titles of units that were measured more than once with times far apart; they count as degraded."""
 
     def __str__(self) -> str:
         lines = [f"{self.device}: {self.used} measurements used, {self.degraded} of them degraded"]
-        if self.held_out:
+        if self.heads:
             lines.append(
-                f"error on {self.held_out} whole heads that it was not fitted on: mean {self.mean:.1%}, "
+                f"error on {self.heads} whole heads, each predicted from all else: mean {self.mean:.1%}, "
                 f"p90 {self.p90:.1%}, max {self.maximum:.1%}, rank correlation {self.rank_correlation:.3f}"
             )
         else:
@@ -67,8 +69,20 @@ class FitReport:
         lines.append(
             f"blocks from operators, each left out: mean {self.block_mean:.1%}, max {self.block_maximum:.1%}"
         )
-        lines += [f"not used: {item.title} ({item.code})" for item in self.ignored]
+        lines += [_not_used(item) for item in self.ignored]
+        if self.contradictory:
+            titles = ", ".join(self.contradictory)
+            lines.append(f"{Code.CONTRADICTORY}, counted as degraded: {titles}: {_told(Code.CONTRADICTORY)}")
         return "\n".join(lines)
+
+
+def _not_used(item: Ignored) -> str:
+    code = read_code(item.code)
+    return f"not used: {item.title} ({item.code})" + (f": {_told(code)}" if code else "")
+
+
+def _told(code: Code) -> str:
+    return f"{meaning(code)}. {advice(code)}"
 
 
 def summarize(
@@ -78,11 +92,11 @@ def summarize(
     ignored: tuple[Ignored, ...],
     block_errors: NDArray[np.float64],
     checks: tuple[HeadCheck, ...],
+    contradictory: tuple[str, ...] = (),
 ) -> FitReport:
     """The report; ``block_errors`` are absolute relative errors of blocks left out one by one."""
-    held = [check for check in checks if check.held_out]
-    errors = np.abs([check.error for check in held]) if held else np.zeros(1)
-    rank = spearman([check.predicted_us for check in held], [check.measured_us for check in held])
+    errors = np.abs([check.error for check in checks]) if checks else np.zeros(1)
+    rank = spearman([check.predicted_us for check in checks], [check.measured_us for check in checks])
     blocks = block_errors if block_errors.size else np.zeros(1)
     return FitReport(
         device=device,
@@ -91,10 +105,11 @@ def summarize(
         ignored=ignored,
         block_mean=float(blocks.mean()),
         block_maximum=float(blocks.max()),
-        held_out=len(held),
+        heads=len(checks),
         mean=float(errors.mean()),
         p90=float(np.percentile(errors, 90)),
         maximum=float(errors.max()),
         rank_correlation=rank,
         checks=checks,
+        contradictory=contradictory,
     )

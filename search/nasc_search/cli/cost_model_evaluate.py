@@ -11,7 +11,7 @@ from nasc_sdk.cli.output import format_table, json_option, print_json
 from nasc_sdk.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from nasc_search.fewshot.evaluate import Evaluation, Spread
+    from nasc_search.fewshot.evaluate import Evaluation, MeanStd
 
 
 @click.command(
@@ -57,16 +57,17 @@ def command(
 ) -> None:  # fmt: skip
     """Predict a device from a few of its measurements, and compare with all of them.
 
-    The device counts as never seen: no known device used was fitted on it. Errors and coverage are of architectures
-    that were not measured.
+    The device counts as never seen: known devices that carry its name are left out, unless --prior-devices asks for
+    them. Errors and coverage are of architectures that were not measured.
     """
     from nasc_search.fewshot.evaluate import Plan, Protocol, Sampling, default_protocol, evaluate
-    from nasc_search.fewshot.known import read_table, shipped
+    from nasc_search.fewshot.known import known_table
     from nasc_search.measured.npz import SpaceName, load_measurements
 
     measurements = load_measurements(path, SpaceName(space) if space else None)
-    table = read_table(prior) if prior else shipped(measurements.space, measurements.quantity)
-    chosen = table.select(prior_devices.split(",")) if prior_devices else table.without(device)
+    table = known_table(prior, measurements.space, measurements.quantity)
+    wanted_devices = [name.strip() for name in (prior_devices or "").split(",") if name.strip()]
+    chosen = table.select(wanted_devices) if wanted_devices else table.without(device)
     wanted = Protocol(protocol) if protocol else default_protocol(measurements.space)
     plan = Plan(device, samples, draws, wanted, Sampling(sampling), seed)
     with progress_bar(device, quiet=as_json) as move:
@@ -85,7 +86,7 @@ def _text(result: Evaluation) -> str:
     return "\n".join(
         (
             f"{result.device} ({result.space.value}): {result.samples} {result.sampling.value} samples, "
-            f"{result.draws} draws, {result.tested} architectures predicted (protocol {result.protocol.value})",
+            f"{result.draws} draws, {result.tested} architectures to predict (protocol {result.protocol.value})",
             f"known devices: {', '.join(result.prior_devices)}",
             "",
             format_table(("mean ± deviation over draws", "Spearman", "Kendall", "MAPE", "in 90 % interval"), rows),
@@ -93,7 +94,7 @@ def _text(result: Evaluation) -> str:
     )
 
 
-def _cell(metric: str, scores: dict[str, Spread]) -> str:
+def _cell(metric: str, scores: dict[str, MeanStd]) -> str:
     if metric not in scores:
         return "-"
     spread = scores[metric]

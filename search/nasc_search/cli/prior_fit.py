@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 
 import click
@@ -47,7 +46,10 @@ def command(
     from nasc_search.measured.npz import load_measurements
 
     names = {item.partition("=")[0]: item.partition("=")[2] or item for item in wanted}
-    line = shlex.join(["nasc-sdk", "prior", "fit", *(_without_folder(word) for word in sys.argv[3:])])
+    # Folders say where this machine keeps its files, not what the table was made of.
+    words = [word for path in files for word in ("--measurements", path.name)]
+    words += [word for item in wanted for word in ("--device", item)]
+    line = shlex.join(["nasc-sdk", "prior", "fit", *words])
     table = learn_table([load_measurements(path) for path in files], names, origin, licence, line)
     write_table(output, table)
     if as_json:
@@ -61,8 +63,3 @@ def command(
     unit = table.quantity.value.rpartition("_")[2]
     click.echo(format_table(("device", "family", f"mean {unit}", "not explained", "operators it runs"), rows))
     click.echo(f"{len(rows)} devices written to {output}")
-
-
-def _without_folder(word: str) -> str:
-    """Folders say where this machine keeps its files, not what the table was made of."""
-    return Path(word).name if "/" in word else word

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from nasc_sdk.agent.client import AgentClient
 from nasc_sdk.cli.output import format_table
+from nasc_sdk.profiling.speed import Speedometer
 from nasc_sdk.protocol.local import Answer
 from nasc_sdk.report.summary import Part
-from nasc_search.demo.speed import Speedometer
 from nasc_search.joint.scored import Scored
 
 PART: Final = 200

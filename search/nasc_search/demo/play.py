@@ -25,6 +25,7 @@ from nasc_sdk.link.shape import set_link
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.processes import Family
 from nasc_sdk.profiling.profile import Profile
+from nasc_sdk.profiling.speed import Speedometer
 from nasc_sdk.profiling.table import format_profile
 from nasc_sdk.protocol.messages import ServiceVerb
 from nasc_sdk.report.summary import FrontPoint, HeadCheck, LinkState, Summary
@@ -32,7 +33,6 @@ from nasc_search.calibrate.report import FitReport
 from nasc_search.data.fashion_mnist import load as load_images
 from nasc_search.demo.asking import Answered, ask, compare, format_parts
 from nasc_search.demo.events import Events
-from nasc_search.demo.speed import Speedometer
 from nasc_search.demo.stage import BOARD, SITE, Stage, maps_torch, resident_mb, set_stage
 from nasc_search.demo.traffic import Diary, Traffic
 from nasc_search.demo.verdict import Change, Course, verdict
@@ -291,7 +291,7 @@ def run(options: Options, say: Say) -> Summary:
         figures=figures,
         profiles=course.profiles,
         checks=tuple(
-            HeadCheck(device, check.title, check.predicted_us, check.measured_us, check.held_out)
+            HeadCheck(device, check.title, check.predicted_us, check.measured_us)
             for device, report in course.fits.items()
             for check in report.checks
         ),

@@ -85,8 +85,9 @@ def _calibration(course: Course) -> list[Promise]:
     return [
         Promise(
             f"the cost model of the {device} predicts heads it was not fitted on",
-            bool(report.held_out > 0 and report.mean <= MAX_HEAD_ERROR),
-            f"{report.held_out} held-out heads: mean error {report.mean:.1%}, max {report.maximum:.1%}",
+            bool(report.heads > 0 and report.mean <= MAX_HEAD_ERROR),
+            f"{report.heads} heads, each predicted from all else: mean error {report.mean:.1%}, "
+            f"max {report.maximum:.1%}",
         )
         for device, report in course.fits.items()
     ]

@@ -32,9 +32,12 @@ class Samples:
 
 
 def flops(samples: Samples, arch: NDArray[np.int64]) -> Array:
-    """A straight line through latency over multiply-accumulates."""
-    slope, start = np.polyfit(samples.basis.macs(samples.arch), samples.values, 1)
-    return np.asarray(start + slope * samples.basis.macs(arch), np.float64)
+    """A straight line through latency over multiply-accumulates; level when all samples have equally many."""
+    macs, mean = samples.basis.macs(samples.arch), samples.values.mean()
+    middle = macs.mean()
+    spread = float(np.square(macs - middle).sum())
+    slope = float((macs - middle) @ (samples.values - mean)) / spread if spread > 0 else 0.0
+    return np.asarray(mean + slope * (samples.basis.macs(arch) - middle), np.float64)
 
 
 def operator_ridge(samples: Samples, arch: NDArray[np.int64]) -> Array:

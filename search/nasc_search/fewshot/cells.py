@@ -31,7 +31,7 @@ _NAMES: Final = (
 )
 _SPREAD: Final = np.array([0.03, 0.003, *[0.003] * 4, *[0.001] * 24])
 _REACHES: Final = {Reach.EVERY: 0.7, Reach.CONVERTED: 0.25, Reach.LIVE: 0.05}
-"""Of the 23 devices in HELP's files two ran converted models and none only live operators; those of BRP-NAS did."""
+"""Of HW-NAS-Bench's four devices three ran converted models, of HELP's others none; those of BRP-NAS live ones."""
 _CELLS: Final = 15
 _MACS_1X1: Final = 16 * 16 * 32 * 32
 """The same in each stage: channels double when the sides halve."""
@@ -56,37 +56,39 @@ def converted(ops: tuple[int, ...]) -> tuple[bool, ...]:
             fed.add(node)
     if 3 not in fed:
         ran = [False] * len(EDGES)
-    chains = _dangling(ops, live)
-    if len(chains) == 1:
-        for edge in chains[0]:
-            ran[edge] = True
+    for edge in _dangling(ops, live):
+        ran[edge] = True
     return tuple(ran)
 
 
-def _dangling(ops: tuple[int, ...], live: set[int]) -> list[list[int]]:
-    """Chains into nodes that nothing reads and that end in a convolution; an empty one where nodes are sums."""
+def _dangling(ops: tuple[int, ...], live: set[int]) -> list[int]:
+    """Edges of the only chain into a node that nothing reads; none where there are two, or where nodes are sums."""
     zero = {0: False}
     for node in (1, 2):
         zero[node] = all(_vanishes(ops[edge], zero[source]) for edge, source in _INTO[node])
     dead = [node for node in (1, 2) if node not in live and not zero[node]]
-    chains = []
-    for end in dead:
-        if end == 1 and 2 in dead and ops[EDGES.index((1, 2))] != EdgeOp.NONE:
-            continue
-        chain: list[int] = []
-        node = end
-        while node and node not in live and not zero[node]:
-            terms = [(edge, source) for edge, source in _INTO[node] if not _vanishes(ops[edge], zero[source])]
-            if len(terms) != 1:
-                chain = []
-                chains.append(chain)
-                break
-            chain.append(terms[0][0])
-            node = terms[0][1]
-        operators = [edge for edge in chain if ops[edge] != EdgeOp.SKIP]
-        if operators and ops[operators[0]] in _CONVOLUTIONS:
-            chains.append(chain)
-    return chains
+    if len(dead) == 2 and ops[EDGES.index((1, 2))] != EdgeOp.NONE:
+        dead = [2]  # node 1 is read by node 2: one end
+    chains = [_chain_into(end, ops, live, zero) for end in dead]
+    ends = [chain for chain in chains if chain is None or _ends_in_convolution(chain, ops)]
+    return ends[0] if len(ends) == 1 and ends[0] is not None else []
+
+
+def _chain_into(node: int, ops: tuple[int, ...], live: set[int], zero: dict[int, bool]) -> list[int] | None:
+    """Edges from a node back to what is live or zero; None when a node on the way is a sum."""
+    chain = []
+    while node and node not in live and not zero[node]:
+        terms = [(edge, source) for edge, source in _INTO[node] if not _vanishes(ops[edge], zero[source])]
+        if len(terms) != 1:
+            return None
+        edge, node = terms[0]
+        chain.append(edge)
+    return chain
+
+
+def _ends_in_convolution(chain: list[int], ops: tuple[int, ...]) -> bool:
+    operators = [edge for edge in chain if ops[edge] != EdgeOp.SKIP]
+    return bool(operators) and ops[operators[0]] in _CONVOLUTIONS
 
 
 def _vanishes(op: int, source_is_zero: bool) -> bool:
@@ -105,7 +107,7 @@ def _live(ops: tuple[int, ...]) -> tuple[bool, ...]:
 
 
 @cache
-def _ran(reach: Reach) -> NDArray[np.bool_]:
+def _running(reach: Reach) -> NDArray[np.bool_]:
     """[15625, 6] Operators that run, in the benchmark's order."""
     table = benchmark_ops()
     if reach is Reach.EVERY:
@@ -116,7 +118,7 @@ def _ran(reach: Reach) -> NDArray[np.bool_]:
 
 @cache
 def _features(reach: Reach) -> NDArray[np.float64]:
-    ran, table = _ran(reach), benchmark_ops()
+    ran, table = _running(reach), benchmark_ops()
     edges = np.stack([(table == kind) & ran for kind in _KINDS], axis=2).astype(np.float64)
     computes = (ran & (table != EdgeOp.SKIP)).any(axis=1)
     every = (np.ones(len(table)), computes, edges.sum(axis=1), edges.reshape(len(table), -1))

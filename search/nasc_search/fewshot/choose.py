@@ -33,25 +33,26 @@ def choose(
     measure: Callable[[int], float],
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Rows of ``arch`` to measure, one after the other; ``measure`` gives the figure of a row.
+    """Rows of ``arch`` to measure, one after the other; ``measure`` gives the figure of a row, asked once for each.
 
     Each next one takes most variance off the predictions of the others and, while it is open what the device runs,
     lies where the possibilities disagree.
     """
     basis = basis_of(space)
     prior = prior_from(devices, basis)
-    rows = rng.choice(len(arch), min(_CANDIDATES, len(arch)), replace=False)
+    rows = rng.choice(len(arch), min(max(_CANDIDATES, count), len(arch)), replace=False)
     features = {reach: basis.features(arch[rows], reach) for reach in basis.reaches}
-    belief, noise, chosen = dict(basis.reaches), _FIRST_NOISE, list[int]()
+    belief, noise = dict(basis.reaches), _FIRST_NOISE
+    chosen, values = list[int](), list[float]()
     for _ in range(min(count, len(rows))):
         gains = (weight * _gain(prior, features[reach], chosen, noise) for reach, weight in _likely(belief))
         gain = np.asarray(sum(gains))
         score = gain / gain.max() + _disagreement(prior, features, belief)
         score[chosen] = -np.inf
         chosen.append(int(np.argmax(score)))
+        values.append(measure(int(rows[chosen[-1]])))
         if len(chosen) >= MIN_SAMPLES:
-            values = np.array([measure(int(rows[at])) for at in chosen])
-            predictor = fit_samples(space, devices, arch[rows[chosen]], values)
+            predictor = fit_samples(space, devices, arch[rows[chosen]], np.array(values))
             belief, noise = predictor.reach, predictor.noise
     return np.asarray(rows[chosen])
 

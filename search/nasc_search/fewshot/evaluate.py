@@ -47,7 +47,7 @@ _TRIMMED: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class MeanStd:
     """Mean and standard deviation over the draws."""
 
     mean: float
@@ -65,10 +65,10 @@ class Evaluation:
     protocol: Protocol
     sampling: Sampling
     tested: int
-    """Architectures predicted in each draw."""
+    """Architectures to predict; each draw leaves its samples out."""
     prior_devices: tuple[str, ...]
-    ours: dict[str, Spread]
-    baselines: dict[str, dict[str, Spread]]
+    ours: dict[str, MeanStd]
+    baselines: dict[str, dict[str, MeanStd]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +139,8 @@ def _rows(
         ordered = every[inside][np.argsort(values[inside], kind="stable")]
         trimmed = len(ordered) // _TRIMMED
         pool, tested = every[inside], ordered[trimmed:-trimmed]
-    if plan.samples >= len(pool):
-        raise InputError(f"{plan.samples} samples out of {len(pool)} architectures leave none to predict")
+    if plan.samples >= len(tested):
+        raise InputError(f"{plan.samples} samples may leave none of the {len(tested)} architectures to predict")
     return pool, tested
 
 
@@ -168,9 +168,9 @@ def _score(predicted: Array, measured: Array) -> dict[str, float]:
     }
 
 
-def _spreads(scores: Sequence[dict[str, float]]) -> dict[str, Spread]:
+def _spreads(scores: Sequence[dict[str, float]]) -> dict[str, MeanStd]:
     return {
-        name: Spread(float(np.mean(column)), float(np.std(column)))
+        name: MeanStd(float(np.mean(column)), float(np.std(column)))
         for name in scores[0]
         for column in ([score[name] for score in scores],)
     }

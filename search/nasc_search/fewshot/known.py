@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -50,8 +50,16 @@ class KnownTable:
     devices: tuple[KnownDevice, ...]
 
     def without(self, name: str) -> tuple[KnownDevice, ...]:
-        """Devices that do not carry ``name`` in theirs, so that none was fitted on it."""
-        return tuple(device for device in self.devices if name.lower() not in device.name.lower())
+        """Devices whose name neither holds ``name`` nor is held by it, so that none was fitted on it.
+
+        ``edgegpu`` stays out for ``rice_edgegpu`` too: files name one device in several ways.
+        """
+        wanted = name.lower()
+        return tuple(
+            device
+            for device in self.devices
+            if wanted not in device.name.lower() and device.name.lower() not in wanted
+        )
 
     def select(self, names: Iterable[str]) -> tuple[KnownDevice, ...]:
         """Devices of these names; InputError for a name that is not in the table."""
@@ -73,12 +81,23 @@ def family_of(name: str) -> str:
     return "edge"
 
 
-def shipped(space: SpaceName, quantity: Quantity = Quantity.LATENCY_MS) -> KnownTable:
-    """The table that ships with the package; InputError when none does."""
-    resource = files("nasc_search.fewshot").joinpath("known", f"{space.value}_{quantity.value}.json")
-    if not resource.is_file():
-        raise InputError(f"no prior for {quantity.value} in {space.value} ships with this package")
+def shipped(space: SpaceName) -> KnownTable:
+    """The table of latencies that ships with the package."""
+    resource = files("nasc_search.fewshot").joinpath("known", f"{space.value}_{Quantity.LATENCY_MS.value}.json")
     return decode_table(json.loads(resource.read_text()))
+
+
+def known_table(path: Path | None, space: SpaceName, quantity: Quantity) -> KnownTable:
+    """The table of this file, or the shipped one; InputError when a file's is of another space or quantity.
+
+    No energies ship. Coefficients are relative to a network's mean, and energy goes with time: latencies stand in.
+    """
+    if path is None:
+        return shipped(space)
+    table = read_table(path)
+    if (table.space, table.quantity) != (space, quantity):
+        raise InputError(f"{path} knows {table.quantity} in {table.space}; {quantity} in {space} is asked for")
+    return table
 
 
 def read_table(path: Path) -> KnownTable:
@@ -141,8 +160,3 @@ def _device(name: str, item: dict[str, Any], size: int) -> KnownDevice:
 
 def _rounded(value: float) -> float:
     return float(f"{value:.{_DIGITS}g}")
-
-
-def names_of(devices: Sequence[KnownDevice]) -> str:
-    """Their names, for messages."""
-    return ", ".join(device.name for device in devices)

@@ -49,6 +49,9 @@ CHOICES: Final = (
 LAYERS: Final = layer_shapes("cifar100")
 SHAPES: Final = tuple(dict.fromkeys(LAYERS))
 _AT: Final = np.array([SHAPES.index(layer) for layer in LAYERS])
+_WORK: Final = np.array([0.0, *(choice.macs(shape) for shape in SHAPES for choice in CHOICES)])
+_TYPICAL_MACS: Final = sum(choice.macs(shape) for shape in LAYERS for choice in CHOICES) / (len(CHOICES) + 1)
+"""Of the layers of a network with random choices."""
 
 
 def _describe(shape: LayerShape) -> str:
@@ -64,13 +67,6 @@ def _features(arch: NDArray[np.int64], _: Reach) -> NDArray[np.float64]:
     chosen = _chosen(arch)
     shapes = np.stack([chosen[:, at == _AT].sum(axis=1) for at in range(len(SHAPES))], axis=1)
     return np.column_stack([np.ones(len(arch)), shapes.reshape(len(arch), -1)])
-
-
-_WORK: Final = np.array([0.0, *(choice.macs(shape) for shape in SHAPES for choice in CHOICES)])
-
-
-_TYPICAL_MACS: Final = sum(choice.macs(shape) for shape in LAYERS for choice in CHOICES) / (len(CHOICES) + 1)
-"""Of the layers of a network with random choices."""
 
 
 def _macs(arch: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -78,9 +78,9 @@ def learn_table(
                 continue
             new = names.get(name, name)
             if new in found:
-                raise InputError(f"device {new} is in two files; pick one with --device, or rename it with =NEW")
+                raise InputError(f"device {new} comes twice; pick one with --device, or rename it with =NEW")
             found[new] = replace(learn(measurements, name), name=new, family=family_of(new))
     missing = set(names) - {name for measurements in files for name in measurements.devices}
     if missing or not found:
-        raise InputError(f"no device {', '.join(sorted(missing))} in the files")
+        raise InputError(f"no device {', '.join(sorted(missing)) or 'at all'} in the files")
     return KnownTable(space, quantity, origin, licence, command, tuple(found.values()))

@@ -33,8 +33,9 @@ _LEAST_WEIGHT: Final = 1e-4
 MIN_SAMPLES: Final = 3
 _NORMAL_FACTOR: Final = 1.645
 _NORMAL_SAMPLES: Final = 5
-"""The largest of ten scores scatters widely: the normal distribution's factor counts as much as five samples."""
+"""The largest of ten scores scatters widely: the normal distribution's factor counts as much as five samples do."""
 _LEAST_FACTOR: Final = 0.3
+"""Deviations; samples that all lie nearer to their predictions did so by luck."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,8 @@ def mixture(weights: Array, means: Array, variances: Array) -> tuple[Array, Arra
 def _factor(components: Sequence[tuple[Reach, Component, float]], values: Array) -> float:
     """How many deviations off the samples are when each is predicted from the others: the 90 % quantile, with n + 1.
 
-    A component's weight must not know the sample that is left out either: its density there is divided away.
+    A component's weight must not know the sample that is left out either: its density there is divided away. The scale,
+    a median over all samples, still does.
     """
     others = [left_out(item, values) for _, item, _ in components]
     means, variances = (np.stack(part) for part in zip(*others, strict=True))

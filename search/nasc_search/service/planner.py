@@ -59,7 +59,7 @@ class Planner:
             np.asarray([self._evaluated[arch] for arch in known]),
             seed,
         )
-        self._predicted = self.predictor.predict(np.asarray([space.encode(arch) for arch in catalogue.archs]))
+        self.accuracy = self.predictor.predict(np.asarray([space.encode(arch) for arch in catalogue.archs]))
 
     def add(self, evaluated: dict[str, float]) -> None:
         """Remember real evaluations for later tables."""
@@ -67,7 +67,7 @@ class Planner:
 
     def table(self, board: CostModel, edge: CostModel) -> CandidateTable:
         """All candidates of this board and server, as their profiles predict them."""
-        table = build_table(self.catalogue, board, edge, self._predicted, overheads=OVERHEADS)
+        table = build_table(self.catalogue, board, edge, self.accuracy, overheads=OVERHEADS)
         return table.with_accuracy(self._evaluated)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nasc_sdk.ir.network import Network
 from nasc_sdk.profiling.plan import PlanItem, ProfilePlan
+from nasc_sdk.protocol.messages import Role
 from nasc_search.calibrate.design import Design
 from nasc_search.export.float_writer import write_float
 from nasc_search.export.forms import Form
@@ -22,11 +23,15 @@ Progress = Callable[[int, int, str], None]
 
 
 def make_plans(
-    workshop: Workshop, design: Design, form: Form, progress: Progress
+    workshop: Workshop, design: Design, form: Form, progress: Progress, roles: Collection[Role] = tuple(Role)
 ) -> tuple[ProfilePlan, ProfilePlan]:
-    """The board's plan (int8 blocks and whole heads) and the server's (float32 blocks and whole tails)."""
+    """The board's plan (int8 blocks and whole heads) and the server's (float32 blocks and whole tails).
+
+    The plan of a role that is not among ``roles`` stays empty.
+    """
     board: list[PlanItem] = []
     edge: list[PlanItem] = []
+    for_board, for_edge = Role.BOARD in roles, Role.EDGE in roles
     image = torch.from_numpy(workshop.sample_image())
     by_arch: dict[str, tuple[Prepared, dict[str, NDArray[np.float32]]]] = {}
     total = len(design.blocks) + len(design.heads)
@@ -42,17 +47,22 @@ def make_plans(
     for done, block in enumerate(sorted(design.blocks, key=lambda item: item.arch)):
         prepared, inputs = ready(block.arch)
         title = f"{prepared.network.blocks[block.index].kind.value} {block.index}"
-        board.append(_board_item(prepared, inputs, block.index, block.index + 1, block.key, title, False, form))
-        edge.append(_edge_item(prepared, inputs, block.index, block.index + 1, block.key, title, False))
+        place = block.index, block.index + 1, block.key, title, False
+        if for_board:
+            board.append(_board_item(prepared, inputs, *place, form))
+        if for_edge:
+            edge.append(_edge_item(prepared, inputs, *place))
         progress(done, total, "exporting blocks")
     blocks = len(workshop.supernet.space.network(design.heads[0].arch).blocks) if design.heads else 0
     for done, head in enumerate(design.heads):
         prepared, inputs = ready(head.arch)
         title = f"head of {head.cut} blocks, {done}"
-        board.append(_board_item(prepared, inputs, 0, head.cut, head.head_key, title, True, form))
+        if for_board:
+            board.append(_board_item(prepared, inputs, 0, head.cut, head.head_key, title, True, form))
         start = head.cut if head.cut < blocks else 0
         title = f"tail of {blocks - start} blocks, {done}"
-        edge.append(_edge_item(prepared, inputs, start, blocks, head.tail_key, title, True))
+        if for_edge:
+            edge.append(_edge_item(prepared, inputs, start, blocks, head.tail_key, title, True))
         progress(len(design.blocks) + done, total, "exporting heads")
     return ProfilePlan(tuple(board)), ProfilePlan(tuple(edge))
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from nasc_sdk.cost.model import CostModel
+from nasc_sdk.cost.table import CostDocument, tabulate
 from nasc_sdk.errors import InputError
 from nasc_sdk.link.link import Link
 from nasc_sdk.profiling.profile import MOST_W, UNKNOWN_BOARD, Power, Profile
@@ -90,6 +91,17 @@ class Searching:
         )
         return replace(goal, constraints=constraints)
 
+    def cost_document(self, device: str) -> CostDocument:
+        """The device's cost model with the table of all blocks of the space; InputError like :meth:`cost_model`."""
+        return tabulate(self.cost_model(device), self._planner.catalogue.block_keys)
+
+    def cost_model(self, device: str) -> CostModel:
+        """The device's cost model; InputError when it was never profiled."""
+        model = self._store.get(COST_MODEL, device, CostModel)
+        if model is None:
+            raise InputError(f"{device} was never profiled; run: nasc-sdk calibrate --device {device}")
+        return model
+
     def link(self, device: str, options: Options) -> tuple[Link, str]:
         """The link the user gave, else the one that the board measured; InputError when there is neither."""
         given = parse_link(options)
@@ -115,14 +127,8 @@ class Searching:
         return corrected(profiled, self._store.get(SERVED, device, ServedLog) or ServedLog())
 
     def _profiled(self, device: str, goal: Goal) -> CandidateTable:
-        board = self._store.get(COST_MODEL, device, CostModel)
-        edge = self._store.get(COST_MODEL, goal.edge, CostModel)
-        for name, model in ((device, board), (goal.edge, edge)):
-            if model is None:
-                raise InputError(f"{name} was never profiled; run: nasc-sdk profile --device {device}")
-        assert board is not None
-        assert edge is not None
-        return replace(self._planner.table(board, edge), power=self._power(device, goal))
+        table = self._planner.table(self.cost_model(device), self.cost_model(goal.edge))
+        return replace(table, power=self._power(device, goal))
 
     def _power(self, device: str, goal: Goal) -> Power:
         """What the user says, else what was measured, else that of some board."""

@@ -38,8 +38,10 @@ from nasc_sdk.protocol.messages import (
 )
 from nasc_sdk.protocol.topics import SERVICE, Topics
 from nasc_search.service.adapting import Adapting, announcement
+from nasc_search.service.calibrating import Calibrating
 from nasc_search.service.deploying import Deploying
 from nasc_search.service.mailbox import Mailbox
+from nasc_search.service.measuring import Measuring
 from nasc_search.service.planner import Planner
 from nasc_search.service.profiling import Profiling
 from nasc_search.service.records import Deployment, Goal
@@ -73,7 +75,9 @@ class Service:
         rollout = Rollout(client, site, shelf, store, self._mailbox)
         self._rollout = rollout
         self._searching = Searching(store, planner, self._mailbox)
-        self._profiling = Profiling(client, site, shelf, store, self._mailbox, workshop, planner.catalogue)
+        self._measuring = Measuring(client, site, shelf, self._mailbox)
+        self._profiling = Profiling(self._measuring, store, workshop, planner.catalogue)
+        self._calibrating = Calibrating(self._measuring, store, workshop, planner)
         self._deploying = Deploying(store, self._mailbox, workshop, planner, self._searching, rollout, weights)
         self._adapting = Adapting(store, self._mailbox, self._deploying, self._enqueue, self._event)
         self._jobs: queue.Queue[_Job | None] = queue.Queue(MAX_JOBS)
@@ -88,7 +92,7 @@ class Service:
         self._on(every.state, State, self._on_state)
         self._on(every.deploy_reported, DeployReported, lambda m: self._mailbox.put(REPORTED, m.device, m))
         self._on(every.profile_result, ProfileResult, lambda m: self._mailbox.put("profile", m.request_id, m))
-        self._on(every.profile_progress, ProfileProgress, self._profiling.on_progress)
+        self._on(every.profile_progress, ProfileProgress, self._measuring.on_progress)
         self._on(every.link, LinkReport, self._adapting.on_link)
         self._on(every.latency, LatencyReport, self._adapting.on_latency)
         self._on(Topics(self._site, SERVICE).service_request, ServiceRequest, self._on_request)
@@ -157,6 +161,10 @@ class Service:
             match request.verb:
                 case ServiceVerb.PROFILE:
                     document = self._profiling.run(request.device, request.options, progress)
+                case ServiceVerb.CALIBRATE:
+                    document = self._calibrating.run(request.device, request.options, progress)
+                case ServiceVerb.COST_MODEL:
+                    document = self._searching.cost_document(request.device)
                 case ServiceVerb.SEARCH:
                     document = self._searching.run(request.device, request.options)
                 case ServiceVerb.DEPLOY:

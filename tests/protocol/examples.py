@@ -52,7 +52,7 @@ EXAMPLES = (
         candidate="nb|1|2",
         address="127.0.0.1:7001",
     ),
-    ProfileRequest(request_id="r1", plan=ARTIFACT, rounds=5, per_op=True),
+    ProfileRequest(request_id="r1", plan=ARTIFACT, rounds=5, per_op=True, power=False),
     ProfileProgress(request_id="r1", done=1, total=9, label="stem"),
     ProfileResult(
         request_id="r1",

@@ -1,18 +1,21 @@
 """Least energy through the whole service: searched, explained, deployed, and still the aim when the link changes."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
+from nasc_sdk.cli.asking import ask_service
 from nasc_sdk.cli.main import cli
 from nasc_sdk.errors import RefusedError
 from nasc_sdk.profiling.profile import UNKNOWN_BOARD, Power, PowerOrigin, Profile
 from nasc_sdk.protocol.messages import ServiceVerb
 from nasc_search.joint.aim import FLOOR_BELOW, Objective
 from nasc_search.service.records import Deployment, Goal
-from tests.service.loops import BOARD, SITE, document, open_loop
+from tests.profiling.boards import PMIC, add_vcgencmd, says
+from tests.service.loops import BOARD, SITE, TIMEOUT_S, document, open_loop
 
 GOOD, BAD = (1000.0, 0.1), (1.0, 60.0)
 WIDE = {"limit_ms": 1000.0, "throughput_mbit_s": GOOD[0], "round_trip_ms": GOOD[1]}
@@ -106,6 +109,30 @@ def test_a_candidate_by_hand_shows_its_energy_and_what_it_misses(metered):
     text = metered.deploy(**WIDE, **options)["text"]
     assert "mJ at watts busy 4.00 W" in text
     assert "outside the goal: it takes" in text
+
+
+def test_a_board_with_a_sensor_measures_once_a_profile_and_once_a_calibration(loop, tmp_path, monkeypatch):
+    """A board of its own, whose vcgencmd notes when it is asked."""
+    noted = tmp_path / "asked"
+    path = add_vcgencmd(tmp_path / "bin", f"echo >>{noted}\n{says(PMIC)}")
+    monkeypatch.setenv("PATH", f"{path}{os.pathsep}{os.environ['PATH']}")
+    place = ("--broker", loop.url, "--site", SITE, "--state-dir", str(tmp_path / "state"), "--edge", "127.0.0.1:9")
+    loop.family.start("pi5", "agent", *place, "--device", "pi5", "--board", "this-machine")
+
+    def ask(verb, **options):
+        return json.loads(ask_service(loop.url, SITE, verb, "pi5", options, timeout_s=TIMEOUT_S, quiet=True))
+
+    profile = ask(ServiceVerb.PROFILE, coverage="small", rounds=1)["profile"]
+    assert profile["power"]["source"].startswith("Raspberry Pi PMIC")
+    assert profile["power"]["busy_w"] == pytest.approx(1.57)
+    answer = ask(ServiceVerb.SEARCH, objective="energy", **WIDE)
+    assert answer["power"]["origin"] == "measured"
+    noted.unlink()
+    answer = ask(ServiceVerb.CALIBRATE, heads=10, held_out=4, rounds=2, precision=0.001)
+    assert len(answer["steps"]) == 2
+    assert answer["profile"]["power"]["origin"] == "measured"
+    # 20 readings idle, 20 busy, one to find the sensor; the end of an interval may be one more.
+    assert len(noted.read_text()) <= 43
 
 
 def test_the_objective_is_kept_when_the_link_changes(metered):

@@ -172,7 +172,7 @@ class Agent:
         # Operators are timed in a process of their own, by the runtime's profiler, at its own speed.
         per_op = request.per_op and self._options.board.runs == 1
         # A machine that stands in for a board tells nothing of what the board takes.
-        sensor = None if self._options.board.label else find_sensor()
+        sensor = find_sensor() if request.power and not self._options.board.label else None
         with self._options.board.on_core():
             return measure(
                 plan, self.runtime, self._kernels,

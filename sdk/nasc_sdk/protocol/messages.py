@@ -95,6 +95,8 @@ class ProfileRequest(Message, frozen=True, kw_only=True):
     plan: Artifact
     rounds: Annotated[int, Meta(ge=1, le=1000)] = 9
     per_op: bool = False
+    power: bool = True
+    """Measure power as well, where the device has a sensor: that takes some seconds."""
 
 
 class ProfileProgress(Message, frozen=True, kw_only=True):

@@ -74,7 +74,9 @@ class Calibrating:
         while calibration.stop is None:
             plans = make_plans(self._workshop, calibration.ask(), form, progress, (role,))
             plan = plans[1] if role is Role.EDGE else plans[0]
-            calibration.tell(self._measuring.measure(device, plan, rounds, progress))
+            # Power once: it takes seconds of the budget, and the first profile's is kept.
+            found = self._measuring.measure(device, plan, rounds, progress, power=not calibration.steps)
+            calibration.tell(found)
             progress(min(_measured(calibration.steps), budget.heads), budget.heads, _describe(calibration.steps))
         profile, model, report = calibration.result
         self._store.put("profile", device, profile)

@@ -41,10 +41,15 @@ class Measuring:
             raise UnreachableError(device, f"no such device is online at site {self._site}; see: nasc-sdk status")
         return state.role, state.capabilities
 
-    def measure(self, device: str, plan: ProfilePlan, rounds: int, progress: Progress) -> Profile:
-        """The plan's profile; RefusedError when the device could not, UnreachableError when it is silent."""
+    def measure(
+        self, device: str, plan: ProfilePlan, rounds: int, progress: Progress, *, power: bool = True
+    ) -> Profile:
+        """The plan's profile, with the device's ``power`` where it has a sensor.
+
+        RefusedError when the device could not, UnreachableError when it is silent.
+        """
         artifact = self._shelf.put(plan.pack())
-        request = ProfileRequest(request_id=uuid.uuid4().hex, plan=artifact, rounds=rounds)
+        request = ProfileRequest(request_id=uuid.uuid4().hex, plan=artifact, rounds=rounds, power=power)
         topic = Topics(self._site, device).profile_request
         self._watching[request.request_id] = lambda m: progress(m.done, m.total, f"{device}: {m.label}")
         try:

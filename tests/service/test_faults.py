@@ -47,8 +47,8 @@ def answers(loop):
 def test_a_broker_restarted_in_the_middle_of_a_profile_costs_no_second_one(loop):
     results = loop.directory / "agent" / "profiles" / "results"
     before = set(results.iterdir())
+    begun = threading.Event()
     with loop.client.subscribe(Topics(SITE, BOARD).profile_progress, lambda topic, payload: begun.set()):
-        begun = threading.Event()
         thread, found = in_background(lambda: loop.ask(ServiceVerb.PROFILE, coverage="small", rounds=40))
         assert begun.wait(TIMEOUT_S)
         loop.restart_broker()
@@ -60,9 +60,16 @@ def test_a_broker_restarted_in_the_middle_of_a_profile_costs_no_second_one(loop)
 
 def test_a_broker_restarted_in_the_middle_of_a_deployment_leaves_a_whole_head(loop):
     loop.ask(ServiceVerb.DEPLOY, limit_ms=1000.0, automatic=False, **GOOD)
-    arch = loop.newest()[0]["candidate"]["arch"]
-    with loop.client.subscribe(Topics(SITE, BOARD).deploy_desired, lambda topic, payload: begun.set()):
-        begun = threading.Event()
+    newest = loop.newest()[0]
+    begun = threading.Event()
+
+    def desired(topic, payload):
+        # The retained one of the deployment before comes first.
+        if json.loads(payload)["version"] > newest["board_version"]:
+            begun.set()
+
+    with loop.client.subscribe(Topics(SITE, BOARD).deploy_desired, desired):
+        arch = newest["candidate"]["arch"]
         thread, found = in_background(
             lambda: loop.ask(ServiceVerb.DEPLOY, limit_ms=1000.0, arch=arch, cut=3, automatic=False, **GOOD)
         )

@@ -1,0 +1,145 @@
+"""How well the shipped supernet ranks cells: its accuracies against those of the same cells trained alone.
+
+    python benchmarks/supernet_ranking.py                                  the report, from reference accuracies kept beside
+    python benchmarks/supernet_ranking.py --train --cells nb201_accuracy.npz --seed 0     train the reference (hours)
+
+The reference: 24 cells, one of each of 24 equal strata of NAS-Bench-201's CIFAR-10 accuracy, each trained alone from
+nothing with two seeds on the shipped skeleton. Its accuracies are those on the 10,000 test images; the supernet's are those
+on the validation images, which neither training saw. Seed against seed tells how far the reference repeats itself; the
+interval is a bootstrap over cells.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from nasc_sdk.ir.count import macs, parameters
+from nasc_search.accuracy.ranking import kendall, spearman
+from nasc_search.data.fashion_mnist import load
+from nasc_search.pretrained.load import open_pretrained
+from nasc_search.spaces.nb201 import NB201Space, format_arch, is_connected, parse_arch
+from nasc_search.supernet.fold import FoldedNetwork, recalibrate
+from nasc_search.supernet.model import Supernet
+from nasc_search.supernet.sampling import evaluate
+from nasc_search.supernet.train import TrainOptions, optimizer_of, take_step
+
+REFERENCE = Path(__file__).parent / "data" / "ranking_reference.json"
+CELLS, SEEDS, STEPS, DRAWS = 24, (0, 1), 2500, 2000
+
+
+def strata(path: Path) -> list[str]:
+    """One connected cell of each stratum, drawn with a fixed seed."""
+    with np.load(path, allow_pickle=False) as data:
+        ops, quality = data["ops"], data["cifar10"]
+    rows = np.flatnonzero([is_connected(row) for row in ops.tolist()])
+    rows = rows[np.argsort(quality[rows], kind="stable")]
+    rng = np.random.default_rng(20)
+    return [format_arch(ops[int(rng.choice(part))].tolist()) for part in np.array_split(rows, CELLS)]
+
+
+def train_alone(space: NB201Space, arch: str, seed: int, data: Any) -> float:
+    """Accuracy on the test images after ``STEPS`` steps from nothing."""
+    network = space.network(arch)
+    own = Supernet(space, seed)
+    options = TrainOptions(STEPS, 64, 0.1, seed, bfloat16=True)
+    optimizer = optimizer_of(own)
+    own.train()
+    for step in range(STEPS):
+        take_step(own, optimizer, data, options, step, network)
+    own.eval()
+    images = torch.from_numpy(data.normalise(data.calibration.images))
+    folded = FoldedNetwork(network, recalibrate(own, network, images))
+    return folded.accuracy(torch.from_numpy(data.normalise(data.test.images)), torch.from_numpy(data.test.labels))
+
+
+def train(cells: Path, seed: int, path: Path, space: NB201Space) -> None:
+    """Every cell with one seed; what the file holds already is not trained again."""
+    data = load(need_train=True)
+    for arch in strata(cells):
+        done = json.loads(path.read_text()) if path.exists() else {}
+        if str(seed) not in done.get(arch, {}):
+            accuracy = train_alone(space, arch, seed, data)
+            done.setdefault(arch, {})[str(seed)] = accuracy
+            path.write_text(json.dumps(done, indent=1) + "\n")
+            print(f"{len([1 for found in done.values() if str(seed) in found])}/{CELLS} {accuracy:.4f} {arch}", flush=True)
+
+
+def interval(first: np.ndarray, second: np.ndarray) -> list[float]:
+    """95 % of Kendall's tau over cells drawn with replacement."""
+    rng = np.random.default_rng(0)
+    draws = rng.integers(len(first), size=(DRAWS, len(first)))
+    return np.percentile([kendall(first[draw], second[draw]) for draw in draws], [2.5, 97.5]).tolist()
+
+
+def report(reference: dict[str, dict[str, float]], found: dict[str, float], space: NB201Space) -> dict[str, Any]:
+    """Rank correlations of supernet and proxies with the reference, and what trusting the supernet costs."""
+    archs = [arch for arch, seeds in reference.items() if len(seeds) == len(SEEDS)]
+    runs = np.asarray([[reference[arch][str(seed)] for seed in SEEDS] for arch in archs])
+    mean, ours = runs.mean(axis=1), np.asarray([found[arch] for arch in archs])
+    networks = [space.network(arch) for arch in archs]
+    proxies = {
+        "convolutions": [sum(op in (2, 3) for op in parse_arch(arch)) for arch in archs],
+        "MACs": [macs(network) for network in networks],
+        "parameters": [parameters(network) for network in networks],
+    }
+    top = np.argsort(-ours)[:3]
+    return {
+        "cells": len(archs),
+        "steps": STEPS,
+        "spread_points": 100 * float(mean.std()),
+        "seed_noise_points": 100 * float((runs[:, 0] - runs[:, 1]).std() / np.sqrt(2)),
+        "repeatability": {"kendall": kendall(*runs.T), "interval": interval(*runs.T)},
+        "supernet": {
+            "kendall": kendall(ours, mean), "interval": interval(ours, mean), "spearman": spearman(ours, mean),
+            "each_seed": [kendall(ours, run) for run in runs.T],
+        },
+        "proxies": {name: kendall(values, mean) for name, values in proxies.items()},
+        "regret_points": {
+            "first": 100 * float(mean.max() - mean[top[0]]), "best_of_three": 100 * float(mean.max() - mean[top].max()),
+        },
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Train the reference, or print the report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--train", action="store_true")
+    parser.add_argument("--cells", type=Path, help="nb201_accuracy.npz: `ops` and `cifar10`")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--reference", type=Path, default=REFERENCE)
+    parser.add_argument("--supernet", type=Path, help="folder of a trained supernet  [default: the shipped one]")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as cache:
+        trained = open_pretrained(given.supernet, Path(cache))
+    space = trained.supernet.space
+    if given.train:
+        train(given.cells, given.seed, given.reference, space)
+        return
+    reference = json.loads(given.reference.read_text())
+    found = evaluate(trained.supernet, load(), tuple(reference), {}, lambda done, total, _: None)
+    result = report(reference, found, space)
+    if given.json:
+        print(json.dumps(result))
+        return
+    ours, again = result["supernet"], result["repeatability"]
+    print(f"{result['cells']} cells, {STEPS} steps alone, {len(SEEDS)} seeds; spread {result['spread_points']:.2f} points, "
+          f"seed noise {result['seed_noise_points']:.2f}")
+    print(f"supernet  Kendall {ours['kendall']:.3f} [{ours['interval'][0]:.2f}, {ours['interval'][1]:.2f}]  "
+          f"Spearman {ours['spearman']:.3f}; against one seed {', '.join(f'{value:.3f}' for value in ours['each_seed'])}")
+    print(f"reference seed against seed  Kendall {again['kendall']:.3f} [{again['interval'][0]:.2f}, {again['interval'][1]:.2f}]")
+    for name, value in result["proxies"].items():
+        print(f"{name:12}  Kendall {value:.3f}")
+    print(f"regret: first {result['regret_points']['first']:.2f} points, best of three {result['regret_points']['best_of_three']:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -16,9 +16,12 @@ from nasc_sdk.link.estimate import LinkEstimator, LinkSample
 from nasc_sdk.protocol.messages import LinkReport
 
 PERIOD_S: Final = 5.0
+CONFIRM_S: Final = 0.5
+"""After a change so long is measured afresh: the report after it shares no sample with the one that told the change, so
+that what was a hiccup of the machine is told from another link."""
 FOLLOW_UP_S: Final = 1.0
 FOLLOW_UPS: Final = 2
-"""After a change the estimate is young: so many reports come sooner, each on more samples than the one before."""
+"""After a change the estimate is young: so many reports come sooner, the first of them after ``CONFIRM_S``."""
 MIN_SAMPLES: Final = 3
 """Fewer say nothing about a distribution: a report waits for them."""
 
@@ -44,8 +47,8 @@ class LinkWatch:
 
     @property
     def suspicious(self) -> bool:
-        """Whether samples deviate, though not enough yet: more of them are wanted quickly."""
-        if self._changed:
+        """Whether samples deviate, though not enough yet, or a change is to be confirmed: more are wanted quickly."""
+        if self._changed or self._unconfirmed:
             return True
         tests = (self._detector.throughput, self._detector.round_trip)
         level = self._sensitivity.threshold / 4
@@ -63,11 +66,16 @@ class LinkWatch:
         """A request without an answer."""
         return self._take(self.estimator.timeout(now_s, payload_bytes, waited_ms), now_s)
 
+    @property
+    def _unconfirmed(self) -> bool:
+        return self._follow_ups == FOLLOW_UPS
+
     def tick(self, now_s: float) -> LinkReport | None:
         """The periodic report, when its time has come and something new was seen."""
         if self._reported_s is None:
             self._reported_s = now_s - self._period_s + 1.0
-        period_s = min(FOLLOW_UP_S, self._period_s) if self._follow_ups else self._period_s
+        soon_s = CONFIRM_S if self._unconfirmed else FOLLOW_UP_S
+        period_s = min(soon_s, self._period_s) if self._follow_ups else self._period_s
         if not self._unsaid or now_s - self._reported_s < period_s:
             return None
         if self._changed or self.estimator.samples < MIN_SAMPLES:
@@ -87,10 +95,15 @@ class LinkWatch:
             # What was before is another link: no later report may mix the two.
             self.estimator.restart(change.since_s)
             self._changed = True
-        if not self._changed or self.estimator.samples < MIN_SAMPLES:
+        if not self._changed:
+            # A confirmation is waited for: it does not wait for whoever ticks.
+            return self.tick(now_s) if self._unconfirmed else None
+        if self.estimator.samples < MIN_SAMPLES:
             return None
         self._changed, self._follow_ups = False, FOLLOW_UPS
-        return self._report(now_s, changed=True)
+        report = self._report(now_s, changed=True)
+        self.estimator.restart(now_s)
+        return report
 
     def _report(self, now_s: float, *, changed: bool) -> LinkReport | None:
         link = self.estimator.link()

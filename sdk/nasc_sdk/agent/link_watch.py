@@ -16,12 +16,12 @@ from nasc_sdk.link.estimate import LinkEstimator, LinkSample
 from nasc_sdk.protocol.messages import LinkReport
 
 PERIOD_S: Final = 5.0
-CONFIRM_S: Final = 0.5
-"""After a change so long is measured afresh: the report after it shares no sample with the one that told the change, so
-that what was a hiccup of the machine is told from another link."""
 FOLLOW_UP_S: Final = 1.0
 FOLLOW_UPS: Final = 2
-"""After a change the estimate is young: so many reports come sooner, the first of them after ``CONFIRM_S``."""
+"""After a change the estimate is young: so many reports come sooner."""
+PASSING_S: Final = 0.5
+"""The first of them leaves out what was measured until so long after the change was told: it confirms another link, and
+not the hiccup of a machine, which mostly passes in that time."""
 MIN_SAMPLES: Final = 3
 """Fewer say nothing about a distribution: a report waits for them."""
 
@@ -74,10 +74,11 @@ class LinkWatch:
         """The periodic report, when its time has come and something new was seen."""
         if self._reported_s is None:
             self._reported_s = now_s - self._period_s + 1.0
-        soon_s = CONFIRM_S if self._unconfirmed else FOLLOW_UP_S
-        period_s = min(soon_s, self._period_s) if self._follow_ups else self._period_s
+        period_s = min(FOLLOW_UP_S, self._period_s) if self._follow_ups else self._period_s
         if not self._unsaid or now_s - self._reported_s < period_s:
             return None
+        if self._unconfirmed:
+            self.estimator.restart(self._reported_s + PASSING_S)
         if self._changed or self.estimator.samples < MIN_SAMPLES:
             return None
         self._follow_ups = max(self._follow_ups - 1, 0)
@@ -101,9 +102,7 @@ class LinkWatch:
         if self.estimator.samples < MIN_SAMPLES:
             return None
         self._changed, self._follow_ups = False, FOLLOW_UPS
-        report = self._report(now_s, changed=True)
-        self.estimator.restart(now_s)
-        return report
+        return self._report(now_s, changed=True)
 
     def _report(self, now_s: float, *, changed: bool) -> LinkReport | None:
         link = self.estimator.link()

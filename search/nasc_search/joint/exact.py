@@ -172,7 +172,7 @@ def worth_switching(
 def steps_down(
     current: Candidate, proposed: Candidate, table: CandidateTable, before: Link, constraints: Constraints
 ) -> bool:
-    """Whether ``proposed`` gives up accuracy that ``current`` could keep over ``before``, the last estimate of the link.
+    """Whether ``proposed`` gives up accuracy that ``current`` could keep over ``before``, the link as last estimated.
 
     A single estimate may be a hiccup of the machine: another one is to agree before that is done.
     """

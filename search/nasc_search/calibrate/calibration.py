@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from nasc_sdk.cost.features import parse_key
-from nasc_sdk.cost.model import CostModel, predict_heads
+from nasc_sdk.cost.model import Z95, CostModel, predict_heads
 from nasc_sdk.errors import InputError
 from nasc_sdk.profiling.profile import Measurement, Profile, Timing, Validity
 from nasc_sdk.profiling.validity import Code, same_conditions, verdict
@@ -37,7 +37,6 @@ _ANCHORS: Final = 4
 """Heads of the first batch that every later one times again: they tell whether the machine still runs at that speed."""
 _SAME_SPEED: Final = 0.03
 _ATTEMPTS: Final = 3
-_Z90: Final = 1.645
 
 
 class Stop(StrEnum):
@@ -204,7 +203,7 @@ class Calibration:
     def _step(self, model: CostModel) -> Step:
         assert self._profile is not None
         every = predict_heads(model, self._candidates.keys)
-        interval = float(np.quantile(_Z90 * every.error_us / np.maximum(every.us, 1e-9), 0.9))
+        interval = float(np.quantile(Z95 * every.error_us / np.maximum(every.us, 1e-9), 0.9))
         held = self._check(model)
         errors = [abs(item.predicted_us / item.measured_us - 1.0) for item in held] or [0.0]
         return Step(

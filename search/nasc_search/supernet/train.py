@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nasc_sdk.errors import InputError
 from nasc_sdk.ir.network import Network
-from nasc_search.data.dataset import Dataset, Split
+from nasc_search.data.dataset import Dataset
 from nasc_search.supernet.checkpoint import Checkpoint, Progress, load, save
 from nasc_search.supernet.interrupt import deferred_interrupt
 from nasc_search.supernet.model import Supernet
@@ -115,9 +115,8 @@ def take_step(
     network: Network | None = None,
 ) -> torch.Tensor:
     """One batch through ``network``, or through a sub-network drawn for this step; its loss."""
-    assert dataset.train is not None
     rng = np.random.default_rng((options.seed, step))
-    images, labels = _batch(dataset, dataset.train, options.batch, rng)
+    images, labels = draw_batch(dataset, options.batch, rng)
     network = network or supernet.space.network(supernet.space.sample(rng))
     for group in optimizer.param_groups:
         group["lr"] = learning_rate(step, options)
@@ -131,9 +130,10 @@ def take_step(
     return loss.detach()
 
 
-def _batch(
-    dataset: Dataset, split: Split, size: int, rng: np.random.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
+def draw_batch(dataset: Dataset, size: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Normalised, augmented training images (size, C, H, W) and their labels."""
+    assert dataset.train is not None
+    split = dataset.train
     chosen = rng.integers(len(split), size=size)
     images = augment(split.images[chosen], rng)
     tensor = torch.from_numpy(dataset.normalise(images)).contiguous(memory_format=torch.channels_last)

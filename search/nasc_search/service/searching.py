@@ -65,7 +65,7 @@ class Searching:
             feasible=decision.feasible,
             search_ms=elapsed_ms,
             text=explain(decision),
-            predictor=str(self._planner.predictor.report),
+            predictor=self._planner.report,
             fronts=fronts(table, link, goal.constraints),
             power=table.power,
             accuracy_floor=decision.saving.floor if decision.saving else None,

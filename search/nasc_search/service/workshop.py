@@ -66,9 +66,22 @@ class Workshop:
         """The same on few images: good enough to be timed, not to be deployed; not kept."""
         return self._ready.get(arch) or self._make(arch, LIGHT_IMAGES, LIGHT_IMAGES)
 
-    def accuracy(self, arch: str) -> float:
-        """Float accuracy on the validation images, 0..1."""
-        return self.prepare(arch).folded.accuracy(self._validation, self._labels)
+    def encode(self, candidate: Candidate) -> EncodedNetwork:
+        """The sub-network cut and encoded; InputError when the cut has no such encoding."""
+        prepared, encoding = self.prepare(candidate.arch), candidate.encoding
+        if encoding.bits == INT8.bits and not encoding.bottleneck:
+            return encode_plainly(prepared.folded, prepared.quantized, candidate.cut, encoding)
+        key = f"{candidate.cut} {encoding}"
+        if key not in prepared.encoded:
+            supernet = self._own_supernet(candidate.arch)
+            prepared.encoded[key] = encode(
+                supernet, prepared.network, candidate.cut, encoding, self._calibration, RANGE_IMAGES
+            )
+        return prepared.encoded[key]
+
+    def accuracy(self, candidate: Candidate) -> float:
+        """Accuracy on the validation images, 0..1, in float but for the codes at the cut."""
+        return self.encode(candidate).folded.accuracy(self._validation, self._labels)
 
     def finetune(self, arch: str, epochs: int, report: Callable[[StepReport], None]) -> FineTuned:
         """Train the sub-network alone; its weights are used from now on where they are better.

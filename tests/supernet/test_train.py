@@ -6,11 +6,15 @@ import pytest
 import torch
 
 from nasc_sdk.errors import InputError, StorageError
+from nasc_search.data.augment import DEFAULT, augment
+from nasc_search.data.augment import draw as draw_augmentation
 from nasc_search.data.dataset import Dataset
 from nasc_search.supernet.checkpoint import load
 from nasc_search.supernet.model import Supernet
+from nasc_search.supernet.options import TrainOptions
 from nasc_search.supernet.sampling import draw, evaluate
-from nasc_search.supernet.train import TrainOptions, augment, learning_rate, train
+from nasc_search.supernet.schedule import learning_rate
+from nasc_search.supernet.train import train
 from tests.supernet.tasks import DENSE_CELL, OTHER, SPACE, task
 
 OPTIONS = TrainOptions(steps=6, batch=8, seed=5)
@@ -26,11 +30,11 @@ class CutOff(Dataset):
     __slots__ = ()
     calls = 0
 
-    def normalise(self, images):
+    def scale(self, images):
         CutOff.calls += 1
         if CutOff.calls == 4:
             raise KeyboardInterrupt
-        return Dataset.normalise(self, images)
+        return Dataset.scale(self, images)
 
 
 def weights(path):
@@ -77,11 +81,11 @@ class SignalInStep(Dataset):
     __slots__ = ()
     calls = 0
 
-    def normalise(self, images):
+    def scale(self, images):
         SignalInStep.calls += 1
         if SignalInStep.calls == 2:
             signal.raise_signal(signal.SIGINT)
-        return Dataset.normalise(self, images)
+        return Dataset.scale(self, images)
 
 
 def test_ctrl_c_waits_for_the_end_of_the_step(tmp_path):
@@ -157,7 +161,8 @@ def test_augmented_images_are_shifted_and_mirrored_ones():
     import numpy as np
 
     images = np.arange(1, 65, dtype=np.uint8).reshape(1, 8, 8, 1).repeat(50, axis=0)
-    seen = augment(images, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    seen = augment(images, draw_augmentation(DEFAULT, 50, 8, 8, rng))
     assert seen.shape == images.shape
     padded = np.pad(images[0], ((2, 2), (2, 2), (0, 0)))
     possible = {

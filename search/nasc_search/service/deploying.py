@@ -35,7 +35,7 @@ from nasc_search.service.searching import Options, Searching, fronts, number
 from nasc_search.service.store import Store
 from nasc_search.service.target import target_of
 from nasc_search.service.workshop import Workshop
-from nasc_search.supernet.train import StepReport
+from nasc_search.supernet.pace import StepReport
 
 Progress = Callable[[int, int, str], None]
 ROLLOUT_TIMEOUT_S: Final = 30.0

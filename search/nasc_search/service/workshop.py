@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from nasc_sdk.ir.network import Network
 from nasc_search.data.dataset import Dataset
 from nasc_search.export.quantize import QuantizedNetwork, quantize
-from nasc_search.supernet.finetune import FineTuned, finetune
+from nasc_search.supernet.finetune import finetune
 from nasc_search.supernet.fold import FoldedNetwork, recalibrate
 from nasc_search.supernet.model import Supernet
 from nasc_search.supernet.own_weights import OwnWeights
-from nasc_search.supernet.train import StepReport
+from nasc_search.supernet.pace import StepReport
+from nasc_search.supernet.retrain import FineTuned
 
 RANGE_IMAGES: Final = 256
 LIGHT_IMAGES: Final = 8

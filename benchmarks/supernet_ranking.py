@@ -27,8 +27,9 @@ from nasc_search.pretrained.load import open_pretrained
 from nasc_search.spaces.nb201 import NB201Space, format_arch, is_connected, parse_arch
 from nasc_search.supernet.fold import FoldedNetwork, recalibrate
 from nasc_search.supernet.model import Supernet
+from nasc_search.supernet.options import TrainOptions
 from nasc_search.supernet.sampling import evaluate
-from nasc_search.supernet.train import TrainOptions, optimizer_of, take_step
+from nasc_search.supernet.step import optimizer_of, take_step
 
 REFERENCE = Path(__file__).parent / "data" / "ranking_reference.json"
 CELLS, SEEDS, STEPS, DRAWS = 24, (0, 1), 1200, 2000

@@ -81,7 +81,9 @@ def command(
     from nasc_search.spaces.nb201 import Macro, NB201Space
     from nasc_search.supernet.checkpoint import load
     from nasc_search.supernet.model import Supernet
-    from nasc_search.supernet.train import StepReport, TrainOptions, train
+    from nasc_search.supernet.options import TrainOptions
+    from nasc_search.supernet.pace import StepReport
+    from nasc_search.supernet.train import train
 
     if threads:
         torch.set_num_threads(threads)

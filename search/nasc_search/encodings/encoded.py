@@ -48,6 +48,27 @@ class EncodedNetwork:
         return self.quantized.at_cut(self.place)
 
 
+def encoded_float(
+    supernet: Supernet, network: Network, cut: int, encoding: CutEncoding, images: torch.Tensor
+) -> tuple[FoldedNetwork, Quantization]:
+    """The float network, few-bit codes rounded in it, and the codes' steps; for what loses accuracy only.
+
+    Batch norm of what follows the cut is calibrated on ``images`` (n, C, H, W), normalised, as the codes leave them.
+    InputError when the encoding does not exist at the cut, or the supernet has no encoder for it.
+    """
+    _check(network, cut, encoding)
+    if encoding.bottleneck and not supernet.encoded:
+        raise InputError(f"{encoding}: this supernet was trained without encoders (nasc-sdk train --encoder-steps)")
+    if encoding.bottleneck:
+        network, place = narrowed(network, cut, encoding.bottleneck), cut + 1
+        codes = bottleneck_codes(encoding.bits)
+    else:
+        place = cut
+        codes = _calibrated(supernet, network, cut, encoding.bits, images)
+    crossing = CodedCut(network.blocks[place - 1].name, encoding.bits, codes)
+    return FoldedNetwork(network, recalibrate(supernet, network, images, crossing), crossing), codes
+
+
 def encode_plainly(
     folded: FoldedNetwork, quantized: QuantizedNetwork, cut: int, encoding: CutEncoding
 ) -> EncodedNetwork:
@@ -61,28 +82,15 @@ def encode_plainly(
 def encode(
     supernet: Supernet, network: Network, cut: int, encoding: CutEncoding, images: torch.Tensor, range_images: int
 ) -> EncodedNetwork:
-    """With few-bit codes: batch norm of what follows the cut is re-calibrated on what the codes leave of it.
+    """With few-bit codes, calibrated on ``images`` (n, C, H, W), normalised; ranges on the first ``range_images``.
 
-    ``images`` (n, C, H, W) normalised; ranges are those of the first ``range_images``. InputError when the encoding
-    does not exist at the cut, or the supernet has no encoder for it.
+    Raises InputError as :func:`encoded_float`.
     """
-    _check(network, cut, encoding)
-    if encoding.bottleneck and not supernet.encoded:
-        raise InputError(f"{encoding}: this supernet was trained without encoders (nasc-sdk train --encoder-steps)")
-    last = network.cuts[-1]
-    if encoding.bottleneck:
-        network, place = narrowed(network, cut, encoding.bottleneck), cut + 1
-        codes = bottleneck_codes(encoding.bits)
-    else:
-        place = cut
-        codes = _calibrated(supernet, network, cut, encoding.bits, images)
-    crossing = CodedCut(network.blocks[place - 1].name, encoding.bits, codes)
-    weights = recalibrate(supernet, network, images, crossing)
-    folded = FoldedNetwork(network, weights, crossing)
-    quantized = quantize(network, weights, folded.ranges(images[:range_images]))
-    spec = network.cut_spec(place)
+    folded, codes = encoded_float(supernet, network, cut, encoding, images)
+    quantized = quantize(folded.network, folded.weights, folded.ranges(images[:range_images]))
+    spec = folded.network.cut_spec(cut + bool(encoding.bottleneck))
     contract = Contract(cut, spec, codes.scale, codes.zero_point, folded.version, encoding)
-    return EncodedNetwork(cut, last, network, folded, quantized, contract)
+    return EncodedNetwork(cut, network.cuts[-1], folded.network, folded, quantized, contract)
 
 
 def _check(network: Network, cut: int, encoding: CutEncoding) -> None:

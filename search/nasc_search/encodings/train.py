@@ -9,7 +9,6 @@ Seeded as the supernet's own training is: step ``i`` draws from a generator seed
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -21,11 +20,16 @@ import torch.nn.functional as F
 from nasc_sdk.candidate import CutEncoding
 from nasc_sdk.errors import InputError
 from nasc_sdk.ir.network import Network
+from nasc_search.data.batches import draw_batch
 from nasc_search.data.dataset import Dataset
 from nasc_search.encodings.blocks import BOTTLENECKS, bottleneck_codes, decoder_block, encoder_block, fits
 from nasc_search.encodings.codes import CodedCut
+from nasc_search.supernet.interrupt import deferred_interrupt
 from nasc_search.supernet.model import Supernet
-from nasc_search.supernet.train import CLIP_NORM, MOMENTUM, StepReport, TrainOptions, draw_batch, learning_rate
+from nasc_search.supernet.options import TrainOptions
+from nasc_search.supernet.pace import Pace, StepReport
+from nasc_search.supernet.schedule import learning_rate
+from nasc_search.supernet.step import CLIP_NORM, MOMENTUM
 
 ENCODER_SEED: Final = 1 << 20
 """Apart from the seeds of the supernet's own steps: its batches are not repeated."""
@@ -64,16 +68,12 @@ def train_encoders(
     trained = [parameter for parameter in supernet.parameters() if parameter.requires_grad]
     optimizer = torch.optim.SGD(trained, lr=0.0, momentum=MOMENTUM, weight_decay=1e-4, nesterov=True)
     supernet.train()
-    last, reported = time.monotonic(), 0
+    pace = Pace(options.steps, options.batch, report)
     try:
-        for step in range(options.steps):
-            loss = _step(supernet, optimizer, dataset, options, step, arch, joint)
-            now = time.monotonic()
-            if now - last >= 1.0 or step + 1 == options.steps:
-                rate = (step + 1 - reported) / max(now - last, 1e-9)
-                left = (options.steps - step - 1) / max(rate, 1e-9)
-                report(StepReport(step + 1, options.steps, float(loss), rate * options.batch, left))
-                last, reported = now, step + 1
+        with deferred_interrupt() as interrupted:
+            for step in range(options.steps):
+                pace.tell(step + 1, _step(supernet, optimizer, dataset, options, step, arch, joint))
+                interrupted()
     finally:
         supernet.requires_grad_(True)
         supernet.eval()
@@ -100,8 +100,10 @@ def _step(
     supernet: Supernet, optimizer: torch.optim.Optimizer, dataset: Dataset, options: TrainOptions, step: int,
     arch: str, joint: bool,
 ) -> torch.Tensor:  # fmt: skip
+    assert dataset.train is not None
     rng = np.random.default_rng((options.seed, ENCODER_SEED + step))
-    images, labels = draw_batch(dataset, options.batch, rng)
+    shown, known = draw_batch(dataset, dataset.train, options.batch, options.augmentations, rng)
+    images, labels = torch.from_numpy(shown).permute(0, 3, 1, 2), torch.from_numpy(known)
     drawn = _draw(supernet, rng, arch)
     for group in optimizer.param_groups:
         group["lr"] = learning_rate(step, options)

@@ -82,7 +82,7 @@ def _coding(
     specs: tuple[TensorSpec, ...], encodings: tuple[CutEncoding, ...],
     legal: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], board: CostModel, edge: CostModel,
 ) -> Coding:  # fmt: skip
-    coding = Coding(*(np.zeros(legal.shape) for _ in range(2)), *(np.zeros(legal.shape, np.int64) for _ in range(2)))
+    coding = Coding.none(*legal.shape)
     for cut, at in zip(*np.nonzero(legal), strict=True):
         spec, code = specs[cut], encodings[at]
         head_us, tail_us = _packing_us(spec, code)

@@ -117,7 +117,7 @@ def _select(table: CandidateTable, allowed: NDArray[np.bool_], saves: bool) -> N
         ranks, cuts = np.nonzero(mine & ~beaten)
         found.append(np.stack([order[ranks, cuts], cuts, np.full(len(cuts), code)], axis=1))
     every = np.concatenate(found)
-    return every[np.lexsort(every.T[::-1])]
+    return np.asarray(every[np.lexsort(every.T[::-1])], np.int64)
 
 
 def _beaten(least: Array, *others: Array) -> NDArray[np.bool_]:

@@ -94,8 +94,8 @@ class Coding:
     @classmethod
     def none(cls, cuts: int, encodings: int) -> Coding:
         """Where nothing is encoded."""
-        ms, size = np.zeros((cuts, encodings)), np.zeros((cuts, encodings), np.int64)
-        return cls(ms, ms, size, size)
+        shape = cuts, encodings
+        return cls(np.zeros(shape), np.zeros(shape), np.zeros(shape, np.int64), np.zeros(shape, np.int64))
 
     @property
     def ms(self) -> Array:

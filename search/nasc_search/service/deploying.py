@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nasc_sdk.bundle import Bundle
-from nasc_sdk.candidate import INT8, Candidate
+from nasc_sdk.candidate import INT8, Candidate, CutEncoding, Entropy
 from nasc_sdk.errors import InfeasibleError, InputError, UnreachableError
 from nasc_sdk.link.link import Link
 from nasc_sdk.protocol.messages import State
@@ -16,7 +16,7 @@ from nasc_search.joint.aim import Aim
 from nasc_search.joint.exact import Decision, worth_switching
 from nasc_search.joint.explain import explain
 from nasc_search.joint.scored import Scored, broken_rule, score_candidate, shortcoming
-from nasc_search.joint.table import CandidateTable
+from nasc_search.joint.table import CandidateTable, accuracy_key
 from nasc_search.service.bundles import make_bundles
 from nasc_search.service.mailbox import Mailbox
 from nasc_search.service.planner import (
@@ -35,7 +35,7 @@ from nasc_search.service.searching import Options, Searching, fronts, number
 from nasc_search.service.store import Store
 from nasc_search.service.target import target_of
 from nasc_search.service.workshop import Workshop
-from nasc_search.supernet.train import StepReport
+from nasc_search.supernet.pace import StepReport
 
 Progress = Callable[[int, int, str], None]
 ROLLOUT_TIMEOUT_S: Final = 30.0
@@ -249,6 +249,14 @@ class Deploying:
             self._workshop.encode(best.candidate)
             ready += 1
         return ready
+
+
+def parse_entropy(text: str) -> Entropy:
+    """InputError names what is known."""
+    try:
+        return Entropy(text)
+    except ValueError:
+        raise InputError(f"unknown entropy coding {text!r}; known are: {', '.join(Entropy)}") from None
 
 
 def _reason(decision: Decision) -> str:

@@ -7,7 +7,7 @@ travels in messages and files.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -41,4 +41,18 @@ class SearchSpace(Protocol):
 
     def encode(self, arch: str) -> tuple[int, ...]:
         """The architecture as small integers, for predictors."""
+        ...
+
+
+@runtime_checkable
+class ChoiceSpace(SearchSpace, Protocol):
+    """A space whose architectures are one choice at each of some positions: those that ``encode`` tells."""
+
+    @property
+    def choices(self) -> Sequence[int]:
+        """Number of choices at each position of a code."""
+        ...
+
+    def decode(self, code: Sequence[int]) -> str:
+        """The architecture of a code, inverse of ``encode``; its network may still be none (InputError there)."""
         ...

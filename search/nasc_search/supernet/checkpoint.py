@@ -27,6 +27,8 @@ class Progress:
     steps: int
     batch: int
     learning_rate: float
+    recipe: str = ""
+    """Options beyond these, by :meth:`nasc_search.supernet.options.TrainOptions.recipe`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,24 @@ class Checkpoint:
     """A loaded checkpoint; ``momentum`` is empty where only weights were shipped."""
 
     supernet: Supernet
+    """With the weights to use: averaged ones where training keeps an average."""
     progress: Progress
     momentum: dict[str, torch.Tensor]
+    live: dict[str, torch.Tensor]
+    """The last step's weights, with which training goes on, where those to use are averages; else empty."""
 
 
-def save(path: Path, supernet: Supernet, progress: Progress, momentum: dict[str, torch.Tensor]) -> None:
-    """Write beside the target and rename; raises StorageError with the old file intact when the disk refuses."""
+def save(
+    path: Path,
+    supernet: Supernet,
+    progress: Progress,
+    momentum: dict[str, torch.Tensor],
+    average: dict[str, torch.Tensor] | None = None,
+) -> None:
+    """Write beside the target and rename; raises StorageError with the old file intact when the disk refuses.
+
+    With ``average``, those are the file's weights, and the supernet's own are kept beside them for going on.
+    """
     try:
         from safetensors.torch import save as serialise
     except ModuleNotFoundError as error:
@@ -47,8 +61,13 @@ def save(path: Path, supernet: Supernet, progress: Progress, momentum: dict[str,
 
     space = supernet.space
     assert isinstance(space, NB201Space)
-    tensors = {f"weights.{name}": tensor.contiguous() for name, tensor in supernet.state_dict().items()}
-    tensors |= {f"momentum.{name}": tensor.contiguous() for name, tensor in momentum.items()}
+    weights = supernet.state_dict() | (average or {})
+    live = {name: value for name, value in supernet.named_parameters() if average is not None}
+    tensors = {
+        f"{kind}.{name}": tensor.detach().contiguous()
+        for kind, group in (("weights", weights), ("momentum", momentum), ("live", live))
+        for name, tensor in group.items()
+    }
     metadata = {
         "format": str(FORMAT),
         "space": "nb201",
@@ -79,9 +98,11 @@ def load(path: Path) -> Checkpoint:
         macro["input"] = TensorSpec(**macro["input"])
         progress = Progress(**json.loads(metadata["progress"]))
         supernet = Supernet(NB201Space(Macro(**macro)))
-        weights = {name.removeprefix("weights."): t for name, t in tensors.items() if name.startswith("weights.")}
-        supernet.load_state_dict(weights)
+        supernet.load_state_dict(_group(tensors, "weights"))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{path} does not fit its own description: {error}") from error
-    momentum = {name.removeprefix("momentum."): t for name, t in tensors.items() if name.startswith("momentum.")}
-    return Checkpoint(supernet, progress, momentum)
+    return Checkpoint(supernet, progress, _group(tensors, "momentum"), _group(tensors, "live"))
+
+
+def _group(tensors: dict[str, torch.Tensor], kind: str) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(f"{kind}."): t for name, t in tensors.items() if name.startswith(f"{kind}.")}

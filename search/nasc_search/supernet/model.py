@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import torch
 from torch import nn
@@ -62,6 +62,19 @@ class Supernet(nn.Module):
                 layer.reset(generator)
                 self._layers[name] = layer
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stubs lack this form
+
+    @property
+    def coders(self) -> set[str]:
+        """Weight keys of encoders and decoders."""
+        if not self.encoded:
+            return set()
+        blocks = all_cut_blocks(self.space.network(next(iter(self.space.covering_archs()))))
+        return {op.param for block in blocks for op in block.ops}
+
+    def state_of(self, params: Collection[str]) -> dict[str, torch.Tensor]:
+        """The part of ``state_dict`` that belongs to some weight keys."""
+        prefixes = tuple(f"_layers.{param.replace('.', '/')}." for param in sorted(params))
+        return {name: value for name, value in self.state_dict().items() if name.startswith(prefixes)}
 
     def layer(self, param: str) -> Layer:
         """The layer of a weight key."""

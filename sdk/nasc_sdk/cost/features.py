@@ -27,7 +27,7 @@ from nasc_sdk.ir.network import Block, Network, Op, OpKind, TensorSpec
 _HEAD: Final = "head"
 MAX_BLOCKS: Final = 1024
 _OP: Final = re.compile(
-    r"(?P<kind>[a-z_]+?)(?:(?P<kernel>\d+)x(?P=kernel))?(?:g(?P<groups>\d+))?(?:/(?P<stride>\d+))?"
+    r"(?P<kind>[a-z_]+?)(?:(?P<kernel>\d+)x(?P=kernel))?(?:g(?P<groups>[2-9]|[1-9]\d+))?(?:/(?P<stride>\d+))?"
     r" (?P<source>\d+x\d+x\d+)(?:>(?P<spec>\d+x\d+x\d+))?"
 )
 

@@ -1,12 +1,12 @@
 """How well the shipped supernet ranks cells: its accuracies against those of the same cells trained alone.
 
-    python benchmarks/supernet_ranking.py                                  the report, from reference accuracies kept beside
-    python benchmarks/supernet_ranking.py --train --cells nb201_accuracy.npz --seed 0     train the reference (hours)
+    python benchmarks/supernet_ranking.py                    the report, from the reference kept in benchmarks/data
+    python benchmarks/supernet_ranking.py --train --cells nb201_accuracy.npz --seed 0      train it anew (hours)
 
 The reference: 24 cells, one of each of 24 equal strata of NAS-Bench-201's CIFAR-10 accuracy, each trained alone from
-nothing with two seeds on the shipped skeleton. Its accuracies are those on the 10,000 test images; the supernet's are those
-on the validation images, which neither training saw. Seed against seed tells how far the reference repeats itself; the
-interval is a bootstrap over cells.
+nothing with two seeds on the shipped skeleton. Its accuracies are those on the 10,000 test images; the supernet's are
+those on the validation images, which neither training saw. Seed against seed tells how far the reference repeats
+itself; the interval is a bootstrap over cells.
 """
 
 from __future__ import annotations
@@ -27,17 +27,18 @@ from nasc_search.pretrained.load import open_pretrained
 from nasc_search.spaces.nb201 import NB201Space, format_arch, is_connected, parse_arch
 from nasc_search.supernet.fold import FoldedNetwork, recalibrate
 from nasc_search.supernet.model import Supernet
+from nasc_search.supernet.options import TrainOptions
 from nasc_search.supernet.sampling import evaluate
-from nasc_search.supernet.train import TrainOptions, optimizer_of, take_step
+from nasc_search.supernet.step import optimizer_of, take_step
 
 REFERENCE = Path(__file__).parent / "data" / "ranking_reference.json"
-CELLS, SEEDS, STEPS, DRAWS = 24, (0, 1), 2500, 2000
+CELLS, SEEDS, STEPS, DRAWS = 24, (0, 1), 1200, 2000
 
 
 def strata(path: Path) -> list[str]:
     """One connected cell of each stratum, drawn with a fixed seed."""
     with np.load(path, allow_pickle=False) as data:
-        ops, quality = data["ops"], data["cifar10"]
+        ops, quality = data["ops"], data["cifar10_test_200"]
     rows = np.flatnonzero([is_connected(row) for row in ops.tolist()])
     rows = rows[np.argsort(quality[rows], kind="stable")]
     rng = np.random.default_rng(20)
@@ -68,7 +69,8 @@ def train(cells: Path, seed: int, path: Path, space: NB201Space) -> None:
             accuracy = train_alone(space, arch, seed, data)
             done.setdefault(arch, {})[str(seed)] = accuracy
             path.write_text(json.dumps(done, indent=1) + "\n")
-            print(f"{len([1 for found in done.values() if str(seed) in found])}/{CELLS} {accuracy:.4f} {arch}", flush=True)
+            count = sum(str(seed) in found for found in done.values())
+            print(f"{count}/{CELLS} {accuracy:.4f} {arch}", flush=True)
 
 
 def interval(first: np.ndarray, second: np.ndarray) -> list[float]:
@@ -111,7 +113,7 @@ def main() -> None:
     """Train the reference, or print the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train", action="store_true")
-    parser.add_argument("--cells", type=Path, help="nb201_accuracy.npz: `ops` and `cifar10`")
+    parser.add_argument("--cells", type=Path, help="nb201_accuracy.npz: `ops` and `cifar10_test_200`")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--reference", type=Path, default=REFERENCE)
     parser.add_argument("--supernet", type=Path, help="folder of a trained supernet  [default: the shipped one]")
@@ -130,15 +132,23 @@ def main() -> None:
     if given.json:
         print(json.dumps(result))
         return
-    ours, again = result["supernet"], result["repeatability"]
-    print(f"{result['cells']} cells, {STEPS} steps alone, {len(SEEDS)} seeds; spread {result['spread_points']:.2f} points, "
-          f"seed noise {result['seed_noise_points']:.2f}")
-    print(f"supernet  Kendall {ours['kendall']:.3f} [{ours['interval'][0]:.2f}, {ours['interval'][1]:.2f}]  "
-          f"Spearman {ours['spearman']:.3f}; against one seed {', '.join(f'{value:.3f}' for value in ours['each_seed'])}")
-    print(f"reference seed against seed  Kendall {again['kendall']:.3f} [{again['interval'][0]:.2f}, {again['interval'][1]:.2f}]")
-    for name, value in result["proxies"].items():
-        print(f"{name:12}  Kendall {value:.3f}")
-    print(f"regret: first {result['regret_points']['first']:.2f} points, best of three {result['regret_points']['best_of_three']:.2f}")
+    show(result)
+
+
+def show(result: dict[str, Any]) -> None:
+    """The report as text."""
+    ours, again, regret = result["supernet"], result["repeatability"], result["regret_points"]
+    seeds = ", ".join(f"{value:.3f}" for value in ours["each_seed"])
+    lines = [
+        f"{result['cells']} cells, {result['steps']} steps alone, {len(SEEDS)} seeds; "
+        f"spread {result['spread_points']:.2f} points, seed noise {result['seed_noise_points']:.2f}",
+        f"supernet      Kendall {ours['kendall']:.3f} [{ours['interval'][0]:.2f}, {ours['interval'][1]:.2f}]  "
+        f"Spearman {ours['spearman']:.3f}; against one seed {seeds}",
+        f"seed to seed  Kendall {again['kendall']:.3f} [{again['interval'][0]:.2f}, {again['interval'][1]:.2f}]",
+        *(f"{name:13} Kendall {value:.3f}" for name, value in result["proxies"].items()),
+        f"regret: first {regret['first']:.2f} points, best of three {regret['best_of_three']:.2f}",
+    ]
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Training: seeded, resumable to the bit, saved when interrupted, and it learns."""
 
 import signal
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,8 +10,11 @@ from nasc_sdk.errors import InputError, StorageError
 from nasc_search.data.dataset import Dataset
 from nasc_search.supernet.checkpoint import load
 from nasc_search.supernet.model import Supernet
+from nasc_search.supernet.options import TrainOptions
+from nasc_search.supernet.rules import SamplingRule
 from nasc_search.supernet.sampling import draw, evaluate
-from nasc_search.supernet.train import TrainOptions, augment, learning_rate, train
+from nasc_search.supernet.schedule import learning_rate
+from nasc_search.supernet.train import train
 from tests.supernet.tasks import DENSE_CELL, OTHER, SPACE, task
 
 OPTIONS = TrainOptions(steps=6, batch=8, seed=5)
@@ -26,11 +30,11 @@ class CutOff(Dataset):
     __slots__ = ()
     calls = 0
 
-    def normalise(self, images):
+    def scale(self, images):
         CutOff.calls += 1
         if CutOff.calls == 4:
             raise KeyboardInterrupt
-        return Dataset.normalise(self, images)
+        return Dataset.scale(self, images)
 
 
 def weights(path):
@@ -77,11 +81,11 @@ class SignalInStep(Dataset):
     __slots__ = ()
     calls = 0
 
-    def normalise(self, images):
+    def scale(self, images):
         SignalInStep.calls += 1
         if SignalInStep.calls == 2:
             signal.raise_signal(signal.SIGINT)
-        return Dataset.normalise(self, images)
+        return Dataset.scale(self, images)
 
 
 def test_ctrl_c_waits_for_the_end_of_the_step(tmp_path):
@@ -115,6 +119,9 @@ def test_it_learns(tmp_path):
         (SPACE, TrainOptions(6, 9, seed=5)),
         (SPACE, TrainOptions(6, 8, seed=4)),
         (SPACE, TrainOptions(6, 8, 0.01, 5)),
+        (SPACE, replace(OPTIONS, rule=SamplingRule.SANDWICH)),
+        (SPACE, replace(OPTIONS, augmentations=())),
+        (SPACE, replace(OPTIONS, ema_decay=0.9)),
     ],
 )
 def test_another_run_is_not_resumed(tmp_path, space, options):
@@ -131,8 +138,6 @@ def test_nothing_to_resume_is_said(tmp_path):
 
 
 def test_the_shipped_part_cannot_be_trained_on(tmp_path):
-    from dataclasses import replace
-
     with pytest.raises(InputError, match="only the shipped part"):
         train(Supernet(SPACE), replace(task(), train=None), OPTIONS, tmp_path / "s", ignore)
     assert not (tmp_path / "s").exists()
@@ -153,21 +158,40 @@ def test_the_rate_warms_up_and_falls():
     assert rates[60:] == sorted(rates[60:], reverse=True)
 
 
-def test_augmented_images_are_shifted_and_mirrored_ones():
-    import numpy as np
+@pytest.mark.parametrize(
+    "more",
+    [{"ema_decay": 0.9}, {"rule": SamplingRule.FAIR}, {"rule": SamplingRule.SANDWICH, "ema_decay": 0.5}],
+    ids=str,
+)
+def test_a_resumed_run_goes_on_by_its_rule_and_with_its_average(tmp_path, more):
+    options = replace(OPTIONS, steps=4, **more)
+    whole, halved = tmp_path / "whole", tmp_path / "halved"
+    train(Supernet(SPACE, 5), task(), options, whole, ignore)
+    CutOff.calls = 1
+    with pytest.raises(KeyboardInterrupt):
+        train(Supernet(SPACE, 5), task(CutOff), options, halved, ignore)
+    assert load(halved).progress.step == 2
+    train(Supernet(SPACE, 99), task(), options, halved, ignore, resume=True)
+    assert equal(weights(whole), weights(halved))
+    assert equal(load(whole).live, load(halved).live)
+    assert bool(load(whole).live) == ("ema_decay" in more)
 
-    images = np.arange(1, 65, dtype=np.uint8).reshape(1, 8, 8, 1).repeat(50, axis=0)
-    seen = augment(images, np.random.default_rng(0))
-    assert seen.shape == images.shape
-    padded = np.pad(images[0], ((2, 2), (2, 2), (0, 0)))
-    possible = {
-        source[top : top + 8, left : left + 8].tobytes()
-        for source in (padded, padded[:, ::-1])
-        for top in range(5)
-        for left in range(5)
-    }
-    assert {image.tobytes() for image in seen} <= possible
-    assert len({image.tobytes() for image in seen}) > 10
+
+def test_the_average_is_what_a_checkpoint_holds(tmp_path):
+    supernet = Supernet(SPACE, 5)
+    train(supernet, task(), replace(OPTIONS, ema_decay=0.9), tmp_path / "s", ignore)
+    found = load(tmp_path / "s")
+    last = dict(supernet.named_parameters())
+    assert all(torch.equal(found.live[name], value) for name, value in last.items())
+    assert not all(torch.equal(found.supernet.state_dict()[name], value) for name, value in last.items())
+
+
+def test_bfloat16_learns_as_well(tmp_path):
+    losses = []
+    for bfloat16 in (False, True):
+        options = TrainOptions(steps=30, batch=32, seed=0, bfloat16=bfloat16)
+        train(Supernet(SPACE), task(), options, tmp_path / "s", lambda now: losses.append(now.loss))
+    assert abs(losses[-1] - losses[0]) < 0.3
 
 
 def test_drawing_is_seeded_and_known_ones_are_not_evaluated_again():

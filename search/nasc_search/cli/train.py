@@ -12,6 +12,7 @@ import click
 
 from nasc_sdk.cli.output import json_option, print_json
 from nasc_sdk.errors import InputError
+from nasc_search.cli.space_options import SpaceChoice, space_options
 
 if TYPE_CHECKING:
     from nasc_search.data.dataset import Dataset
@@ -26,14 +27,13 @@ _COUNT = click.IntRange(1)
 Examples:
   nasc-sdk train --steps 30000 --bfloat16 --output runs/demo/supernet.safetensors
   nasc-sdk train --dataset cifar10 --data ~/cifar --channels 16 --cells 3 --steps 50000
+  nasc-sdk train --space fbnet --width 0.5 --depth 2 --steps 20000 --output runs/fbnet/supernet.safetensors
   nasc-sdk train --resume --steps 30000 --output runs/demo/supernet.safetensors      after Ctrl-C or a crash
 """
 )
 @click.option("--dataset", default="fashion-mnist", show_default=True, help="fashion-mnist, cifar10, cifar100, folder.")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder that holds the data set's files.")
-@click.option("--channels", default=16, show_default=True, type=_COUNT, help="Channels of the first stage.")
-@click.option("--cells", default=2, show_default=True, type=_COUNT, help="Cells per stage.")
-@click.option("--stem-stride", default=1, show_default=True, type=click.IntRange(1, 2))
+@space_options
 @click.option("--steps", default=30_000, show_default=True, type=_COUNT, help="Training steps, one sub-network each.")
 # Batch norm of one 1x1 image has no variance.
 @click.option("--batch", default=64, show_default=True, type=click.IntRange(2), help="Images a step.")
@@ -56,9 +56,7 @@ Examples:
 def command(
     dataset: str,
     data: Path | None,
-    channels: int,
-    cells: int,
-    stem_stride: int,
+    space_choice: SpaceChoice,
     steps: int,
     batch: int,
     learning_rate: float,
@@ -70,23 +68,25 @@ def command(
     output: Path,
     as_json: bool,
 ) -> None:
-    """Train a single-path one-shot supernet of NAS-Bench-201 cells, then evaluate some of its sub-networks.
+    """Train a single-path one-shot supernet of a search space, then evaluate some of its sub-networks.
 
-    Leaves the checkpoint and, beside it, accuracy.npz; ``nasc-sdk service --pretrained`` takes their folder.
+    Leaves the checkpoint and, beside it, accuracy.npz; ``nasc-sdk service --pretrained`` takes their folder where the
+    space can be listed (nb201).
     """
     from nasc_search.torch_extra import require_torch
 
     torch = require_torch("search")
     from nasc_search.data.registry import load_dataset
-    from nasc_search.spaces.nb201 import Macro, NB201Space
     from nasc_search.supernet.checkpoint import load
     from nasc_search.supernet.model import Supernet
-    from nasc_search.supernet.train import StepReport, TrainOptions, train
+    from nasc_search.supernet.options import TrainOptions
+    from nasc_search.supernet.pace import StepReport
+    from nasc_search.supernet.train import train
 
     if threads:
         torch.set_num_threads(threads)
     task = load_dataset(dataset, data, need_train=True)
-    space = NB201Space(Macro(task.input, len(task.classes), channels, cells, stem_stride))
+    space = space_choice.space(task.input, len(task.classes))
     options = TrainOptions(steps, batch, learning_rate, seed, bfloat16=bfloat16)
 
     # Progress goes to standard error, which leaves one JSON document on standard output.

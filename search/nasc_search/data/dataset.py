@@ -59,9 +59,12 @@ class Dataset:
         _, height, width, channels = self.test.images.shape
         return TensorSpec(height, width, channels)
 
-    def normalise(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Images (n, H, W, C) as the network's float input (n, C, H, W)."""
+    def scale(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Images (n, H, W, C) with every channel's mean at 0 and deviation at 1."""
         mean = np.asarray(self.mean, np.float32)
         std = np.asarray(self.std, np.float32)
-        scaled = (images.astype(np.float32) / np.float32(255) - mean) / std
-        return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+        return (images.astype(np.float32) / np.float32(255) - mean) / std
+
+    def normalise(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Images (n, H, W, C) as the network's float input (n, C, H, W)."""
+        return np.ascontiguousarray(self.scale(images).transpose(0, 3, 1, 2))

@@ -131,6 +131,15 @@ class NB201Space:
         """Operators of the six edges."""
         return tuple(int(op) for op in parse_arch(arch))
 
+    @property
+    def choices(self) -> tuple[int, ...]:
+        """Five operators on each of six edges."""
+        return (len(EdgeOp),) * len(EDGES)
+
+    def decode(self, code: Sequence[int]) -> str:
+        """The cell with these operators."""
+        return format_arch(code)
+
     def network(self, arch: str) -> Network:
         """The network with this cell everywhere; InputError when the cell is unknown or disconnected."""
         ops = parse_arch(arch)

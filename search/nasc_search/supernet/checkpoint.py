@@ -10,9 +10,8 @@ import torch
 
 from nasc_sdk.durable import make_directory, write_durably
 from nasc_sdk.errors import InputError, MissingExtraError
-from nasc_sdk.ir.network import TensorSpec
-from nasc_search.spaces.nb201 import Macro, NB201Space
-from nasc_search.supernet.model import Supernet
+from nasc_search.spaces.registry import KINDS, from_plain, to_plain
+from nasc_search.supernet.model import Supernet, is_coder
 
 FORMAT = 1
 
@@ -27,6 +26,8 @@ class Progress:
     steps: int
     batch: int
     learning_rate: float
+    recipe: str = ""
+    """Options beyond these, by :meth:`nasc_search.supernet.options.TrainOptions.recipe`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +35,41 @@ class Checkpoint:
     """A loaded checkpoint; ``momentum`` is empty where only weights were shipped."""
 
     supernet: Supernet
+    """With the weights to use: averaged ones where training keeps an average."""
     progress: Progress
     momentum: dict[str, torch.Tensor]
+    live: dict[str, torch.Tensor]
+    """The last step's weights, with which training goes on, where those to use are averages; else empty."""
 
 
-def save(path: Path, supernet: Supernet, progress: Progress, momentum: dict[str, torch.Tensor]) -> None:
-    """Write beside the target and rename; raises StorageError with the old file intact when the disk refuses."""
+def save(
+    path: Path,
+    supernet: Supernet,
+    progress: Progress,
+    momentum: dict[str, torch.Tensor],
+    average: dict[str, torch.Tensor] | None = None,
+) -> None:
+    """Write beside the target and rename; raises StorageError with the old file intact when the disk refuses.
+
+    With ``average``, those are the file's weights, and the supernet's own are kept beside them for going on.
+    """
     try:
         from safetensors.torch import save as serialise
     except ModuleNotFoundError as error:
         raise MissingExtraError("safetensors", "search") from error
 
-    space = supernet.space
-    assert isinstance(space, NB201Space)
-    tensors = {f"weights.{name}": tensor.contiguous() for name, tensor in supernet.state_dict().items()}
-    tensors |= {f"momentum.{name}": tensor.contiguous() for name, tensor in momentum.items()}
+    kind, macro = to_plain(supernet.space)
+    weights = supernet.state_dict() | (average or {})
+    live = {name: value for name, value in supernet.named_parameters() if average is not None}
+    tensors = {
+        f"{kind}.{name}": tensor.detach().contiguous()
+        for kind, group in (("weights", weights), ("momentum", momentum), ("live", live))
+        for name, tensor in group.items()
+    }
     metadata = {
         "format": str(FORMAT),
-        "space": "nb201",
-        "macro": json.dumps(asdict(space.macro)),
+        "space": kind,
+        "macro": json.dumps(macro),
         "progress": json.dumps(asdict(progress)),
     }
     make_directory(path.parent)
@@ -72,16 +89,18 @@ def load(path: Path) -> Checkpoint:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} is no readable checkpoint: {error}") from error
-    if metadata.get("format") != str(FORMAT) or metadata.get("space") != "nb201":
+    if metadata.get("format") != str(FORMAT) or metadata.get("space") not in KINDS:
         raise InputError(f"{path} is a checkpoint of another format or space: {metadata.get('space', 'unknown')}")
     try:
-        macro = json.loads(metadata["macro"])
-        macro["input"] = TensorSpec(**macro["input"])
+        space = from_plain(metadata["space"], json.loads(metadata["macro"]))
         progress = Progress(**json.loads(metadata["progress"]))
-        supernet = Supernet(NB201Space(Macro(**macro)))
-        weights = {name.removeprefix("weights."): t for name, t in tensors.items() if name.startswith("weights.")}
+        weights = _group(tensors, "weights")
+        supernet = Supernet(space, encoded=any(map(is_coder, weights)))
         supernet.load_state_dict(weights)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (InputError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{path} does not fit its own description: {error}") from error
-    momentum = {name.removeprefix("momentum."): t for name, t in tensors.items() if name.startswith("momentum.")}
-    return Checkpoint(supernet, progress, momentum)
+    return Checkpoint(supernet, progress, _group(tensors, "momentum"), _group(tensors, "live"))
+
+
+def _group(tensors: dict[str, torch.Tensor], kind: str) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(f"{kind}."): t for name, t in tensors.items() if name.startswith(f"{kind}.")}

@@ -9,14 +9,19 @@ import torch
 import torch.nn.functional as F
 
 from nasc_sdk.ir.network import INPUT, Activation, Block, Network, Op, OpKind
+from nasc_search.weights import group_mask
 
 WeightedOp = Callable[[Op, torch.Tensor], torch.Tensor]
 """Runs one CONV, DEPTHWISE or DENSE with its batch norm, without its fused activation."""
 Tap = Callable[[Block, str, torch.Tensor], None]
 """Sees every tensor of a block, by name, after fused activations."""
+Crossing = Callable[[Block, torch.Tensor], torch.Tensor]
+"""What becomes of a block's output on its way to the next block: few-bit codes where the network is cut."""
 
 
-def run(network: Network, weighted: WeightedOp, x: torch.Tensor, tap: Tap | None = None) -> torch.Tensor:
+def run(
+    network: Network, weighted: WeightedOp, x: torch.Tensor, tap: Tap | None = None, crossing: Crossing | None = None
+) -> torch.Tensor:
     """Logits (batch, classes) or, for a network that ends at a cut, the cut tensor (batch, C, H, W)."""
     for block in network.blocks:
         values = {INPUT: x}
@@ -26,7 +31,7 @@ def run(network: Network, weighted: WeightedOp, x: torch.Tensor, tap: Tap | None
             values[op.output] = _run_op(op, values, weighted)
             if tap is not None:
                 tap(block, op.output, values[op.output])
-        x = values[block.output]
+        x = values[block.output] if crossing is None else crossing(block, values[block.output])
     return x
 
 
@@ -63,4 +68,8 @@ def convolve(op: Op, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor |
     if op.kind is OpKind.DENSE:
         return F.linear(x, weight, bias)
     groups = x.shape[1] if op.kind is OpKind.DEPTHWISE else 1
+    if op.groups > 1:
+        # Dense with zeros, as it is exported: the shuffle needs no copy then.
+        mask = torch.from_numpy(group_mask(op, x.shape[1]))[:, :, None, None]
+        weight = weight.repeat(1, op.groups, 1, 1) * mask
     return F.conv2d(x, weight, bias, op.stride, op.kernel // 2, groups=groups)

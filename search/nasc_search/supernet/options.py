@@ -1,0 +1,47 @@
+"""TrainOptions: everything a training run is determined by, besides data and space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from nasc_search.data.augment import DEFAULT, Augmentation
+from nasc_search.supernet.rules import SamplingRule
+
+_IN_PROGRESS = frozenset({"steps", "batch", "learning_rate", "seed"})
+_OF_THE_MACHINE = frozenset({"checkpoint_every_s", "bfloat16"})
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """How to train; two runs with equal options, data and space see the same images and sub-networks."""
+
+    steps: int
+    batch: int = 64
+    """Images of a step, over all processes."""
+    learning_rate: float = 0.07
+    """Peak; see :func:`nasc_search.supernet.schedule.learning_rate`."""
+    seed: int = 0
+    checkpoint_every_s: float = 60.0
+    bfloat16: bool = False
+    """Mixed precision: faster where the processor has AVX512-BF16 or AMX."""
+    rule: SamplingRule = SamplingRule.UNIFORM
+    augmentations: tuple[Augmentation, ...] = DEFAULT
+    label_smoothing: float = 0.0
+    """Share of every label that is spread over all classes (Szegedy et al. 2016, arXiv 1512.00567, section 7)."""
+    ema_decay: float = 0.0
+    """Of the moving average of the weights, e.g. 0.999; 0 keeps none."""
+    distillation: float = 0.5
+    """The teacher's weight in the loss, 0..1, where there is a teacher."""
+
+    def recipe(self, teacher: str = "") -> str:
+        """What differs from the defaults and changes the result, in one line; empty for the defaults."""
+        told = [
+            f"{field.name}={_text(getattr(self, field.name))}"
+            for field in fields(self)
+            if field.name not in _IN_PROGRESS | _OF_THE_MACHINE and getattr(self, field.name) != field.default
+        ]
+        return " ".join([*told, f"teacher={teacher}"] if teacher else told)
+
+
+def _text(value: object) -> str:
+    return "+".join(value) or "none" if isinstance(value, tuple) else str(value)

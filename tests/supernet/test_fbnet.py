@@ -1,4 +1,4 @@
-"""FBNet's supernet: its forward pass against torch's own grouped convolutions, its shared weights, and that it learns."""
+"""FBNet's supernet: its forward pass against torch's grouped convolutions, its shared weights, and that it learns."""
 
 from dataclasses import replace
 
@@ -47,14 +47,19 @@ def by_hand(supernet, arch, x):
 
     def pointwise(key, value, out, groups=1, shuffle=False, stride=1):
         layer = supernet.layer(key)
-        weight = layer.weight[:out, : value.shape[1] // groups]
-        if not shuffle:
-            return normal(layer, F.conv2d(value, weight, None, stride, groups=groups))
-        # Row j of the weights is of the channel that the shuffle brings to place j.
-        order = nn.ChannelShuffle(groups)(torch.arange(out).view(1, out, 1, 1)).flatten()
-        unshuffled = torch.empty_like(weight)
-        unshuffled[order] = weight
-        return normal(layer, nn.ChannelShuffle(groups)(F.conv2d(value, unshuffled, groups=groups)))
+        dense = layer.weight[:out, : value.shape[1]]
+        if groups == 1:
+            return normal(layer, F.conv2d(value, dense, None, stride))
+        # The shuffle brings channel order[j] to place j, whose weights are row j.
+        order = torch.arange(out).view(1, out, 1, 1)
+        order = (nn.ChannelShuffle(groups)(order) if shuffle else order).flatten()
+        size, inputs = out // groups, value.shape[1] // groups
+        weight = torch.empty(out, inputs, 1, 1)
+        for place, channel in enumerate(order.tolist()):
+            first = channel // size * inputs
+            weight[channel] = dense[place, first : first + inputs]
+        y = F.conv2d(value, weight, groups=groups)
+        return normal(layer, nn.ChannelShuffle(groups)(y) if shuffle else y)
 
     stem = supernet.layer("stem.conv")
     x = F.relu(normal(stem, F.conv2d(x, stem.weight, None, 1, 1)))
@@ -64,7 +69,7 @@ def by_hand(supernet, arch, x):
             x = x if same else F.relu(pointwise(f"{at.name}.skip", x, out, stride=at.stride))
             continue
         choice = CHOICES[op]
-        key, wide = at.name + ("_g2" if choice.groups == 2 else ""), x.shape[1] * choice.expansion
+        key, wide = at.name, x.shape[1] * choice.expansion
         y = F.relu(pointwise(f"{key}.expand", x, wide, choice.groups, choice.groups > 1))
         layer = supernet.layer(f"{key}.depthwise")
         weight = layer.weight[:wide] if choice.kernel == 5 else layer.weight[:wide, :, 1:4, 1:4]
@@ -110,7 +115,14 @@ def test_operators_of_a_layer_share_weights_and_only_what_they_take_is_trained()
     kernel = supernet.layer(f"{layer.name}.depthwise").weight.grad
     assert kernel.shape[-1] == 5
     assert kernel[:, :, 1:4, 1:4].abs().sum() == kernel.abs().sum() > 0
-    assert supernet.layer(f"{layer.name}_g2.expand").weight.grad is None
+    assert supernet.layer(f"{layer.name}.project").weight.grad.shape[1] == 6 * channels
+    assert supernet.layer(f"{SPACE.layers[0].name}.expand").weight.grad is not None
+    fresh = shaken()
+    fresh(images(), SPACE.network("111")).sum().backward()
+    # Two groups of the same weights: half of them.
+    grad = fresh.layer(f"{layer.name}.expand").weight.grad[:channels, :, 0, 0]
+    halves = [[bool(row[:channels // 2].any()), bool(row[channels // 2 :].any())] for row in grad]
+    assert halves == [[place % 2 == 0, place % 2 == 1] for place in range(channels)]
 
 
 @pytest.fixture(scope="module")

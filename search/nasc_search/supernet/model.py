@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -12,13 +13,15 @@ from nasc_sdk.ir.network import Network, Op, OpKind, TensorSpec
 from nasc_search.encodings.blocks import all_cut_blocks
 from nasc_search.spaces.space import SearchSpace
 from nasc_search.supernet.forward import Crossing, convolve, run
+from nasc_search.weights import group_of
 
 
 class Layer(nn.Module):
     """Weights of the operators that share a weight key, with their batch norm when the IR says so.
 
-    Operators of one key are alike up to their size. The layer is as large as the largest of them; a smaller one takes
-    the first channels and the middle of the kernel (Cai et al. 2020, arXiv 1908.09791, section 3.2).
+    Operators of one key are alike up to their size and groups. The layer is as large as the largest of them; a smaller
+    one takes the first channels and the middle of the kernel (Cai et al. 2020, arXiv 1908.09791, section 3.2), and one
+    with groups of a layer without any those weights that its groups have.
     """
 
     def __init__(self, op: Op, shape: tuple[int, ...]) -> None:
@@ -37,9 +40,15 @@ class Layer(nn.Module):
 
     def weight_of(self, op: Op, inputs: int) -> torch.Tensor:
         """What ``op`` takes of the weights for this number of input channels (DENSE: of elements)."""
-        shape = weight_shape(op, inputs)
-        if shape == self.weight.shape:
-            return self.weight
+        grouped = op.groups > 1 and self.op.groups == 1
+        shape = weight_shape(replace(op, groups=1) if grouped else op, inputs)
+        part = self.weight if shape == self.weight.shape else self._part(op, shape)
+        if grouped:
+            split = part.unflatten(1, (op.groups, -1))
+            part = split[torch.arange(shape[0]), torch.from_numpy(group_of(op))]
+        return part
+
+    def _part(self, op: Op, shape: tuple[int, ...]) -> torch.Tensor:
         part = self.weight[: shape[0], : shape[1]]
         if op.kind is not OpKind.DENSE:
             margin = (part.shape[2] - op.kernel) // 2
@@ -124,13 +133,13 @@ def _weighted_ops(space: SearchSpace, encoded: bool) -> Iterator[tuple[Op, Tenso
 
 
 def _largest(weighted: Iterable[tuple[Op, TensorSpec]]) -> Iterator[tuple[Op, tuple[int, ...]]]:
-    """One operator of each weight key, and the shape that holds the weights of all."""
+    """One operator of each weight key, without groups if there is one, and the shape that holds the weights of all."""
     first: dict[str, Op] = {}
     shapes: dict[str, tuple[int, ...]] = {}
     for op, source in weighted:
         inputs = source.elements if op.kind is OpKind.DENSE else source.channels
         shape = weight_shape(op, inputs)
-        first.setdefault(op.param, op)
+        first[op.param] = min(first.get(op.param, op), op, key=lambda op: op.groups)
         shapes[op.param] = tuple(map(max, shape, shapes.get(op.param, shape)))
     for param, op in first.items():
         yield op, shapes[param]

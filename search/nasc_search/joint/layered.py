@@ -60,7 +60,8 @@ class LayeredCosts:
         if self.board_ms.ndim != 2 or self.board_ms.shape != self.server_ms.shape or not self.board_ms.size:
             raise InputError(f"layer costs of shapes {self.board_ms.shape} and {self.server_ms.shape} are not [L, C]")
         if self.payload_bytes.shape != (len(self.board_ms) + 3,):
-            raise InputError(f"{len(self.payload_bytes)} payloads are not one for each of L + 3 cuts")
+            cuts = len(self.board_ms) + 3
+            raise InputError(f"{len(self.payload_bytes)} payloads are not one for each of {cuts} cuts")
         fixed = (self.stem_board_ms, self.stem_server_ms, self.classifier_board_ms, self.classifier_server_ms)
         times = (self.board_ms, self.server_ms)
         if not np.isfinite(fixed).all() or any(np.isnan(ms).any() or np.isneginf(ms).any() for ms in times):

@@ -11,7 +11,7 @@ import torch
 from nasc_sdk.durable import make_directory, write_durably
 from nasc_sdk.errors import InputError, MissingExtraError
 from nasc_search.spaces.registry import KINDS, from_plain, to_plain
-from nasc_search.supernet.model import Supernet
+from nasc_search.supernet.model import Supernet, is_coder
 
 FORMAT = 1
 
@@ -94,8 +94,9 @@ def load(path: Path) -> Checkpoint:
     try:
         space = from_plain(metadata["space"], json.loads(metadata["macro"]))
         progress = Progress(**json.loads(metadata["progress"]))
-        supernet = Supernet(space)
-        supernet.load_state_dict(_group(tensors, "weights"))
+        weights = _group(tensors, "weights")
+        supernet = Supernet(space, encoded=any(map(is_coder, weights)))
+        supernet.load_state_dict(weights)
     except (InputError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{path} does not fit its own description: {error}") from error
     return Checkpoint(supernet, progress, _group(tensors, "momentum"), _group(tensors, "live"))

@@ -79,6 +79,11 @@ def weight_shape(op: Op, inputs: int) -> tuple[int, ...]:
     return op.spec.channels, 1 if op.kind is OpKind.DEPTHWISE else inputs // op.groups, op.kernel, op.kernel
 
 
+def is_coder(name: str) -> bool:
+    """Whether a parameter, by its name in ``state_dict``, belongs to an encoder or decoder of a cut."""
+    return name.startswith(("_layers.encode_", "_layers.decode_"))
+
+
 class Supernet(nn.Module):
     """Shared weights of a space; one sub-network is run at a time (single path).
 

@@ -44,7 +44,7 @@ class Layer(nn.Module):
         shape = weight_shape(replace(op, groups=1) if grouped else op, inputs)
         part = self.weight if shape == self.weight.shape else self._part(op, shape)
         if grouped:
-            split = part.unflatten(1, (op.groups, -1))
+            split = part.reshape(shape[0], op.groups, -1, *shape[2:])
             part = split[torch.arange(shape[0]), torch.from_numpy(group_of(op))]
         return part
 

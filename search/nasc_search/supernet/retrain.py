@@ -66,13 +66,14 @@ def retrain(
     before = accuracy_of(present or folded(supernet, arch, dataset), dataset, dataset.validation)
     pace = Pace(options.steps, options.batch, report)
     own.train()
-    with deferred_interrupt() as check_interrupt:
+    with deferred_interrupt() as interrupted:
         for step in range(options.steps):
             loss = take_step(own, optimizer, dataset, options, step, network, teacher=teacher)
             if average is not None:
                 average.update(step)
             pace.tell(step + 1, loss)
-            check_interrupt()
+            if interrupted():
+                raise KeyboardInterrupt
     if average is not None:
         own.load_state_dict(average.weights, strict=False)
     tuned = folded(own.eval(), arch, dataset)

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from nasc_edge.server import TensorServer
 from nasc_edge.tails import Installed, Logits, TailStore
 from nasc_sdk.cli.output import format_table
+from nasc_sdk.codec import CutCodec
 from nasc_sdk.contract import Contract
 from nasc_sdk.ir.network import TensorSpec
 from nasc_sdk.protocol.frames import FrameParser, Reply, Request, Status, encode
@@ -50,7 +51,7 @@ class FixedStore(TailStore):
 
     def get(self, contract_id: str) -> Installed | None:
         """The tail, for its own contract."""
-        return Installed(CONTRACT, CUT.elements, NoTail(), "") if contract_id == CONTRACT.id else None
+        return Installed(CONTRACT, CutCodec(CONTRACT), NoTail(), "") if contract_id == CONTRACT.id else None
 
 
 def serve(ports: Connection) -> None:

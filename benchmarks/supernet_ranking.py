@@ -32,7 +32,7 @@ from nasc_search.supernet.sampling import evaluate
 from nasc_search.supernet.step import optimizer_of, take_step
 
 REFERENCE = Path(__file__).parent / "data" / "ranking_reference.json"
-CELLS, SEEDS, STEPS, DRAWS = 24, (0, 1), 2500, 2000
+CELLS, SEEDS, STEPS, DRAWS = 24, (0, 1), 1200, 2000
 
 
 def strata(path: Path) -> list[str]:

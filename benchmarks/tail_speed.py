@@ -28,9 +28,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nasc_edge.tails import LitertTail, decode_cut
+from nasc_edge.tails import LitertTail
 from nasc_edge.torch_tail import TorchTail, check_against_torch
 from nasc_sdk.cli.output import format_table
+from nasc_sdk.codec import CutCodec
 from nasc_sdk.contract import Contract
 from nasc_sdk.ir.network import Network, TensorSpec
 from nasc_sdk.runtime.base import describe
@@ -110,7 +111,7 @@ def demo_cases(trained: Pretrained, archs: int) -> Iterator[Case]:
             tail, spec = prepared.network.tail(cut), prepared.network.cut_spec(cut)
             contract = Contract(cut, spec, parameters.scale, parameters.zero_point, "benchmark")
             payload = quantize_array(inputs[blocks[cut].name], parameters).tobytes()
-            values = decode_cut(contract, payload, IMAGES)
+            values = CutCodec(contract).decode(payload, IMAGES)
             yield Case(group, tail, workshop.supernet, prepared.folded.weights, contract, values)
 
 
@@ -133,7 +134,7 @@ def cifar_case() -> Case:
     weights = recalibrate(supernet, network, noise)
     contract = Contract(1, network.cut_spec(1), 0.02, 0, "benchmark")
     payload = rng.integers(-128, 128, IMAGES * contract.shape.elements).astype(np.int8).tobytes()
-    values = decode_cut(contract, payload, IMAGES)
+    values = CutCodec(contract).decode(payload, IMAGES)
     return Case("CIFAR-sized", network.tail(1), supernet, weights, contract, values)
 
 

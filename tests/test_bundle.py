@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasc_sdk.bundle import MAGIC, MAX_MANIFEST_BYTES, Bundle, Manifest, Quantization, Side, sha256
-from nasc_sdk.candidate import Candidate, CutEncoding
+from nasc_sdk.candidate import Candidate, CutEncoding, Entropy
 from nasc_sdk.contract import Contract
 from nasc_sdk.errors import RemoteProtocolError
 from nasc_sdk.ir.network import TensorSpec
@@ -18,7 +18,7 @@ PARTS = (b"a model, any bytes", bytes(range(16)), bytes(range(16, 24)))
 
 def bundle(parts=PARTS, **changes):
     model, golden_input, golden_output = parts
-    encoding = CutEncoding(bits=4, bottleneck=2, entropy="range")
+    encoding = CutEncoding(bits=4, bottleneck=2, entropy=Entropy.ZLIB)
     manifest = Manifest(
         side=Side.HEAD,
         contract=Contract(2, TensorSpec(7, 7, 32), 0.1, -3, "0123456789abcdef", encoding),

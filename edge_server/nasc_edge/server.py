@@ -192,10 +192,10 @@ class _Connection(asyncio.Protocol):
         if installed is None:
             self._refuse(request, Status.UNKNOWN_CONTRACT, f"no tail of contract {request.contract} here")
             return
-        expected = installed.sample_bytes * request.count
-        if len(request.payload) != expected:
-            tensors = f"{request.count} tensors of {installed.contract.shape} are {expected} bytes"
-            self._refuse(request, Status.BAD_PAYLOAD, f"{tensors}, not {len(request.payload)}")
+        if not installed.codec.fits(len(request.payload), request.count):
+            contract = installed.contract
+            tensors = f"{request.count} tensors of {contract.shape} ({contract.encoding})"
+            self._refuse(request, Status.BAD_PAYLOAD, f"{len(request.payload)} bytes are not {tensors}")
             return
         job = _Job(self, self._loop, request, installed, receive_us, time.perf_counter_ns())
         if not self._server.workers.submit(job):
@@ -263,6 +263,8 @@ class _Job:
             done = answer(self.installed, request.payload, request.count, worker)
             times = (self.receive_us, queue_us, done.decode_us, done.tail_us)
             reply = Reply(request.request_id, Status.OK, done.logits, *times)
+        except RemoteProtocolError as error:
+            reply = Reply(request.request_id, Status.BAD_PAYLOAD, str(error).encode())
         except Exception as error:
             _log.exception("tail of contract %s failed", request.contract)
             reply = Reply(request.request_id, Status.FAILED, f"{type(error).__name__}: {error}".encode())

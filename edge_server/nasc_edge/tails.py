@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasc_sdk.bundle import Bundle, Side, sha256
-from nasc_sdk.candidate import INT8
+from nasc_sdk.codec import CutCodec, unsupported
 from nasc_sdk.contract import Contract
 from nasc_sdk.durable import make_directory, write_durably
-from nasc_sdk.errors import InputError, NascError, RefusedError
+from nasc_sdk.errors import InputError, NascError, RefusedError, RemoteProtocolError
 from nasc_sdk.runtime.base import Kernels, Runtime
 from nasc_sdk.runtime.check import check_model
 
@@ -69,21 +69,12 @@ def load_litert(runtime: Runtime, *, workers: int = 1, check: bool = True) -> Lo
     return load
 
 
-def decode_cut(contract: Contract, payload: bytes, count: int) -> NDArray[np.float32]:
-    """Real values (count, H, W, C) of an int8 payload; the caller has checked its length."""
-    shape = (count, contract.shape.height, contract.shape.width, contract.shape.channels)
-    stored = np.frombuffer(payload, np.int8).reshape(shape)
-    # One pass in float32: stored values and zero points are exact there.
-    return (stored - np.float32(contract.zero_point)) * np.float32(contract.scale)
-
-
 @dataclass(frozen=True, slots=True)
 class Installed:
     """A tail ready to serve."""
 
     contract: Contract
-    sample_bytes: int
-    """Payload of one sample."""
+    codec: CutCodec
     tail: Tail
     bundle_sha256: str
 
@@ -161,26 +152,27 @@ class TailStore:
         contract = bundle.manifest.contract
         if bundle.manifest.side is not Side.TAIL:
             raise RefusedError("wrong_side", f"this is a {bundle.manifest.side.value}, the server runs tails")
-        if contract.encoding != INT8:
-            raise RefusedError("unsupported_encoding", f"this server decodes {INT8}, not {contract.encoding}")
+        if reason := unsupported(contract):
+            raise RefusedError("unsupported_encoding", f"this server does not decode {reason}")
         try:
             tail = load(bundle)
         except InputError as error:
             raise RefusedError("bad_model", str(error)) from error
         check_golden(bundle, tail)
-        sample_bytes = contract.encoding.payload_bytes(contract.shape)
-        return contract.id, Installed(contract, sample_bytes, tail, sha256(data))
+        return contract.id, Installed(contract, CutCodec(contract), tail, sha256(data))
 
 
 def check_golden(bundle: Bundle, tail: Tail) -> float:
     """Run the golden input; returns the largest difference, RefusedError when it is over the tolerance."""
     manifest = bundle.manifest
-    if len(bundle.golden_input) != manifest.contract.encoding.payload_bytes(manifest.contract.shape):
-        raise RefusedError("golden_mismatch", "the golden input is not a tensor of the contract's shape")
+    try:
+        cut = CutCodec(manifest.contract).decode(bundle.golden_input, 1)
+    except RemoteProtocolError as error:
+        raise RefusedError("golden_mismatch", f"the golden input is no tensor of the contract: {error}") from error
     if len(bundle.golden_output) != 4 * manifest.classes:
         raise RefusedError("golden_mismatch", f"the golden output is not {manifest.classes} logits")
     expected = np.frombuffer(bundle.golden_output, "<f4")
-    logits = tail.run(decode_cut(manifest.contract, bundle.golden_input, 1), 0)[0]
+    logits = tail.run(cut, 0)[0]
     if logits.shape != expected.shape:
         raise RefusedError("golden_mismatch", f"the tail gives {logits.size} logits, not {manifest.classes}")
     difference = float(np.abs(logits - expected).max())
@@ -201,9 +193,9 @@ class Answer:
 
 
 def answer(installed: Installed, payload: bytes, count: int, worker: int) -> Answer:
-    """Decode and run one request."""
+    """Decode and run one request; RemoteProtocolError when the payload is not ``count`` samples."""
     started = time.perf_counter_ns()
-    cut = decode_cut(installed.contract, payload, count)
+    cut = installed.codec.decode(payload, count)
     decoded = time.perf_counter_ns()
     logits = installed.tail.run(cut, worker).astype("<f4", copy=False).tobytes()
     finished = time.perf_counter_ns()

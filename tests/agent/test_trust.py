@@ -81,7 +81,7 @@ def test_damaged_bytes():
         (with_manifest(GOOD, contract=replace(GOOD.manifest.contract, cut=0)), "bad_bundle"),
         (head_bundle(model=b"", golden_output=b""), "bad_bundle"),
         (
-            with_manifest(GOOD, contract=replace(GOOD.manifest.contract, encoding=CutEncoding(bits=4))),
+            with_manifest(GOOD, contract=replace(GOOD.manifest.contract, encoding=CutEncoding(bits=3))),
             "unsupported_encoding",
         ),
     ],

@@ -5,9 +5,10 @@ import os
 import numpy as np
 import pytest
 
-from nasc_edge.tails import LitertTail, TailStore, answer, decode_cut, load_litert
+from nasc_edge.tails import LitertTail, TailStore, answer, load_litert
 from nasc_sdk.bundle import Side, sha256
 from nasc_sdk.candidate import CutEncoding
+from nasc_sdk.codec import CutCodec
 from nasc_sdk.errors import NascError, RefusedError, RemoteProtocolError, StorageError
 from nasc_sdk.runtime.select import open_runtime
 from tests.edge.bundles import contract_of, expected_logits, payload_of, real_values, tail_bundle
@@ -43,7 +44,7 @@ def test_a_batch_gives_what_its_samples_give_and_keeps_it():
 
 def test_decoding_is_the_contracts():
     payload = payload_of(2)
-    np.testing.assert_array_equal(decode_cut(contract_of(), payload, 2), real_values(payload))
+    np.testing.assert_array_equal(CutCodec(contract_of()).decode(payload, 2), real_values(payload))
 
 
 def test_restart_serves_the_same_tails(tmp_path, load):
@@ -92,7 +93,8 @@ def zeros():
     ("bundle", "code"),
     [
         (tail_bundle(side=Side.HEAD), "wrong_side"),
-        (tail_bundle(encoding=CutEncoding(bits=4)), "unsupported_encoding"),
+        (tail_bundle(encoding=CutEncoding(bits=3)), "unsupported_encoding"),
+        (tail_bundle(encoding=CutEncoding(bits=4)), "golden_mismatch"),
         (tail_bundle(model=b"\0" * 100, golden_output=zeros()), "bad_model"),
         (tail_bundle(model=conv_chain(size=16, quantized=False), golden_output=zeros()), "bad_model"),
         (tail_bundle(model=conv_chain(), golden_output=zeros()), "bad_model"),

@@ -8,7 +8,7 @@ import numpy as np
 
 from nasc_sdk.candidate import INT8, CutEncoding
 from nasc_sdk.link.link import Link
-from nasc_search.joint.table import CandidateTable, Constraints, Overheads
+from nasc_search.joint.table import CandidateTable, Coding, Constraints, Overheads
 
 ENCODINGS = (INT8, CutEncoding(bits=4))
 
@@ -21,20 +21,37 @@ def random_table(rng, archs=25, cuts=6, encodings=1, levels=12):
     tail[:, -1] = 0.0
     codes = ENCODINGS[:encodings]
     payload = rng.integers(1, 20, cuts) * 1000
+    lost = rng.integers(0, 3, (archs, cuts, encodings)) * (np.arange(encodings) > 0)
+    legal = np.ones((cuts, encodings), bool)
+    legal[[0, -1], 1:] = False
     return CandidateTable(
         archs=tuple(f"arch{index}" for index in range(archs)),
         encodings=codes,
-        accuracy=rng.integers(0, levels, archs) / levels,
-        evaluated=np.zeros(archs, bool),
+        accuracy=np.maximum(rng.integers(0, levels, (archs, 1, 1)) - lost, 0) / levels,
+        evaluated=np.zeros((archs, cuts, encodings), bool),
         head_ms=head,
         head_sd_ms=head * rng.choice([0.02, 0.1], (archs, 1)),
         tail_ms=tail,
         tail_sd_ms=tail * 0.05,
         payload_bytes=np.stack([payload * code.bits // 8 for code in codes], axis=1),
+        legal=legal,
         arena_bytes=np.maximum.accumulate(rng.integers(0, 100, (archs, cuts)), axis=1),
         flash_bytes=np.cumsum(rng.integers(0, 100, (archs, cuts)), axis=1),
+        coding=coding(rng, cuts, encodings),
         overheads=Overheads(0.1, 0.2, 0.05),
     )
+
+
+def coding(rng, cuts, encodings):
+    """The plain encoding adds nothing."""
+    lossy = np.arange(encodings) > 0
+    ms = [rng.integers(0, 4, (cuts, encodings)) * lossy / 4.0 for _ in range(2)]
+    return Coding(*ms, *(rng.integers(0, 100, (cuts, encodings)) * lossy for _ in range(2)))
+
+
+def per_candidate(values, cuts=3, encodings=1):
+    """[A, K, E] of a value an architecture."""
+    return np.broadcast_to(np.asarray(values)[:, None, None], (len(values), cuts, encodings)).copy()
 
 
 def random_link(rng, samples=9):
@@ -58,6 +75,7 @@ def random_constraints(rng):
 def slow_total(table, link, percentile, row, cut, code):
     z = NormalDist().inv_cdf(percentile / 100)
     median = table.head_ms[row, cut] + table.tail_ms[row, cut]
+    median += table.coding.head_ms[cut, code] + table.coding.tail_ms[cut, code]
     spreads = [z * table.head_sd_ms[row, cut], z * table.tail_sd_ms[row, cut]]
     if cut < table.cuts - 1:
         payload = table.payload_bytes[cut, code]
@@ -82,20 +100,23 @@ def slow_feasible(table, link, constraints):
         for cut in range(table.cuts):
             if cut == 0 and constraints.raw_input_stays:
                 continue
-            if constraints.arena_bytes and table.arena_bytes[row, cut] > constraints.arena_bytes:
-                continue
-            if constraints.flash_bytes and table.flash_bytes[row, cut] > constraints.flash_bytes:
-                continue
             codes = 1 if cut in (0, table.cuts - 1) else len(table.encodings)
             for code in range(codes):
+                arena = max(table.arena_bytes[row, cut], table.coding.arena_bytes[cut, code])
+                flash = table.flash_bytes[row, cut] + table.coding.flash_bytes[cut, code]
+                if constraints.arena_bytes and arena > constraints.arena_bytes:
+                    continue
+                if constraints.flash_bytes and flash > constraints.flash_bytes:
+                    continue
                 total = slow_total(table, link, constraints.percentile, row, cut, code)
                 if total <= constraints.limit_ms:
-                    found.append((float(table.accuracy[row]), total, (row, cut, code)))
+                    found.append((float(table.accuracy[row, cut, code]), total, (row, cut, code)))
     return found
 
 
 def slow_energy(table, link, row, cut, code):
-    busy, waiting = table.head_ms[row, cut], table.tail_ms[row, cut]
+    busy = table.head_ms[row, cut] + table.coding.head_ms[cut, code]
+    waiting = table.tail_ms[row, cut] + table.coding.tail_ms[cut, code]
     if cut < table.cuts - 1:
         payload = table.payload_bytes[cut, code]
         times = [

@@ -1,11 +1,16 @@
+import math
+
 import numpy as np
 import pytest
 
-from nasc_sdk.candidate import INT8, CutEncoding
-from nasc_sdk.cost.model import predict_heads, spread_us
+from nasc_sdk.candidate import INT8, Candidate, CutEncoding, Entropy
+from nasc_sdk.cost.features import block_key
+from nasc_sdk.cost.model import predict_blocks, predict_heads, spread_us
 from nasc_sdk.errors import InputError
 from nasc_search.calibrate.fit import fit
-from nasc_search.joint.table import build_table
+from nasc_search.encodings.blocks import encoder_block
+from nasc_search.joint.build import build_table
+from nasc_search.joint.table import accuracy_key
 from tests.calibrate import synthetic
 from tests.joint.catalogues import catalogue, random_accuracy
 
@@ -35,10 +40,41 @@ def test_encodings_keep_their_axis_and_the_raw_input_is_never_encoded(models):
     codes = (INT8, CutEncoding(bits=4), CutEncoding(bottleneck=2))
     table = build_table(catalogue(), *models, random_accuracy(1), codes)
     specs = catalogue().cut_specs
-    assert table.payload_bytes[0].tolist() == [specs[0].elements] * 3
     assert table.payload_bytes[2].tolist() == [codes[n].payload_bytes(specs[2]) for n in range(3)]
     assert table.legal[0].tolist() == table.legal[-1].tolist() == [True, False, False]
     assert table.legal[1:-1].all()
+    assert (table.coding.head_ms[:, 0] == 0).all()
+    assert (table.coding.head_ms[1:-1, 1:] > 0).all()
+    encoder = encoder_block(2, specs[2], 2)
+    head = predict_blocks(models[0], (block_key(encoder),)).us[0] / 1000
+    assert table.coding.head_ms[2, 2] == pytest.approx(head)
+    assert table.coding.arena_bytes[2, 2] >= specs[2].elements + encoder.output_spec.elements
+
+
+def test_deflating_is_charged_with_what_it_saved(models):
+    codes = (INT8, CutEncoding(entropy=Entropy.ZLIB))
+    table = build_table(catalogue(), *models, random_accuracy(1), codes, deflated={(0, 8): 0.5, (1, 8): 0.7})
+    assert table.legal[0].all()
+    assert table.payload_bytes[:3, 1].tolist() == [
+        math.ceil(share * spec.elements) for share, spec in zip((0.5, 0.7, 1.0), catalogue().cut_specs, strict=False)
+    ]
+    assert (table.coding.head_ms[:-1, 1] > 0).all()
+    assert (table.coding.tail_ms[:-1, 1] < table.coding.head_ms[:-1, 1]).all()
+
+
+def test_accuracies_of_encoded_cuts_stand_for_themselves(models):
+    codes = (INT8, CutEncoding(bits=4), CutEncoding(bits=4, entropy=Entropy.ZLIB))
+    table = build_table(catalogue(), *models, random_accuracy(1), codes)
+    arch = table.archs[3]
+    key = accuracy_key(Candidate(arch, 2, codes[1]))
+    found = table.with_accuracy({key: 0.5, arch: 0.75})
+    assert found.accuracy[3, 2].tolist() == [0.75, 0.5, 0.5]
+    assert found.evaluated[3, 2].all()
+    assert found.accuracy[3, 1].tolist() == [0.75] * 3, "what is predicted of other cuts moves along"
+    assert found.evaluated[3, 1].tolist() == [True, False, False]
+    for stranger in ("nobody", f"{arch} cut 0 int4", f"{arch} cut 2 int3", f"{arch} cut x int4"):
+        with pytest.raises(InputError, match="not in the candidate table"):
+            table.with_accuracy({stranger: 0.5})
 
 
 def test_shapes_and_numbers_are_checked(models):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from nasc_edge.tails import LitertTail, check_golden, decode_cut
+from nasc_edge.tails import LitertTail, check_golden
 from nasc_sdk.bundle import Bundle, Side
+from nasc_sdk.codec import CutCodec
 from nasc_sdk.runtime.base import Kernels
 from nasc_sdk.runtime.select import open_runtime
 from nasc_search.export import integer_reference
@@ -72,7 +73,7 @@ def test_cut_zero_sends_the_quantized_image():
     _, head, tail = make(DENSE_CELL, 0, TARGETS["xnnpack"][0])
     assert head.model == head.golden_output == b""
     assert head.manifest.arena_bytes == head.manifest.flash_bytes == 0
-    real = decode_cut(tail.manifest.contract, head.golden_input, 1).transpose(0, 3, 1, 2)
+    real = CutCodec(tail.manifest.contract).decode(head.golden_input, 1).transpose(0, 3, 1, 2)
     assert np.abs(real - shop().sample_image()).max() <= head.manifest.input_quantization.scale * 0.51
 
 

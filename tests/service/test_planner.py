@@ -9,7 +9,7 @@ from nasc_sdk.errors import InfeasibleError, InputError
 from nasc_sdk.link.link import Link
 from nasc_search.joint.aim import FLOOR_BELOW, Aim, Objective
 from nasc_search.joint.exact import search, search_nearest
-from nasc_search.joint.table import Constraints
+from nasc_search.joint.table import Constraints, accuracy_key
 from nasc_search.service.planner import HEADROOM, MARGIN, Planner, decide, decide_at_once, neighbourhood, winners
 from tests.joint.catalogues import SPACE, catalogue, random_accuracy
 from tests.joint.tables import random_table
@@ -17,6 +17,11 @@ from tests.joint.tables import random_table
 LINK = Link.fixed(50.0, 1.0)
 GOAL = Constraints(40.0)
 SAVING_GOAL = Constraints(40.0, aim=Aim(Objective.ENERGY))
+
+
+def by_arch(real):
+    """Of plain candidates, whose key is the architecture."""
+    return lambda candidate: real[accuracy_key(candidate)]
 
 
 def truth(table, seed):
@@ -29,17 +34,17 @@ def truth(table, seed):
 def test_the_winner_is_evaluated(seed, count):
     table = random_table(np.random.default_rng(seed))
     real = truth(table, seed)
-    planned = decide(table, LINK, GOAL, real.__getitem__, count)
+    planned = decide(table, LINK, GOAL, by_arch(real), count)
     chosen = planned.decision.chosen
     assert chosen.evaluated
     assert chosen.accuracy == real[chosen.candidate.arch]
     assert chosen.accuracy == max(planned.evaluated.values())
-    assert all(planned.table.evaluated[table.index_of[arch]] for arch in planned.evaluated)
+    assert all(planned.table.evaluated[table.index_of[arch]].all() for arch in planned.evaluated)
 
 
 def test_no_architecture_is_evaluated_twice():
     table, asked = random_table(np.random.default_rng(1)), []
-    decide(table, LINK, GOAL, lambda arch: asked.append(arch) or 0.0)
+    decide(table, LINK, GOAL, lambda candidate: asked.append(candidate.arch) or 0.0)
     assert len(asked) == len(set(asked)) <= 12
 
 
@@ -55,7 +60,7 @@ def test_a_predictor_that_promises_too_much_does_not_win():
     """Every evaluation disappoints, for more rounds than there are: the best real one is taken."""
     table = random_table(np.random.default_rng(3), archs=60, levels=2)
     real = {arch: 0.001 * (index + 1) for index, arch in enumerate(table.archs)}
-    planned = decide(table, LINK, GOAL, real.__getitem__)
+    planned = decide(table, LINK, GOAL, by_arch(real))
     assert planned.decision.chosen.evaluated
     assert planned.decision.chosen.accuracy == max(planned.evaluated.values())
 
@@ -116,7 +121,7 @@ def test_at_once_leaves_some_of_the_limit_unused_where_it_can():
 def test_the_most_frugal_is_evaluated_and_above_the_floor(seed):
     table = random_table(np.random.default_rng(seed), archs=40, levels=400)
     real = truth(table, seed)
-    planned = decide(table, LINK, SAVING_GOAL, real.__getitem__)
+    planned = decide(table, LINK, SAVING_GOAL, by_arch(real))
     chosen, saving = planned.decision.chosen, planned.decision.saving
     assert chosen.evaluated
     assert chosen.accuracy == real[chosen.candidate.arch] >= saving.floor

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasc_sdk.agent.edge_client import EdgeAnswer
-from nasc_sdk.agent.quantize import Image, InputTable
+from nasc_sdk.agent.quantize import CutEncoder, Image, InputTable
 from nasc_sdk.bundle import Manifest
 from nasc_sdk.errors import RefusedError, UnreachableError
 from nasc_sdk.protocol.local import Answer, ServedBy
@@ -38,11 +38,13 @@ class _Head:
     contract: str
     session: Session | None
     table: InputTable
+    encoder: CutEncoder
 
     @classmethod
     def of(cls, loaded: LoadedHead) -> _Head:
         manifest = loaded.bundle.manifest
-        return cls(manifest, manifest.contract.id, loaded.session, InputTable(manifest))
+        encoder = CutEncoder(manifest.contract, manifest.output_quantization)
+        return cls(manifest, manifest.contract.id, loaded.session, InputTable(manifest), encoder)
 
 
 class Pipeline:
@@ -86,7 +88,7 @@ class Pipeline:
 
     def _split(self, head: _Head, image: Image, started: float) -> Answer:
         cut, head_ms = self._run(head, image)
-        answer = self._edge.ask(head.contract, cut.tobytes())
+        answer = self._edge.ask(head.contract, head.encoder(cut))
         return Answer(
             label=int(answer.logits.argmax()),
             logits=tuple(answer.logits.tolist()),

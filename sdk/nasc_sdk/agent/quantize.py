@@ -1,11 +1,14 @@
-"""From an image to the network's int8 input: one table of 256 entries a channel."""
+"""Tables of 256 entries: from an image to the network's int8 input, and from a head's int8 output to what is sent."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasc_sdk.bundle import Manifest
+from nasc_sdk.bundle import Manifest, Quantization
+from nasc_sdk.candidate import INT8
+from nasc_sdk.codec import CutCodec
+from nasc_sdk.contract import Contract
 from nasc_sdk.errors import InputError
 
 Image = NDArray[np.uint8]
@@ -33,3 +36,20 @@ class InputTable:
         for channel, table in enumerate(self._table):
             result[0, :, :, channel] = table[image[:, :, channel]]
         return result
+
+
+class CutEncoder:
+    """Makes payloads of a head's output; ``made`` are the steps of that output, which the manifest states."""
+
+    def __init__(self, contract: Contract, made: Quantization | None) -> None:
+        self._codec = CutCodec(contract)
+        self._table = None
+        if contract.encoding.bits != INT8.bits:
+            assert made is not None, "checked before a head is installed (trust, rule 4)"
+            # From int8 as it lies in memory, 0..127 and then -128..-1, so that no value has to be shifted.
+            self._table = np.roll(self._codec.table(made.scale, made.zero_point), -128)
+
+    def __call__(self, output: NDArray[np.int8]) -> bytes:
+        """The payload of one or more samples."""
+        stored = np.ascontiguousarray(output).view(np.uint8)
+        return self._codec.pack(stored if self._table is None else self._table[stored])

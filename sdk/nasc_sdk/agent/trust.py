@@ -6,7 +6,8 @@ origin before native code sees them:
 Rule 1 (``stale_version``): versions only grow.
 Rule 2 (``digest_mismatch``): the bytes are the ones that were announced.
 Rule 3 (``bad_bundle``): they are a bundle whose parts have the stated lengths and digests.
-Rule 4 (``wrong_side``, ``unsupported_encoding``): it is a head, and its cut tensor is one that this agent sends.
+Rule 4 (``wrong_side``, ``unsupported_encoding``): it is a head, and this agent can make of its output what the contract
+        says is sent.
 Rule 5 (``bad_bundle``, at cut 0 ``contract_mismatch``): images can be turned into the input that the manifest
         states. Nothing later looks at it before the head counts as installed.
 Rule 6 (``too_large``): each head fits the board's memory; (``too_large_together``) and so do all that are held
@@ -30,6 +31,7 @@ from numpy.typing import NDArray
 
 from nasc_sdk.bundle import Bundle, Manifest, Quantization, Side, sha256
 from nasc_sdk.candidate import INT8
+from nasc_sdk.codec import unsupported
 from nasc_sdk.errors import (
     InputError,
     RefusedError,
@@ -80,8 +82,12 @@ def open_head(data: bytes, capabilities: Capabilities) -> Bundle:
     manifest = bundle.manifest
     if manifest.side is not Side.HEAD:
         raise RefusedError("wrong_side", f"this is a {manifest.side.value}, a board runs heads")
-    if manifest.contract.encoding != INT8:
-        raise RefusedError("unsupported_encoding", f"this agent sends {INT8}, not {manifest.contract.encoding}")
+    if reason := unsupported(manifest.contract):
+        raise RefusedError("unsupported_encoding", f"this agent does not encode {reason}")
+    if manifest.all_local and manifest.contract.encoding != INT8:
+        raise RefusedError("unsupported_encoding", f"nothing is sent, but encoded as {manifest.contract.encoding}")
+    if manifest.contract.encoding.bits != INT8.bits and manifest.output_quantization is None:
+        raise RefusedError("bad_bundle", "the head's output has no steps, which its codes are made from")
     if manifest.all_edge == bool(bundle.model):
         found = f"a head at cut {manifest.contract.cut} has {len(bundle.model)} bytes of model"
         raise RefusedError("bad_bundle", found)
@@ -102,10 +108,12 @@ def check_tensors(manifest: Manifest, session: Session) -> None:
     if given.shape != (1, wanted.height, wanted.width, wanted.channels):
         raise RefusedError("contract_mismatch", f"the head takes {given}, the manifest says {wanted}")
     contract, made = manifest.contract, session.outputs[0]
-    if made.elements != contract.encoding.payload_bytes(contract.shape):
+    if made.elements != contract.shape.elements:
         raise RefusedError("contract_mismatch", f"the head gives {made}, the contract says {contract.shape}")
     _same_steps("input", given, manifest.input_quantization)
-    _same_steps("output", made, Quantization(contract.scale, contract.zero_point))
+    if contract.encoding.bits == INT8.bits:
+        # Codes of 8 bits are what the head gives; others are made from it.
+        _same_steps("output", made, Quantization(contract.scale, contract.zero_point))
     if manifest.output_quantization is not None:
         _same_steps("output", made, manifest.output_quantization)
 

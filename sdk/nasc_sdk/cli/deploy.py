@@ -21,7 +21,7 @@ Examples:
   nasc-sdk deploy --limit-ms 8 --once               do not adapt by itself
   nasc-sdk deploy --limit-ms 8 --objective energy   least energy, and still so when it adapts
   nasc-sdk deploy --limit-ms 8 --finetune-epochs 5  train the winner alone first; needs the training images
-  nasc-sdk deploy --limit-ms 8 --arch '|nor_conv_3x3~0|+|...|' --cut 3
+  nasc-sdk deploy --limit-ms 8 --arch '|nor_conv_3x3~0|+|...|' --cut 3 --bits 4 --bottleneck 8
 """
 )
 @broker_option
@@ -30,6 +30,9 @@ Examples:
 @goal_options
 @click.option("--arch", help="Deploy this architecture instead of searching; needs --cut.")
 @click.option("--cut", type=int, help="Cut of --arch: blocks that run on the board.")
+@click.option("--bits", type=click.Choice(["8", "4", "2"]), help="Of each value that --arch sends  [default: 8].")
+@click.option("--bottleneck", type=click.IntRange(0), help="Channels that its cut is narrowed to  [default: all].")
+@click.option("--entropy", type=click.Choice(["none", "zlib"]), help="Deflate what it sends  [default: none].")
 @click.option(
     "--finetune-epochs",
     type=click.IntRange(1, 200),
@@ -45,8 +48,9 @@ def command(broker_url: str, site: str, device: str, once: bool, as_json: bool, 
     """
     from nasc_sdk.protocol.messages import ServiceVerb
 
-    if options["cut"] is not None and options["arch"] is None:
-        raise click.UsageError("--cut only with --arch")
+    for name in ("cut", "bits", "bottleneck", "entropy"):
+        if options[name] is not None and options["arch"] is None:
+            raise click.UsageError(f"--{name} only with --arch")
     asked = given(options) | {"automatic": not once}
     timeout_s = _TIMEOUT_S + _EPOCH_TIMEOUT_S * int(asked.get("finetune_epochs", 0))
     document = ask_service(broker_url, site, ServiceVerb.DEPLOY, device, asked, timeout_s=timeout_s, quiet=as_json)

@@ -53,6 +53,10 @@ class BlockKind(StrEnum):
     CELL = "cell"
     REDUCTION = "reduction"
     INVERTED_RESIDUAL = "inverted_residual"
+    ENCODER = "encoder"
+    """Narrows a cut before it is sent: the last block of a head."""
+    DECODER = "decoder"
+    """The first block of the tail then."""
     CLASSIFIER = "classifier"
 
 

@@ -44,7 +44,7 @@ class Status(IntEnum):
     UNKNOWN_CONTRACT = 1
     """The server holds no tail of this contract (any more)."""
     BAD_PAYLOAD = 2
-    """The payload is not ``count`` tensors of the contract's shape."""
+    """The payload is not ``count`` tensors of the contract's shape and encoding."""
     OVERLOADED = 3
     """The server's queue is full; asking again later is sensible."""
     FAILED = 4

@@ -1,8 +1,8 @@
 """Contenders: the few candidates that can win at any link, so that another link costs microseconds.
 
-Per cut, only a candidate that no other beats in accuracy, fixed time and fixed variance at once (and in energy, where
-that counts) can ever be chosen: the transfer adds the same to all of one cut. What is kept is a superset of those,
-found in one pass over the architectures in the order of accuracy.
+Per cut and encoding, only a candidate that no other beats in accuracy, fixed time and fixed variance at once (and in
+energy, where that counts) can ever be chosen: coding and transfer add the same to all of them. What is kept is a
+superset of those, found in one pass over the architectures in the order of accuracy.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nasc_sdk.link.link import Link
 from nasc_search.joint.aim import Aim
-from nasc_search.joint.energy import fixed_mj, sending_mj
+from nasc_search.joint.energy import coding_mj, fixed_mj, sending_mj
 from nasc_search.joint.table import Array, CandidateTable, Constraints, normal_quantile
 
 Index = tuple[int, int, int]
@@ -30,9 +30,15 @@ class Contenders:
     cuts: NDArray[np.int64]
     codes: NDArray[np.int64]
 
+    @property
+    def accuracy(self) -> Array:
+        """Of each contender, 0..1."""
+        return np.asarray(self.table.accuracy[self.rows, self.cuts, self.codes], np.float64)
+
     def total_ms(self, link: Link, percentile: float) -> Array:
         """The percentile of each contender's latency."""
         median, spread = self.table.transfer(link, percentile)
+        median = median + self.table.coding.ms
         z = normal_quantile(percentile)
         total = z * z * self.table.fixed_variance[self.rows, self.cuts] + spread[self.cuts, self.codes] ** 2
         total = np.sqrt(total) + self.table.fixed_ms[self.rows, self.cuts]
@@ -42,6 +48,7 @@ class Contenders:
         """Each contender's energy."""
         median, _ = self.table.transfer(link, 50.0)
         sending = sending_mj(self.table, median)
+        sending = sending + coding_mj(self.table)
         return np.asarray(fixed_mj(self.table, (self.rows, self.cuts)) + sending[self.cuts, self.codes], np.float64)
 
     def winner(self, link: Link, constraints: Constraints) -> Index | None:
@@ -60,7 +67,7 @@ class Contenders:
         feasible = np.flatnonzero(total <= limit_ms)
         if not feasible.size:
             return None
-        accuracy = self.table.accuracy[self.rows[feasible]]
+        accuracy = self.accuracy[feasible]
         best = feasible[accuracy == accuracy.max()]
         return self.at(int(best[np.argmin(total[best])]))
 
@@ -69,7 +76,7 @@ class Contenders:
         feasible = np.flatnonzero((total <= limit_ms) & (energy <= aim.budget_mj))
         if not feasible.size:
             return None
-        accuracy = self.table.accuracy[self.rows]
+        accuracy = self.accuracy
         feasible = feasible[accuracy[feasible] >= aim.floor(float(accuracy[feasible].max()))]
         if not feasible.size:
             return None
@@ -96,22 +103,21 @@ def contenders(table: CandidateTable, constraints: Constraints) -> Contenders:
 
 def _select(table: CandidateTable, allowed: NDArray[np.bool_], saves: bool) -> NDArray[np.int64]:
     """[n, 3]: row, cut and encoding of each contender, in that order."""
-    order = np.argsort(-table.accuracy, kind="stable")
-    allowed = allowed[order]
-    fixed = np.where(allowed, table.fixed_ms[order], np.inf)
-    variance = table.fixed_variance[order]
-    if saves:
-        energy = np.where(allowed, fixed_mj(table)[order], np.inf)
-        beaten = _beaten(fixed, variance, energy) | _beaten(energy, fixed, variance)
-    else:
-        beaten = _beaten(fixed, variance)
-    ranks, cuts = np.nonzero(allowed & ~beaten)
-    flat = [
-        (row, cut, code)
-        for row, cut in sorted(zip(order[ranks].tolist(), cuts.tolist(), strict=True))
-        for code in np.flatnonzero(table.legal[cut]).tolist()
-    ]
-    return np.asarray(flat, np.int64).reshape(-1, 3)
+    found = []
+    for code in range(len(table.encodings)):
+        order = np.argsort(-table.accuracy[:, :, code], axis=0, kind="stable")
+        mine = np.take_along_axis(allowed[:, :, code], order, axis=0)
+        fixed = np.where(mine, np.take_along_axis(table.fixed_ms, order, axis=0), np.inf)
+        variance = np.take_along_axis(table.fixed_variance, order, axis=0)
+        if saves:
+            energy = np.where(mine, np.take_along_axis(fixed_mj(table), order, axis=0), np.inf)
+            beaten = _beaten(fixed, variance, energy) | _beaten(energy, fixed, variance)
+        else:
+            beaten = _beaten(fixed, variance)
+        ranks, cuts = np.nonzero(mine & ~beaten)
+        found.append(np.stack([order[ranks, cuts], cuts, np.full(len(cuts), code)], axis=1))
+    every = np.concatenate(found)
+    return np.asarray(every[np.lexsort(every.T[::-1])], np.int64)
 
 
 def _beaten(least: Array, *others: Array) -> NDArray[np.bool_]:

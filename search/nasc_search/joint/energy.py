@@ -21,7 +21,7 @@ _EVERY: Final = (slice(None), slice(None))
 def energy_mj(table: CandidateTable, link: Link) -> Array:
     """[A, K, E] of every candidate over a link, at the table's ``power``; infinite where there is none."""
     median, _ = table.transfer(link, 50.0)
-    total = fixed_mj(table)[:, :, None] + sending_mj(table, median)[None]
+    total = fixed_mj(table)[:, :, None] + (sending_mj(table, median) + coding_mj(table))[None]
     return np.where(table.legal[None], total, np.inf)
 
 
@@ -32,6 +32,12 @@ def fixed_mj(table: CandidateTable, at: tuple[Any, Any] = _EVERY) -> Array:
     busy_ms = table.head_ms[at] + overheads.encode_ms * remote
     waiting_ms = table.tail_ms[at] + (overheads.decode_ms + overheads.reply_ms) * remote
     return np.asarray(power.busy_w * busy_ms + power.idle_w * waiting_ms, np.float64)
+
+
+def coding_mj(table: CandidateTable) -> Array:
+    """[K, E] of encoding, and of waiting while the server decodes."""
+    power, coding = table.power, table.coding
+    return np.asarray(power.busy_w * coding.head_ms + power.idle_w * coding.tail_ms, np.float64)
 
 
 def sending_mj(table: CandidateTable, transfer_ms: Array | float) -> Array:

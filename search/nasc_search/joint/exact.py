@@ -25,7 +25,6 @@ from nasc_search.joint.scored import Scored, score, score_candidate, shortcoming
 from nasc_search.joint.table import Array, CandidateTable, Constraints, Kind
 
 _ALL: Final = slice(None)
-_NONE: Final[NDArray[np.int64]] = np.empty(0, np.int64)
 _NEARLY: Final = 1.1
 _NAMES: Final = 8
 """Architectures looked at for each one shown: dead edges give one network several names."""
@@ -58,7 +57,9 @@ class Decision:
     """The same; it may be forbidden because the raw input stays on the board."""
     split: Scored | None
     more_accurate: int
-    """Architectures more accurate than the chosen one, none of which is feasible; 0 where energy counts."""
+    """Architectures with a more accurate candidate than the chosen one, none of which is feasible; 0 where energy
+    counts.
+    """
     denied: Scored | None
     """The fastest of those."""
     flips: tuple[Flip, ...]
@@ -73,9 +74,8 @@ class Decision:
 def search(table: CandidateTable, link: Link, constraints: Constraints, runners_up: int = 3) -> Decision:
     """The best candidate by the constraints' aim; InfeasibleError with the nearest ones when none meets them."""
     total = table.total_ms(link, constraints.percentile)
-    allowed = table.allowed(constraints)
     few = contenders(table, constraints)
-    admitted = np.where(allowed[:, :, None], total, np.inf)
+    admitted = np.where(table.allowed(constraints), total, np.inf)
     feasible = int(np.count_nonzero(admitted <= constraints.limit_ms))
     if not feasible:
         raise _infeasible(table, admitted, link, constraints)
@@ -89,7 +89,7 @@ def search(table: CandidateTable, link: Link, constraints: Constraints, runners_
     local, edge = ends[Kind.ALL_LOCAL], ends[Kind.ALL_EDGE]
     assert local is not None
     assert edge is not None
-    better = np.flatnonzero(table.accuracy > best.accuracy) if frugal is None else _NONE
+    better = _more_accurate(table, best.accuracy) if frugal is None else np.zeros_like(table.evaluated)
     return Decision(
         constraints=constraints,
         link=link,
@@ -100,8 +100,8 @@ def search(table: CandidateTable, link: Link, constraints: Constraints, runners_
         all_local=local,
         all_edge=edge,
         split=ends[Kind.SPLIT],
-        more_accurate=len(better),
-        denied=_fastest(table, admitted, better, link, constraints),
+        more_accurate=int(np.count_nonzero(better.any(axis=(1, 2)))),
+        denied=_fastest(table, np.where(better, admitted, np.inf), link, constraints),
         flips=find_flips(few, link, constraints, winners[0]),
         extrapolated=table.extrapolated,
         power=table.power,
@@ -116,7 +116,7 @@ def search_nearest(table: CandidateTable, link: Link, constraints: Constraints) 
     goal is not to save. InfeasibleError when nothing fits the board.
     """
     total = table.total_ms(link, constraints.percentile)
-    admitted = np.where(table.allowed(constraints)[:, :, None], total, np.inf)
+    admitted = np.where(table.allowed(constraints), total, np.inf)
     least = float(admitted.min())
     # What keeps the limit, but not the floor or the budget, need not be faster than the limit.
     limit_ms = max(_NEARLY * least, constraints.limit_ms) if np.isfinite(least) else constraints.limit_ms
@@ -128,9 +128,7 @@ def finalists(table: CandidateTable, link: Link, constraints: Constraints, n: in
 
     Where energy counts, the most accurate one as well, which the floor may hang on.
     """
-    admitted = np.where(
-        table.allowed(constraints)[:, :, None], table.total_ms(link, constraints.percentile), np.inf
-    )
+    admitted = np.where(table.allowed(constraints), table.total_ms(link, constraints.percentile), np.inf)
     if constraints.aim.saves and (admitted <= constraints.limit_ms).any():
         frugal = find_frugal(table, link, constraints, admitted)
         found = [score(table, link, constraints, *row) for row in frugal.rows(n)]
@@ -183,19 +181,21 @@ def _saves_enough(now: Scored, then: Scored, floor: float) -> tuple[bool, str]:
 def _best_rows(
     table: CandidateTable, admitted: Array, limit_ms: float, count: int, cuts: slice = _ALL
 ) -> list[Index]:
-    """The best architectures in order, each at its fastest cut and encoding among ``cuts``."""
-    flat = admitted[:, cuts].reshape(len(table.archs), -1)
-    if not flat.size:
+    """The best architectures in order, each at its most accurate cut and encoding among ``cuts``, then its fastest."""
+    times = admitted[:, cuts].reshape(len(table.archs), -1)
+    if not times.size:
         return []
-    fastest = flat.argmin(axis=1)
-    total = np.take_along_axis(flat, fastest[:, None], axis=1)[:, 0]
-    rows = np.flatnonzero(total <= limit_ms)
+    accuracy = np.where(times <= limit_ms, table.accuracy[:, cuts].reshape(times.shape), -np.inf)
+    best = accuracy.max(axis=1)
+    rows = np.flatnonzero(np.isfinite(best))
     if len(rows) > count:
         # Only rows as accurate as the count-th can be among the first.
-        least = np.partition(table.accuracy[rows], len(rows) - count)[len(rows) - count]
-        rows = rows[table.accuracy[rows] >= least]
-    order = np.lexsort((rows, total[rows], -table.accuracy[rows]))[:count]
-    return [_index(table, int(row), int(fastest[row]), cuts) for row in rows[order]]
+        least = np.partition(best[rows], len(rows) - count)[len(rows) - count]
+        rows = rows[best[rows] >= least]
+    totals = np.where(accuracy[rows] == best[rows, None], times[rows], np.inf)
+    places = totals.argmin(axis=1)
+    order = np.lexsort((rows, totals.min(axis=1, initial=np.inf), -best[rows]))[:count]
+    return [_index(table, int(rows[at]), int(places[at]), cuts) for at in order]
 
 
 def _best_of(
@@ -209,28 +209,25 @@ def _best_of(
     best = (frugal.rows(1, cuts) if frugal else []) or _best_rows(table, admitted, constraints.limit_ms, 1, cuts)
     if best:
         return score(table, link, constraints, *best[0])
-    every = np.arange(len(table.archs))
-    fastest = _fastest(table, admitted, every, link, constraints, cuts)
-    return fastest or _fastest(table, total, every, link, constraints, cuts)
+    return _fastest(table, admitted, link, constraints, cuts) or _fastest(table, total, link, constraints, cuts)
+
+
+def _more_accurate(table: CandidateTable, accuracy: float) -> NDArray[np.bool_]:
+    """[A, K, E]"""
+    return np.asarray((table.accuracy > accuracy) & table.legal)
 
 
 def _fastest(
-    table: CandidateTable,
-    total: Array,
-    rows: NDArray[np.int64],
-    link: Link,
-    constraints: Constraints,
-    cuts: slice = _ALL,
+    table: CandidateTable, total: Array, link: Link, constraints: Constraints, cuts: slice = _ALL
 ) -> Scored | None:
-    """The fastest candidate of some architectures; None when none of them exists."""
-    mine = total[rows, cuts]
-    if not mine.size:
+    """The fastest candidate at some cuts; None when none of them has a finite total."""
+    flat = total[:, cuts].reshape(len(table.archs), -1)
+    if not flat.size:
         return None
-    flat = mine.reshape(len(rows), -1)
     row, place = np.unravel_index(int(flat.argmin()), flat.shape)
     if not np.isfinite(flat[row, place]):
         return None
-    return score(table, link, constraints, *_index(table, int(rows[row]), int(place), cuts))
+    return score(table, link, constraints, *_index(table, int(row), int(place), cuts))
 
 
 def _distinct(scored: Sequence[Scored]) -> list[Scored]:
@@ -255,8 +252,7 @@ def _infeasible(
     asked = f"no candidate meets {constraints.limit_ms:.1f} ms at p{constraints.percentile:g} over {link}"
     lines = []
     for kind in Kind:
-        every = np.arange(len(table.archs))
-        nearest = _fastest(table, admitted, every, link, constraints, table.cuts_of(kind))
+        nearest = _fastest(table, admitted, link, constraints, table.cuts_of(kind))
         if nearest is not None:
             place = "" if nearest.kind is not Kind.SPLIT else f" at cut {nearest.candidate.cut}"
             lines.append(

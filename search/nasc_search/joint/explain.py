@@ -119,7 +119,7 @@ def _parts(chosen: Scored) -> str:
     rows = [
         row("head", chosen.head_ms),
         row(f"transfer of {chosen.payload_bytes} B and round trip", chosen.transfer_ms),
-        row("encode and reply", (chosen.overhead_ms, chosen.overhead_ms)),
+        row("handing over and reply", (chosen.overhead_ms, chosen.overhead_ms)),
         row("tail", chosen.tail_ms),
         row("total", chosen.total_ms),
     ]

@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 
 from nasc_sdk.link.link import Link
+from nasc_search.joint.aim import MOST_ACCURATE
+from nasc_search.joint.contenders import contenders
 from nasc_search.joint.scored import Scored, score
 from nasc_search.joint.table import CandidateTable, Constraints, Kind
 
@@ -22,20 +24,17 @@ def pareto_front(
     Latency is at the constraints' percentile; the limit is ignored. Memory and privacy hold, except
     that the front of ``Kind.ALL_EDGE`` is drawn although the raw input stays on the board.
     """
-    free = replace(constraints, limit_ms=_NO_LIMIT_MS)
+    free = replace(constraints, limit_ms=_NO_LIMIT_MS, aim=MOST_ACCURATE)
     if kind is Kind.ALL_EDGE:
         free = replace(free, raw_input_stays=False)
-    cuts = np.asarray([kind is None or table.kind_of(cut) is kind for cut in range(table.cuts)])
-    total = table.total_ms(link, constraints.percentile)
-    total = np.where((table.allowed(free) & cuts)[:, :, None], total, np.inf).reshape(len(table.archs), -1)
-    place = total.argmin(axis=1)
-    fastest = np.take_along_axis(total, place[:, None], axis=1)[:, 0]
-    order = np.lexsort((-table.accuracy, fastest))
-    order = order[np.isfinite(fastest[order])]
+    # Whatever is on a front wins at some limit.
+    few = contenders(table, free)
+    places = np.arange(table.cuts)[table.cuts_of(kind)] if kind else np.arange(table.cuts)
+    mine = np.flatnonzero(np.isin(few.cuts, places))
+    total, accuracy = few.total_ms(link, constraints.percentile)[mine], few.accuracy[mine]
+    order = np.lexsort((-accuracy, total))
     if not order.size:
         return ()
-    accuracy = table.accuracy[order]
-    best = np.maximum.accumulate(accuracy)
-    on_front = np.concatenate([[True], accuracy[1:] > best[:-1]])
-    places = [(int(row), *divmod(int(place[row]), len(table.encodings))) for row in order[on_front]]
-    return tuple(score(table, link, constraints, *index) for index in places)
+    ordered = accuracy[order]
+    on_front = np.concatenate([[True], ordered[1:] > np.maximum.accumulate(ordered)[:-1]])
+    return tuple(score(table, link, constraints, *few.at(int(mine[index]))) for index in order[on_front])

@@ -23,7 +23,7 @@ _ALL: Final = slice(None)
 
 @dataclass(frozen=True, slots=True)
 class Frugal:
-    """Candidates within limit, rules and budget, as the search for least energy sees them."""
+    """Candidates within limit, rules and budget and above the floor, as the search for least energy sees them."""
 
     table: CandidateTable
     energy: Array
@@ -35,8 +35,8 @@ class Frugal:
 
     @property
     def count(self) -> int:
-        """Candidates within limit, rules and budget, and above the floor."""
-        return int(np.count_nonzero(np.isfinite(self.energy[self.table.accuracy >= self.floor])))
+        """Number of candidates."""
+        return int(np.count_nonzero(np.isfinite(self.energy)))
 
     def rows(self, count: int, cuts: slice = _ALL) -> list[Index]:
         """The most frugal architectures above the floor in order, each at its most frugal cut among ``cuts``."""
@@ -45,13 +45,17 @@ class Frugal:
         if not energy.size:
             return []
         least = energy.min(axis=1)
-        rows = np.flatnonzero(np.isfinite(least) & (self.table.accuracy >= self.floor))
+        rows = np.flatnonzero(np.isfinite(least))
         if len(rows) > count:
             most = np.partition(least[rows], count - 1)[count - 1]
             rows = rows[least[rows] <= most]
-        # Where two cuts of an architecture take the same energy, the faster one.
-        places = np.where(energy[rows] == least[rows, None], total[rows], np.inf).argmin(axis=1)
-        order = np.lexsort((rows, total[rows, places], -self.table.accuracy[rows], least[rows]))[:count]
+        # Where two candidates of an architecture take the same energy, the more accurate, then the faster one.
+        accuracy = self.table.accuracy[:, cuts].reshape(shape)[rows]
+        equal = energy[rows] == least[rows, None]
+        equal &= accuracy == np.where(equal, accuracy, -np.inf).max(axis=1, keepdims=True, initial=-np.inf)
+        places = np.where(equal, total[rows], np.inf).argmin(axis=1)
+        best = np.take_along_axis(accuracy, places[:, None], axis=1)[:, 0]
+        order = np.lexsort((rows, total[rows, places], -best, least[rows]))[:count]
         first = range(self.table.cuts)[cuts].start
         codes = len(self.table.encodings)
         return [(int(rows[at]), first + int(places[at]) // codes, int(places[at]) % codes) for at in order]
@@ -70,19 +74,19 @@ def find_frugal(table: CandidateTable, link: Link, constraints: Constraints, adm
     if not affordable.any():
         raise _infeasible(table, link, constraints, np.where(within, every, np.inf), affordable)
     best = _most_accurate(table, affordable, admitted)
-    floor = aim.floor(float(table.accuracy[best[0]]))
-    if table.accuracy[best[0]] < floor:
+    floor = aim.floor(float(table.accuracy[best]))
+    if table.accuracy[best] < floor:
         raise _infeasible(table, link, constraints, np.where(within, every, np.inf), affordable)
+    energy = np.where(table.accuracy >= floor, energy, np.inf)
     return Frugal(table, energy, admitted, floor, score(table, link, constraints, *best))
 
 
 def _most_accurate(table: CandidateTable, allowed: Array, total: Array) -> Index:
     """The fastest of the most accurate among some candidates, of which there is one at least."""
-    accuracy = np.where(allowed.any(axis=(1, 2)), table.accuracy, -np.inf)
-    rows = np.flatnonzero(accuracy == accuracy.max())
-    times = np.where(allowed[rows], total[rows], np.inf)
-    at, cut, code = np.unravel_index(int(times.argmin()), times.shape)
-    return int(rows[at]), int(cut), int(code)
+    accuracy = np.where(allowed, table.accuracy, -np.inf)
+    times = np.where(allowed & (accuracy == accuracy.max()), total, np.inf)
+    row, cut, code = np.unravel_index(int(times.argmin()), times.shape)
+    return int(row), int(cut), int(code)
 
 
 def _least(energy: Array) -> Index:
@@ -105,7 +109,7 @@ def _infeasible(
         return found
 
     total, within = table.total_ms(link, constraints.percentile), np.isfinite(energy)
-    accurate = (table.accuracy >= aim.min_accuracy)[:, None, None] & within
+    accurate = (table.accuracy >= aim.min_accuracy) & within
     if accurate.any():
         which = "limit and floor" if aim.min_accuracy else "the limit"
         least = _least(np.where(accurate, energy, np.inf))

@@ -96,8 +96,16 @@ def corrected(table: CandidateTable, log: ServedLog) -> CandidateTable:
     if not served:
         return table
     last = table.cuts - 1
-    heads = [(item.head_ms, row, item.candidate.cut) for item, row in served if item.candidate.cut > 0]
-    tails = [(item.tail_ms, row, item.candidate.cut) for item, row in served if item.candidate.cut < last]
+    heads = [
+        (_without(item.head_ms, _coding_ms(table.coding.head_ms, table, item)), row, item.candidate.cut)
+        for item, row in served
+        if item.candidate.cut > 0
+    ]
+    tails = [
+        (_without(item.tail_ms, _coding_ms(table.coding.tail_ms, table, item)), row, item.candidate.cut)
+        for item, row in served
+        if item.candidate.cut < last
+    ]
     head_ms, head_sd_ms = _fitted(table.head_ms, table.head_sd_ms, heads)
     decode_ms = table.overheads.decode_ms
     tail_ms, tail_sd_ms = _fitted(table.tail_ms + decode_ms, table.tail_sd_ms, tails)
@@ -115,8 +123,21 @@ def corrected(table: CandidateTable, log: ServedLog) -> CandidateTable:
     )
 
 
+def _coding_ms(coding: NDArray[np.float64], table: CandidateTable, served: Served) -> float:
+    """What the served encoding adds on one side."""
+    return float(coding[served.candidate.cut, table.encodings.index(served.candidate.encoding)])
+
+
+def _without(times: tuple[float, float], coding_ms: float) -> tuple[float, float]:
+    """Median and p95 of the blocks alone: lines are fitted to these."""
+    return max(times[0] - coding_ms, 0.0), max(times[1] - coding_ms, 0.0)
+
+
 def _known(table: CandidateTable, served: Served) -> bool:
-    return served.candidate.arch in table.index_of and 0 <= served.candidate.cut < table.cuts
+    candidate = served.candidate
+    return (
+        candidate.arch in table.index_of and 0 <= candidate.cut < table.cuts and candidate.encoding in table.encodings
+    )
 
 
 def _fitted(

@@ -9,7 +9,7 @@ import numpy as np
 from nasc_sdk.candidate import Candidate
 from nasc_sdk.cost.model import Z95
 from nasc_sdk.link.link import Link
-from nasc_search.joint.energy import fixed_mj, sending_mj
+from nasc_search.joint.energy import coding_mj, fixed_mj, sending_mj
 from nasc_search.joint.table import CandidateTable, Constraints, Kind, normal_quantile
 
 Quantiles = tuple[float, float]
@@ -27,12 +27,13 @@ class Scored:
     """Accuracy was measured on images; otherwise it is predicted."""
     payload_bytes: int
     head_ms: Quantiles
+    """Encoding of the cut included."""
     transfer_ms: Quantiles
     """Round trip and time on the wire; nothing for all-local."""
     tail_ms: Quantiles
     """Decoding included; nothing for all-local."""
     overhead_ms: float
-    """Encode and reply, median."""
+    """What every request that uses the link pays beside head, transfer and tail, median."""
     total_ms: Quantiles
     limited_ms: float
     """Total at the percentile that the limit is stated on."""
@@ -55,38 +56,40 @@ def score(
         median, spread = table.transfer(link, percentile)
         return float(median[cut, code]), float(spread[cut, code])
 
+    encode_ms, decode_ms = float(table.coding.head_ms[cut, code]), float(table.coding.tail_ms[cut, code])
+
     def total(percentile: float) -> float:
         # In the order of CandidateTable.total_ms, so that both agree to the last bit.
         median, spread = transfer(percentile)
         z = normal_quantile(percentile)
-        return float(np.sqrt(z * z * variance + spread * spread)) + fixed + median
+        return float(np.sqrt(z * z * variance + spread * spread)) + fixed + (median + (encode_ms + decode_ms))
 
     def part(ms: float, sd: float) -> Quantiles:
         return ms, ms + Z95 * sd
 
     median, spread = transfer(95.0)
     limited = total(constraints.percentile)
-    energy = float(fixed_mj(table, (row, cut)) + sending_mj(table, median))
-    accuracy = float(table.accuracy[row])
+    energy = float(fixed_mj(table, (row, cut)) + (sending_mj(table, median) + coding_mj(table)[cut, code]))
+    accuracy = float(table.accuracy[row, cut, code])
     return Scored(
         candidate=table.candidate(row, cut, code),
         kind=table.kind_of(cut),
         accuracy=accuracy,
-        evaluated=bool(table.evaluated[row]),
+        evaluated=bool(table.evaluated[row, cut, code]),
         payload_bytes=0 if local else int(table.payload_bytes[cut, code]),
-        head_ms=part(float(table.head_ms[row, cut]), float(table.head_sd_ms[row, cut])),
+        head_ms=part(float(table.head_ms[row, cut]) + encode_ms, float(table.head_sd_ms[row, cut])),
         transfer_ms=(median, median + spread),
         tail_ms=part(
-            float(table.tail_ms[row, cut]) + (0.0 if local else table.overheads.decode_ms),
+            float(table.tail_ms[row, cut]) + decode_ms + (0.0 if local else table.overheads.decode_ms),
             float(table.tail_sd_ms[row, cut]),
         ),
         overhead_ms=0.0 if local else table.overheads.board_ms,
-        total_ms=(fixed + median, total(95.0)),
+        total_ms=(fixed + median + encode_ms + decode_ms, total(95.0)),
         limited_ms=limited,
-        arena_bytes=int(table.arena_bytes[row, cut]),
-        flash_bytes=int(table.flash_bytes[row, cut]),
+        arena_bytes=max(int(table.arena_bytes[row, cut]), int(table.coding.arena_bytes[cut, code])),
+        flash_bytes=int(table.flash_bytes[row, cut] + table.coding.flash_bytes[cut, code]),
         feasible=limited <= constraints.limit_ms
-        and _allowed(table, constraints, row, cut)
+        and _allowed(table, constraints, row, cut, code)
         and constraints.aim.admits(accuracy, energy),
         energy_mj=energy,
     )
@@ -123,9 +126,12 @@ def shortcoming(scored: Scored, constraints: Constraints) -> str:
     return f"needs {scored.limited_ms:.1f} ms (limit {constraints.limit_ms:.1f} ms at p{constraints.percentile:g})"
 
 
-def _allowed(table: CandidateTable, constraints: Constraints, row: int, cut: int) -> bool:
+def _allowed(table: CandidateTable, constraints: Constraints, row: int, cut: int, code: int) -> bool:
+    """As :meth:`CandidateTable.allowed`, of one candidate."""
+    arena = max(int(table.arena_bytes[row, cut]), int(table.coding.arena_bytes[cut, code]))
+    flash = int(table.flash_bytes[row, cut] + table.coding.flash_bytes[cut, code])
     return (
         (cut > 0 or not constraints.raw_input_stays)
-        and (not constraints.arena_bytes or int(table.arena_bytes[row, cut]) <= constraints.arena_bytes)
-        and (not constraints.flash_bytes or int(table.flash_bytes[row, cut]) <= constraints.flash_bytes)
+        and (not constraints.arena_bytes or arena <= constraints.arena_bytes)
+        and (not constraints.flash_bytes or flash <= constraints.flash_bytes)
     )

@@ -8,26 +8,22 @@ The last cut has no network term at all; cut 0 sends the raw int8 input.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from statistics import NormalDist
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasc_sdk.candidate import INT8, Candidate, CutEncoding
-from nasc_sdk.cost.model import CostModel, Prediction, predict_blocks, predict_prefixes, spread_us
 from nasc_sdk.errors import InputError
 from nasc_sdk.link.link import Link
 from nasc_sdk.profiling.profile import UNKNOWN_BOARD, Power
 from nasc_search.joint.aim import MOST_ACCURATE, Aim
-from nasc_search.joint.catalogue import Catalogue
 
 Array = NDArray[np.float64]
-_US_PER_MS: Final = 1000.0
 
 
 class Kind(StrEnum):
@@ -82,6 +78,39 @@ class Constraints:
             raise InputError("memory limits are not negative")
 
 
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """What each encoding adds at each cut, ``[K, E]``, whatever the architecture."""
+
+    head_ms: Array
+    """Encoder and packing, on the board."""
+    tail_ms: Array
+    """Unpacking and decoder, on the server."""
+    arena_bytes: NDArray[np.int64]
+    """Activations of the encoder, which runs after all other blocks."""
+    flash_bytes: NDArray[np.int64]
+    """Of the encoder in the head's model file."""
+
+    @classmethod
+    def none(cls, cuts: int, encodings: int) -> Coding:
+        """Where nothing is encoded."""
+        shape = cuts, encodings
+        return cls(np.zeros(shape), np.zeros(shape), np.zeros(shape, np.int64), np.zeros(shape, np.int64))
+
+    @property
+    def ms(self) -> Array:
+        """On both sides."""
+        return np.asarray(self.head_ms + self.tail_ms, np.float64)
+
+
+def accuracy_key(candidate: Candidate) -> str:
+    """What an accuracy is measured of: the architecture, and the cut where its encoding loses something."""
+    encoding = candidate.encoding
+    if encoding.bits == INT8.bits and not encoding.bottleneck:
+        return candidate.arch
+    return f"{candidate.arch} cut {candidate.cut} {replace(encoding, entropy=INT8.entropy)}"
+
+
 # Not slotted: the cached properties below live in the instance's dictionary.
 @dataclass(frozen=True)
 class CandidateTable:
@@ -90,9 +119,9 @@ class CandidateTable:
     archs: tuple[str, ...]
     encodings: tuple[CutEncoding, ...]
     accuracy: Array
-    """[A]"""
+    """[A, K, E]"""
     evaluated: NDArray[np.bool_]
-    """[A]: accuracy was measured on images, not predicted."""
+    """[A, K, E]: accuracy was measured on images, not predicted."""
     head_ms: Array
     """[A, K] median."""
     head_sd_ms: Array
@@ -101,10 +130,13 @@ class CandidateTable:
     tail_sd_ms: Array
     payload_bytes: NDArray[np.int64]
     """[K, E]"""
+    legal: NDArray[np.bool_]
+    """[K, E]: the encoding exists at the cut."""
     arena_bytes: NDArray[np.int64]
     """[A, K]"""
     flash_bytes: NDArray[np.int64]
     """[A, K]"""
+    coding: Coding
     overheads: Overheads = Overheads()
     power: Power = UNKNOWN_BOARD
     """Of the board."""
@@ -116,8 +148,12 @@ class CandidateTable:
         per_head = (self.head_sd_ms, self.tail_ms, self.tail_sd_ms, self.arena_bytes, self.flash_bytes)
         if any(array.shape != size for array in per_head) or len(self.archs) != size[0]:
             raise InputError("the arrays of a candidate table disagree in their shapes")
-        if self.accuracy.shape != size[:1] or self.payload_bytes.shape != (size[1], len(self.encodings)):
-            raise InputError("accuracy or payload of a candidate table has the wrong shape")
+        codes = (size[1], len(self.encodings))
+        per_code = (self.payload_bytes, self.legal, self.coding.head_ms, self.coding.tail_ms)
+        if any(array.shape != codes for array in per_code):
+            raise InputError("payload or coding of a candidate table has the wrong shape")
+        if self.accuracy.shape != (size[0], *codes) or self.evaluated.shape != self.accuracy.shape:
+            raise InputError("the accuracy of a candidate table has the wrong shape")
         if not np.isfinite(self.accuracy).all():
             raise InputError("an accuracy of a candidate table is not a number")
 
@@ -142,13 +178,6 @@ class CandidateTable:
     def fixed_variance(self) -> Array:
         """[A, K] variance of everything but the transfer, ms^2."""
         return np.asarray(self.head_sd_ms**2 + self.tail_sd_ms**2, np.float64)
-
-    @cached_property
-    def legal(self) -> NDArray[np.bool_]:
-        """[K, E]: both ends exist once, in the plain encoding; there is nothing to encode."""
-        legal = np.ones(self.payload_bytes.shape, bool)
-        legal[[0, -1], 1:] = False
-        return legal
 
     @cached_property
     def index_of(self) -> Mapping[str, int]:
@@ -196,16 +225,17 @@ class CandidateTable:
         total = z * z * self.fixed_variance[:, :, None] + (spread * spread)[None]
         np.sqrt(total, out=total)
         total += self.fixed_ms[:, :, None]
-        total += np.where(self.legal, median, np.inf)[None]
+        total += np.where(self.legal, median + self.coding.ms, np.inf)[None]
         return total
 
     def allowed(self, constraints: Constraints) -> NDArray[np.bool_]:
-        """[A, K]: within memory and privacy, whatever the latency."""
-        allowed = np.ones(self.head_ms.shape, bool)
+        """[A, K, E]: exists, and is within memory and privacy, whatever the latency."""
+        allowed = np.broadcast_to(self.legal, self.accuracy.shape).copy()
         if constraints.arena_bytes:
-            allowed &= self.arena_bytes <= constraints.arena_bytes
+            allowed &= (self.arena_bytes <= constraints.arena_bytes)[:, :, None]
+            allowed &= self.coding.arena_bytes <= constraints.arena_bytes
         if constraints.flash_bytes:
-            allowed &= self.flash_bytes <= constraints.flash_bytes
+            allowed &= self.flash_bytes[:, :, None] + self.coding.flash_bytes <= constraints.flash_bytes
         if constraints.raw_input_stays:
             allowed[:, 0] = False
         return allowed
@@ -225,13 +255,48 @@ class CandidateTable:
         return Candidate(self.archs[row], cut, self.encodings[code])
 
     def with_accuracy(self, measured: Mapping[str, float]) -> CandidateTable:
-        """The same table with real evaluations in place of predictions; InputError for strangers."""
+        """The same table with real evaluations, by :func:`accuracy_key`, in place of predictions.
+
+        An architecture's own accuracy moves what is predicted of its encoded cuts with it. InputError for strangers.
+        """
         accuracy, evaluated = self.accuracy.copy(), self.evaluated.copy()
-        for arch, value in measured.items():
-            if arch not in self.index_of:
-                raise InputError(f"{arch} is not in the candidate table")
-            accuracy[self.index_of[arch]], evaluated[self.index_of[arch]] = value, True
+        for key, value in sorted(measured.items(), key=lambda item: item[0] not in self.index_of):
+            if key in self.index_of:
+                row = self.index_of[key]
+                whole = np.broadcast_to(self._lossless, accuracy[row].shape)
+                before = float(accuracy[row][whole].max(initial=0.0))
+                accuracy[row] = np.where(evaluated[row], accuracy[row], accuracy[row] + value - before)
+                accuracy[row][whole], evaluated[row][whole] = value, True
+            else:
+                place = self._coded_place(key)
+                accuracy[place], evaluated[place] = value, True
         return replace(self, accuracy=accuracy, evaluated=evaluated)
+
+    def named(self, keys: Collection[str]) -> NDArray[np.bool_]:
+        """[A, K, E]: whose :func:`accuracy_key` is among ``keys``; strangers are passed over."""
+        found = np.zeros(self.accuracy.shape, bool)
+        for key in keys:
+            if key in self.index_of:
+                found[self.index_of[key]] |= self._lossless
+            elif " cut " in key and key.partition(" cut ")[0] in self.index_of:
+                found[self._coded_place(key)] = True
+        return found
+
+    @property
+    def _lossless(self) -> NDArray[np.bool_]:
+        """[E]"""
+        return np.asarray([code.bits == INT8.bits and not code.bottleneck for code in self.encodings])
+
+    def _coded_place(self, key: str) -> tuple[int, int, list[int]]:
+        """Row, cut and encodings that share one accuracy."""
+        arch, _, rest = key.partition(" cut ")
+        cut, _, name = rest.partition(" ")
+        row = self.index_of.get(arch)
+        named = [replace(code, entropy=INT8.entropy) for code in self.encodings]
+        codes = [index for index, code in enumerate(named) if str(code) == name]
+        if row is None or not codes or not (cut.isdecimal() and 0 < int(cut) < self.cuts - 1):
+            raise InputError(f"{key} is not in the candidate table")
+        return row, int(cut), codes
 
 
 def _sorted_quantile(samples: Array, percentile: float) -> Array:
@@ -245,37 +310,3 @@ def _sorted_quantile(samples: Array, percentile: float) -> Array:
 def normal_quantile(percentile: float) -> float:
     """Standard deviations above the median."""
     return NormalDist().inv_cdf(percentile / 100)
-
-
-def build_table(
-    catalogue: Catalogue,
-    board: CostModel,
-    edge: CostModel,
-    accuracy: Array,
-    encodings: tuple[CutEncoding, ...] = (INT8,),
-    overheads: Overheads | None = None,
-) -> CandidateTable:
-    """The table of a catalogue's candidates; ``accuracy`` [A] in 0..1, in ``catalogue.archs`` order."""
-    head_blocks = predict_blocks(board, catalogue.block_keys)
-    tail_blocks = predict_blocks(edge, catalogue.block_keys)
-    head = predict_prefixes(board, head_blocks, catalogue.block_of)
-    backwards = predict_prefixes(edge, tail_blocks, catalogue.block_of[:, ::-1])
-    tail = Prediction(backwards.us[:, ::-1], backwards.error_us[:, ::-1])
-    payload = [[code.payload_bytes(spec) for code in encodings] for spec in catalogue.cut_specs]
-    # Cut 0 sends the input as it is: there is no encoder before the first block.
-    payload[0] = [INT8.payload_bytes(catalogue.cut_specs[0])] * len(encodings)
-    return CandidateTable(
-        archs=catalogue.archs,
-        encodings=encodings,
-        accuracy=np.asarray(accuracy, np.float64),
-        evaluated=np.zeros(len(catalogue.archs), bool),
-        head_ms=head.us / _US_PER_MS,
-        head_sd_ms=spread_us(board, head) / _US_PER_MS,
-        tail_ms=np.ascontiguousarray(tail.us) / _US_PER_MS,
-        tail_sd_ms=np.ascontiguousarray(spread_us(edge, tail)) / _US_PER_MS,
-        payload_bytes=np.asarray(payload, np.int64),
-        arena_bytes=catalogue.arena_bytes,
-        flash_bytes=catalogue.flash_bytes,
-        overheads=overheads or Overheads(),
-        extrapolated=tuple(sorted({*head_blocks.extrapolated, *tail_blocks.extrapolated})),
-    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nasc_sdk.bundle import Bundle
-from nasc_sdk.candidate import INT8, Candidate
+from nasc_sdk.candidate import INT8, Candidate, CutEncoding, Entropy
 from nasc_sdk.errors import InfeasibleError, InputError, UnreachableError
 from nasc_sdk.link.link import Link
 from nasc_sdk.protocol.messages import State
@@ -16,7 +16,7 @@ from nasc_search.joint.aim import Aim
 from nasc_search.joint.exact import Decision, worth_switching
 from nasc_search.joint.explain import explain
 from nasc_search.joint.scored import Scored, broken_rule, score_candidate, shortcoming
-from nasc_search.joint.table import CandidateTable
+from nasc_search.joint.table import CandidateTable, accuracy_key
 from nasc_search.service.bundles import make_bundles
 from nasc_search.service.mailbox import Mailbox
 from nasc_search.service.planner import (
@@ -136,14 +136,14 @@ class Deploying:
         shown = fronts(proposal.table, link, proposal.goal.constraints)
         return DeployAnswer(deployment, explain(decision), shown, power=proposal.table.power)
 
-    def _evaluate(self, arch: str) -> float:
-        accuracy = self._workshop.accuracy(arch)
-        self._remember(arch, accuracy)
+    def _evaluate(self, candidate: Candidate) -> float:
+        accuracy = self._workshop.accuracy(candidate)
+        self._remember(accuracy_key(candidate), accuracy)
         return accuracy
 
-    def _remember(self, arch: str, accuracy: float) -> None:
-        self._store.put_accuracy(self._weights, arch, accuracy)
-        self._planner.add({arch: accuracy})
+    def _remember(self, key: str, accuracy: float) -> None:
+        self._store.put_accuracy(self._weights, key, accuracy)
+        self._planner.add({key: accuracy})
 
     def _finetuned(
         self, device: str, goal: Goal, link: Link, chosen: Scored, options: Options, text: str, progress: Progress
@@ -167,7 +167,11 @@ class Deploying:
         """A candidate and what is predicted of it; it may miss the limit, but not break the rules of the board."""
         if "cut" not in options:
             raise InputError("--arch needs --cut as well")
-        candidate = Candidate(str(options["arch"]), int(number(options, "cut", 0)), INT8)
+        encoding = CutEncoding(
+            int(number(options, "bits", INT8.bits)), int(number(options, "bottleneck", 0)),
+            parse_entropy(str(options.get("entropy", INT8.entropy.value))),
+        )  # fmt: skip
+        candidate = Candidate(str(options["arch"]), int(number(options, "cut", 0)), encoding)
         chosen = score_candidate(table, link, goal.constraints, candidate)
         if broken := broken_rule(chosen, goal.constraints):
             raise InputError(f"{candidate} {broken}")
@@ -199,8 +203,7 @@ class Deploying:
         if state is None or state.capabilities is None:
             raise UnreachableError(device, "never said what it can run; see: nasc-sdk status")
         return make_bundles(
-            self._workshop.prepare(candidate.arch),
-            candidate.cut,
+            self._workshop.encode(candidate),
             self._workshop.dataset,
             self._workshop.sample_image(),
             target_of(state.capabilities.conditions),
@@ -237,16 +240,23 @@ class Deploying:
         links, ready = neighbourhood(goal.constraints.limit_ms), 0
         for done in range(AHEAD):
             progress(2 + done, AHEAD + 2, "getting ready for other links")
-            likely = winners(table, links, goal.constraints)
-            unsure = [arch for arch in likely if not table.evaluated[table.index_of[arch]]]
+            unsure = [best.candidate for best in winners(table, links, goal.constraints) if not best.evaluated]
             if not unsure:
                 break
             # A real accuracy may dethrone the winner: the next round looks again.
-            table = table.with_accuracy({unsure[0]: self._evaluate(unsure[0])})
-        for arch in winners(table, links, goal.constraints)[:AHEAD]:
-            self._workshop.prepare(arch)
+            table = table.with_accuracy({accuracy_key(unsure[0]): self._evaluate(unsure[0])})
+        for best in winners(table, links, goal.constraints)[:AHEAD]:
+            self._workshop.encode(best.candidate)
             ready += 1
         return ready
+
+
+def parse_entropy(text: str) -> Entropy:
+    """InputError names what is known."""
+    try:
+        return Entropy(text)
+    except ValueError:
+        raise InputError(f"unknown entropy coding {text!r}; known are: {', '.join(Entropy)}") from None
 
 
 def _reason(decision: Decision) -> str:

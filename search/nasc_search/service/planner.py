@@ -6,20 +6,28 @@ evaluated on the validation images and the search repeated with the real value, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
+from nasc_sdk.candidate import INT8, Candidate, CutEncoding, Entropy
 from nasc_sdk.cost.model import CostModel
 from nasc_sdk.errors import InfeasibleError
 from nasc_sdk.link.link import Link
+from nasc_search.accuracy.cell_features import Array, Ops
+from nasc_search.accuracy.coding_loss import MIN_SAMPLES as MIN_CODED
+from nasc_search.accuracy.coding_loss import Coded, CodingLoss
 from nasc_search.accuracy.predictor import AccuracyPredictor
+from nasc_search.encodings.blocks import ENCODINGS
 from nasc_search.joint.aim import SAVING
+from nasc_search.joint.build import build_table
 from nasc_search.joint.catalogue import Catalogue
+from nasc_search.joint.contenders import contenders
 from nasc_search.joint.exact import Decision, finalists, search, search_nearest
-from nasc_search.joint.table import CandidateTable, Constraints, Overheads, build_table
+from nasc_search.joint.scored import Scored, score
+from nasc_search.joint.table import CandidateTable, Constraints, Overheads, accuracy_key
 from nasc_search.spaces.space import SearchSpace
 
 FINALISTS: Final = 3
@@ -32,8 +40,10 @@ OVERHEADS: Final = Overheads(encode_ms=0.12, decode_ms=0.08, reply_ms=0.05)
 """What profiles do not hold: Python around a request, measured on an x86-64 machine; small beside any real link.
 What deployed candidates take replaces it."""
 
-Evaluate = Callable[[str], float]
-"""Architecture to accuracy on the validation images, 0..1."""
+Evaluate = Callable[[Candidate], float]
+"""Accuracy on the validation images, 0..1, encoded as the candidate is."""
+PLAIN: Final = (INT8, CutEncoding(entropy=Entropy.ZLIB))
+"""What loses nothing, and so needs no evaluation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +53,41 @@ class Planned:
     decision: Decision
     table: CandidateTable
     evaluated: dict[str, float]
-    """Architectures evaluated on the way."""
+    """What was evaluated on the way, by :func:`nasc_search.joint.table.accuracy_key`."""
 
 
 class Planner:
-    """Accuracy of every architecture, and the candidate table of a board and a server."""
+    """Accuracy of every candidate, and the candidate table of a board and a server.
 
-    def __init__(self, space: SearchSpace, catalogue: Catalogue, evaluated: dict[str, float], seed: int = 0) -> None:
-        self.catalogue = catalogue
+    ``evaluated`` holds measured accuracies by :func:`nasc_search.joint.table.accuracy_key`. Encodings that lose
+    accuracy take part where some of them were evaluated.
+    """
+
+    def __init__(
+        self, space: SearchSpace, catalogue: Catalogue, evaluated: dict[str, float], seed: int = 0,
+        deflated: Mapping[tuple[int, int], float] | None = None,
+    ) -> None:  # fmt: skip
+        self.catalogue, self._deflated = catalogue, deflated or {}
         listed = frozenset(catalogue.archs)
-        self._evaluated = {arch: value for arch, value in evaluated.items() if arch in listed}
-        known = tuple(self._evaluated)
+        # An encoded cut's accuracy goes with that of the architecture.
+        self._evaluated = {key: value for key, value in evaluated.items() if key.partition(" cut ")[0] in listed}
+        known = tuple(arch for arch in self._evaluated if arch in listed)
         self.predictor = AccuracyPredictor.fit(
             np.asarray([space.encode(arch) for arch in known]),
             np.asarray([self._evaluated[arch] for arch in known]),
             seed,
         )
-        self.accuracy = self.predictor.predict(np.asarray([space.encode(arch) for arch in catalogue.archs]))
+        ops = np.asarray([space.encode(arch) for arch in catalogue.archs])
+        self.accuracy = self.predictor.predict(ops)
+        """[A] of whole architectures."""
+        self.coding_loss = fit_coding_loss(space, catalogue.cuts, self._evaluated, seed)
+        self.encodings = ENCODINGS if self.coding_loss else PLAIN
+        self._coded = _coded_accuracy(self.accuracy, ops, catalogue.cuts, self.coding_loss)
+
+    @property
+    def report(self) -> str:
+        """How well accuracies are predicted."""
+        return "\n".join(map(str, filter(None, (self.predictor.report, self.coding_loss))))
 
     def add(self, evaluated: dict[str, float]) -> None:
         """Remember real evaluations for later tables."""
@@ -67,8 +95,35 @@ class Planner:
 
     def table(self, board: CostModel, edge: CostModel) -> CandidateTable:
         """All candidates of this board and server, as their profiles predict them."""
-        table = build_table(self.catalogue, board, edge, self.accuracy, overheads=OVERHEADS)
+        table = build_table(self.catalogue, board, edge, self._coded, self.encodings, OVERHEADS, self._deflated)
         return table.with_accuracy(self._evaluated)
+
+
+def fit_coding_loss(
+    space: SearchSpace, cuts: int, evaluated: Mapping[str, float], seed: int
+) -> CodingLoss | None:
+    """From the encoded cuts among what was evaluated; None where they are too few to tell anything."""
+    places = {str(encoding): place for place, encoding in enumerate(ENCODINGS)}
+    samples = []
+    for key, accuracy in evaluated.items():
+        arch, _, rest = key.partition(" cut ")
+        cut, _, name = rest.partition(" ")
+        if name in places and arch in evaluated:
+            samples.append(Coded(space.encode(arch), int(cut), places[name], evaluated[arch], accuracy))
+    return CodingLoss.fit(samples, cuts, len(ENCODINGS), seed) if len(samples) >= MIN_CODED else None
+
+
+def _coded_accuracy(plain: Array, ops: Ops, cuts: int, loss: CodingLoss | None) -> Array:
+    """[A, K, E], or as it is where nothing loses any."""
+    if loss is None:
+        return plain
+    coded = np.broadcast_to(plain[:, None, None], (len(plain), cuts, len(ENCODINGS))).copy()
+    for place, encoding in enumerate(ENCODINGS):
+        evaluated_as = ENCODINGS.index(replace(encoding, entropy=Entropy.NONE))
+        if encoding not in PLAIN:
+            for cut in range(1, cuts - 1):
+                coded[:, cut, place] = loss.predict(ops, plain, cut, evaluated_as)
+    return coded
 
 
 def decide(
@@ -81,10 +136,10 @@ def decide(
     """
     evaluated: dict[str, float] = {}
     for _ in range(_MAX_ROUNDS):
-        names = [item.candidate.arch for item in finalists(table, link, constraints, count) if not item.evaluated]
-        if not names:
+        best = [item.candidate for item in finalists(table, link, constraints, count) if not item.evaluated]
+        if not best:
             break
-        found = {arch: evaluate(arch) for arch in names}
+        found = {accuracy_key(candidate): evaluate(candidate) for candidate in best}
         evaluated |= found
         table = table.with_accuracy(found)
     decision = search(table, link, constraints)
@@ -109,7 +164,7 @@ def decide_at_once(
         best, constraints = search(known, link, careful), careful
     except InfeasibleError:
         best = search(known, link, constraints)
-    at_hand = _only_evaluated(replace(table, evaluated=table.evaluated & np.isin(np.asarray(table.archs), list(ready))))
+    at_hand = _only_evaluated(replace(table, evaluated=table.evaluated & table.named(ready)))
     if best.saving is not None:
         # The floor is that of all candidates, not of those at hand.
         constraints = replace(constraints, aim=replace(constraints.aim, min_accuracy=max(best.saving.floor, 0.0)))
@@ -129,15 +184,18 @@ def decide_nearest(table: CandidateTable, link: Link, constraints: Constraints) 
     return search_nearest(_only_evaluated(table), link, constraints)
 
 
-def winners(table: CandidateTable, links: Iterable[Link], constraints: Constraints) -> tuple[str, ...]:
-    """Architectures that win at any of these links, in order of first appearance: worth preparing ahead."""
-    found: dict[str, None] = {}
+def winners(table: CandidateTable, links: Iterable[Link], constraints: Constraints) -> tuple[Scored, ...]:
+    """What wins at any of these links, one of each :func:`nasc_search.joint.table.accuracy_key`, in order of first
+    appearance: worth preparing ahead.
+    """  # fmt: skip
+    few = contenders(table, constraints)
+    found: dict[str, Scored] = {}
     for link in links:
-        try:
-            found[search(table, link, constraints).chosen.candidate.arch] = None
-        except InfeasibleError:
-            continue
-    return tuple(found)
+        index = few.winner(link, constraints)
+        if index is not None:
+            best = score(table, link, constraints, *index)
+            found.setdefault(accuracy_key(best.candidate), best)
+    return tuple(found.values())
 
 
 def _only_evaluated(table: CandidateTable) -> CandidateTable:

@@ -69,7 +69,7 @@ def _serve(options: Options, stopped: threading.Event) -> None:
     workshop = Workshop(trained.supernet, dataset, OwnWeights(directory / "own-weights", trained.weights))
     service = Service(client, options.site, store, workshop, planner, trained.weights)
     service.start()
-    ready = {"space": space.name, "archs": len(trained.catalogue.archs), "predictor": str(planner.predictor.report)}
+    ready = {"space": space.name, "archs": len(trained.catalogue.archs), "predictor": planner.report}
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()
     stopped.wait()

@@ -34,6 +34,7 @@ _GOAL_OPTIONS: Final = frozenset(
     | {"objective", "min_accuracy", "max_energy_mj", "power_w"}
 )
 FROM_PROFILE: Final = "profile"
+_BY_HAND: Final = frozenset({"arch", "cut", "bits", "bottleneck", "entropy", "finetune_epochs"})
 _LINK_OPTIONS: Final = frozenset({"throughput_mbit_s", "round_trip_ms"})
 
 
@@ -65,7 +66,7 @@ class Searching:
             feasible=decision.feasible,
             search_ms=elapsed_ms,
             text=explain(decision),
-            predictor=str(self._planner.predictor.report),
+            predictor=self._planner.report,
             fronts=fronts(table, link, goal.constraints),
             power=table.power,
             accuracy_floor=decision.saving.floor if decision.saving else None,
@@ -144,7 +145,7 @@ def parse_goal(options: Options, before: Goal | None) -> Goal:
 
     Without an objective that of the goal before holds; with one, floor and budget are those of the options alone.
     """
-    unknown = set(options) - _GOAL_OPTIONS - _LINK_OPTIONS - {"arch", "cut", "finetune_epochs"}
+    unknown = set(options) - _GOAL_OPTIONS - _LINK_OPTIONS - _BY_HAND
     if unknown:
         raise InputError(f"unknown options: {', '.join(sorted(unknown))}")
     if "limit_ms" not in options and before is None:

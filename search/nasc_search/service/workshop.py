@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nasc_sdk.candidate import Candidate
 from nasc_sdk.ir.network import Network
 from nasc_search.data.dataset import Dataset
+from nasc_search.encodings.encoded import EncodedNetwork, encode, encode_plainly
 from nasc_search.export.quantize import QuantizedNetwork, quantize
+from nasc_search.joint.table import accuracy_key
 from nasc_search.supernet.finetune import finetune
 from nasc_search.supernet.fold import FoldedNetwork, recalibrate
 from nasc_search.supernet.model import Supernet
@@ -31,10 +34,14 @@ class Prepared:
     """One sub-network with its own weights, in float and in int8."""
 
     network: Network
+    supernet: Supernet
+    """That its weights are of: the shared ones, or its own among them."""
     folded: FoldedNetwork
     quantized: QuantizedNetwork
     version: str
     """Digest of architecture and weights."""
+    encoded: dict[str, EncodedNetwork] = field(default_factory=dict)
+    """By :func:`nasc_search.joint.table.accuracy_key`, as they were asked for."""
 
 
 class Workshop:
@@ -51,8 +58,8 @@ class Workshop:
 
     @property
     def ready(self) -> frozenset[str]:
-        """Architectures that can be exported at once."""
-        return frozenset(self._ready)
+        """What can be exported at once, by :func:`nasc_search.joint.table.accuracy_key`."""
+        return frozenset(key for arch, prepared in self._ready.items() for key in (arch, *prepared.encoded))
 
     def prepare(self, arch: str) -> Prepared:
         """The sub-network calibrated on all calibration images; InputError when the space does not know it."""
@@ -67,9 +74,22 @@ class Workshop:
         """The same on few images: good enough to be timed, not to be deployed; not kept."""
         return self._ready.get(arch) or self._make(arch, LIGHT_IMAGES, LIGHT_IMAGES)
 
-    def accuracy(self, arch: str) -> float:
-        """Float accuracy on the validation images, 0..1."""
-        return self.prepare(arch).folded.accuracy(self._validation, self._labels)
+    def encode(self, candidate: Candidate) -> EncodedNetwork:
+        """The sub-network cut and encoded; InputError when the cut has no such encoding."""
+        prepared, encoding = self.prepare(candidate.arch), candidate.encoding
+        key = accuracy_key(candidate)
+        if key == candidate.arch:
+            return encode_plainly(prepared.folded, prepared.quantized, candidate.cut, encoding)
+        if key not in prepared.encoded:
+            place = prepared.supernet, prepared.network, candidate.cut
+            prepared.encoded[key] = encode(*place, encoding, self._calibration, RANGE_IMAGES)
+        found = prepared.encoded[key]
+        # Deflating changes the contract, nothing else.
+        return replace(found, contract=replace(found.contract, encoding=encoding))
+
+    def accuracy(self, candidate: Candidate) -> float:
+        """Accuracy on the validation images, 0..1, in float but for the codes at the cut."""
+        return self.encode(candidate).folded.accuracy(self._validation, self._labels)
 
     def finetune(self, arch: str, epochs: int, report: Callable[[StepReport], None]) -> FineTuned:
         """Train the sub-network alone; its weights are used from now on where they are better.
@@ -79,7 +99,7 @@ class Workshop:
         present = self.prepare(arch).folded
         tuned = finetune(self.supernet, arch, self.dataset, epochs, report, present=present)
         if tuned.better and self._own is not None:
-            self._own.put(arch, tuned.network.weights)
+            self._own.put(arch, tuned.supernet)
             self._ready.pop(arch, None)
         return tuned
 
@@ -89,8 +109,8 @@ class Workshop:
 
     def _make(self, arch: str, images: int, range_images: int) -> Prepared:
         network = self.supernet.space.network(arch)
-        own = self._own.get(arch) if self._own else None
-        weights = own or recalibrate(self.supernet, network, self._calibration[:images])
+        supernet = (self._own.get(arch, self.supernet) if self._own else None) or self.supernet
+        weights = recalibrate(supernet, network, self._calibration[:images])
         folded = FoldedNetwork(network, weights)
         quantized = quantize(network, weights, folded.ranges(self._calibration[:range_images]))
-        return Prepared(network, folded, quantized, folded.version)
+        return Prepared(network, supernet, folded, quantized, folded.version)

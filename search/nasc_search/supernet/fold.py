@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from nasc_sdk.ir.network import INPUT, Block, Network, Op
-from nasc_search.supernet.forward import Tap, convolve, run
+from nasc_search.supernet.forward import Crossing, Tap, convolve, run
 from nasc_search.supernet.model import Supernet
 from nasc_search.weights import FoldedWeights, LayerWeights, TensorRanges
 
@@ -22,7 +22,9 @@ EPSILON = 1e-5
 
 
 @torch.inference_mode()
-def recalibrate(supernet: Supernet, network: Network, images: torch.Tensor) -> dict[str, LayerWeights]:
+def recalibrate(
+    supernet: Supernet, network: Network, images: torch.Tensor, crossing: Crossing | None = None
+) -> dict[str, LayerWeights]:
     """Folded weights of ``network`` with batch-norm statistics of ``images`` (n, C, H, W), n of about 1,000."""
     folded: dict[str, LayerWeights] = {}
 
@@ -41,16 +43,15 @@ def recalibrate(supernet: Supernet, network: Network, images: torch.Tensor) -> d
         folded[op.param] = LayerWeights(_array(weight), _array(bias))
         return y
 
-    run(network, weighted, images.contiguous(memory_format=torch.channels_last))
+    run(network, weighted, images.contiguous(memory_format=torch.channels_last), crossing=crossing)
     return folded
 
 
 class FoldedNetwork:
     """A sub-network with its folded weights, in torch: the float reference of everything that is exported."""
 
-    def __init__(self, network: Network, weights: FoldedWeights) -> None:
-        self.network = network
-        self.weights = weights
+    def __init__(self, network: Network, weights: FoldedWeights, crossing: Crossing | None = None) -> None:
+        self.network, self.weights, self._crossing = network, weights, crossing
         self._tensors = {
             param: (
                 torch.from_numpy(layer.weight).contiguous(memory_format=torch.channels_last)
@@ -64,7 +65,8 @@ class FoldedNetwork:
     @torch.inference_mode()
     def __call__(self, x: torch.Tensor, tap: Tap | None = None) -> torch.Tensor:
         """Logits (batch, classes), or the cut tensor (batch, C, H, W) of a head."""
-        return run(self.network, lambda op, value: convolve(op, value, *self._tensors[op.param]), x, tap)
+        weights = self._tensors
+        return run(self.network, lambda op, value: convolve(op, value, *weights[op.param]), x, tap, self._crossing)
 
     def accuracy(self, images: torch.Tensor, labels: torch.Tensor, batch: int = 500) -> float:
         """Share of correct answers, 0..1."""

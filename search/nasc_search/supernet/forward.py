@@ -14,9 +14,13 @@ WeightedOp = Callable[[Op, torch.Tensor], torch.Tensor]
 """Runs one CONV, DEPTHWISE or DENSE with its batch norm, without its fused activation."""
 Tap = Callable[[Block, str, torch.Tensor], None]
 """Sees every tensor of a block, by name, after fused activations."""
+Crossing = Callable[[Block, torch.Tensor], torch.Tensor]
+"""What becomes of a block's output on its way to the next block: few-bit codes where the network is cut."""
 
 
-def run(network: Network, weighted: WeightedOp, x: torch.Tensor, tap: Tap | None = None) -> torch.Tensor:
+def run(
+    network: Network, weighted: WeightedOp, x: torch.Tensor, tap: Tap | None = None, crossing: Crossing | None = None
+) -> torch.Tensor:
     """Logits (batch, classes) or, for a network that ends at a cut, the cut tensor (batch, C, H, W)."""
     for block in network.blocks:
         values = {INPUT: x}
@@ -26,7 +30,7 @@ def run(network: Network, weighted: WeightedOp, x: torch.Tensor, tap: Tap | None
             values[op.output] = _run_op(op, values, weighted)
             if tap is not None:
                 tap(block, op.output, values[op.output])
-        x = values[block.output]
+        x = values[block.output] if crossing is None else crossing(block, values[block.output])
     return x
 
 

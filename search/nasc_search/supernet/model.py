@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import torch
 from torch import nn
 
 from nasc_sdk.ir.network import Network, Op, OpKind, TensorSpec
+from nasc_search.encodings.blocks import all_cut_blocks
 from nasc_search.spaces.space import SearchSpace
-from nasc_search.supernet.forward import convolve, run
+from nasc_search.supernet.forward import Crossing, convolve, run
 
 
 class Layer(nn.Module):
@@ -43,15 +44,18 @@ class Layer(nn.Module):
 
 
 class Supernet(nn.Module):
-    """Shared weights of a space; one sub-network is run at a time (single path)."""
+    """Shared weights of a space; one sub-network is run at a time (single path).
 
-    def __init__(self, space: SearchSpace, seed: int = 0) -> None:
+    With ``encoded`` it holds encoders and decoders for every cut as well (:mod:`nasc_search.encodings.blocks`).
+    """
+
+    def __init__(self, space: SearchSpace, seed: int = 0, *, encoded: bool = False) -> None:
         super().__init__()
-        self.space = space
+        self.space, self.encoded = space, encoded
         # Module names may not hold dots; weight keys do.
         self._layers = nn.ModuleDict()
         generator = torch.Generator().manual_seed(seed)
-        for op, source in _weighted_ops(space):
+        for op, source in _weighted_ops(space, encoded):
             name = op.param.replace(".", "/")
             if name not in self._layers:
                 layer = Layer(op, source)
@@ -59,19 +63,36 @@ class Supernet(nn.Module):
                 self._layers[name] = layer
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stubs lack this form
 
+    @property
+    def coders(self) -> set[str]:
+        """Weight keys of encoders and decoders."""
+        if not self.encoded:
+            return set()
+        blocks = all_cut_blocks(self.space.network(next(iter(self.space.covering_archs()))))
+        return {op.param for block in blocks for op in block.ops}
+
+    def state_of(self, params: Collection[str]) -> dict[str, torch.Tensor]:
+        """The part of ``state_dict`` that belongs to some weight keys."""
+        prefixes = tuple(f"_layers.{param.replace('.', '/')}." for param in sorted(params))
+        return {name: value for name, value in self.state_dict().items() if name.startswith(prefixes)}
+
     def layer(self, param: str) -> Layer:
         """The layer of a weight key."""
         layer = self._layers[param.replace(".", "/")]
         assert isinstance(layer, Layer)
         return layer
 
-    def forward(self, x: torch.Tensor, network: Network) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, network: Network, crossing: Crossing | None = None) -> torch.Tensor:
         """Logits (batch, classes) of one sub-network for images (batch, C, H, W)."""
-        return run(network, lambda op, value: self.layer(op.param)(value), x)
+        return run(network, lambda op, value: self.layer(op.param)(value), x, crossing=crossing)
 
 
-def _weighted_ops(space: SearchSpace) -> Iterator[tuple[Op, TensorSpec]]:
-    for arch in space.covering_archs():
-        for block, op in space.network(arch).ops():
+def _weighted_ops(space: SearchSpace, encoded: bool) -> Iterator[tuple[Op, TensorSpec]]:
+    networks = [space.network(arch) for arch in space.covering_archs()]
+    blocks = [block for network in networks for block in network.blocks]
+    if encoded:
+        blocks += all_cut_blocks(networks[0])
+    for block in blocks:
+        for op in block.ops:
             if op.param:
                 yield op, block.spec_of(op.inputs[0])

@@ -1,45 +1,64 @@
-"""OwnWeights: sub-networks that were fine-tuned keep their weights on disk, one safetensors file each."""
+"""OwnWeights: sub-networks that were trained alone keep their weights on disk, one safetensors file each.
+
+Kept as they were trained, batch norm not folded: encoders and codes at a cut need it calibrated anew.
+"""
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from pathlib import Path
+from typing import Final
+
+import torch
 
 from nasc_sdk.durable import make_directory, write_durably
 from nasc_sdk.errors import InputError
-from nasc_search.weights import FoldedWeights, LayerWeights
+from nasc_search.supernet.model import Supernet
+
+_FORMAT: Final = "nasc-own-weights-2"
+"""Files of version 1 held folded weights; their names differ, so they are not found."""
 
 
 class OwnWeights:
-    """A folder of files, named by supernet and architecture: another supernet's are never taken."""
+    """A folder of files, named by supernet and architecture: another supernet's are never taken.
 
-    def __init__(self, directory: Path, supernet: str) -> None:
+    What is not in ``directory`` is looked for in ``shipped``, which is not written to.
+    """
+
+    def __init__(self, directory: Path, supernet: str, shipped: Path | None = None) -> None:
         self._directory = make_directory(directory)
-        self._supernet = supernet
+        self._supernet, self._shipped = supernet, shipped
 
-    def put(self, arch: str, weights: FoldedWeights) -> None:
-        """Keep the weights, whole or not at all; raises StorageError."""
-        from safetensors.numpy import save
+    def put(self, arch: str, trained: Supernet) -> None:
+        """Keep the weights that ``arch`` uses, and all encoders; whole or not at all; raises StorageError."""
+        from safetensors.torch import save
 
-        arrays = {f"{param}|weight": layer.weight for param, layer in weights.items()}
-        arrays |= {f"{param}|bias": layer.bias for param, layer in weights.items()}
-        write_durably(self._path(arch), save(arrays, {"arch": arch, "supernet": self._supernet}))
+        used = {op.param for _, op in trained.space.network(arch).ops() if op.param} | trained.coders
+        arrays = {name: value.contiguous() for name, value in trained.state_of(used).items()}
+        write_durably(self._path(self._directory, arch), save(arrays, {"arch": arch, "supernet": self._supernet}))
 
-    def get(self, arch: str) -> dict[str, LayerWeights] | None:
-        """The weights, None for a sub-network without own ones; InputError for a file that is damaged."""
+    def get(self, arch: str, shared: Supernet) -> Supernet | None:
+        """A copy of ``shared`` with the sub-network's own weights; None for one without.
+
+        InputError for a file that is damaged.
+        """
         from safetensors import SafetensorError
-        from safetensors.numpy import load_file
+        from safetensors.torch import load_file
 
-        path = self._path(arch)
-        if not path.exists():
+        folders = [self._directory, *([self._shipped] if self._shipped else [])]
+        path = next((path for folder in folders if (path := self._path(folder, arch)).exists()), None)
+        if path is None:
             return None
         try:
-            arrays = load_file(path)
-            params = {name.rpartition("|")[0] for name in arrays}
-            return {param: LayerWeights(arrays[f"{param}|weight"], arrays[f"{param}|bias"]) for param in params}
-        except (OSError, SafetensorError, KeyError) as error:
+            state: dict[str, torch.Tensor] = load_file(path)
+            own = copy.deepcopy(shared)
+            if own.load_state_dict(state, strict=False).unexpected_keys:
+                raise KeyError("weights of another supernet")
+        except (OSError, SafetensorError, KeyError, RuntimeError) as error:
             raise InputError(f"{path} holds no weights: {error}; delete it to use the supernet's") from error
+        return own
 
-    def _path(self, arch: str) -> Path:
-        digest = hashlib.sha256(f"{self._supernet} {arch}".encode()).hexdigest()[:32]
-        return self._directory / f"{digest}.safetensors"
+    def _path(self, folder: Path, arch: str) -> Path:
+        digest = hashlib.sha256(f"{_FORMAT} {self._supernet} {arch}".encode()).hexdigest()[:32]
+        return folder / f"{digest}.safetensors"

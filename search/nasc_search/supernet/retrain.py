@@ -25,6 +25,8 @@ class FineTuned:
     """A sub-network with weights of its own, and what that gained; accuracies on the validation images, 0..1."""
 
     network: FoldedNetwork
+    supernet: Supernet
+    """A copy of the shared weights in which those of this sub-network are its own."""
     accuracy_before: float
     accuracy_after: float
 
@@ -77,7 +79,7 @@ def retrain(
     if average is not None:
         own.load_state_dict(average.weights, strict=False)
     tuned = folded(own.eval(), arch, dataset)
-    return FineTuned(tuned, before, accuracy_of(tuned, dataset, dataset.validation))
+    return FineTuned(tuned, own, before, accuracy_of(tuned, dataset, dataset.validation))
 
 
 def folded(supernet: Supernet, arch: str, dataset: Dataset) -> FoldedNetwork:

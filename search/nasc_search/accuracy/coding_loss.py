@@ -1,0 +1,111 @@
+"""What an encoding costs in accuracy at a cut of any cell, from a few encoded sub-networks that were evaluated.
+
+The loss is linear in: the cut, the encoding, both together, how accurate the cell is, and which operators live in it;
+a ridge regression, whose penalty is chosen on held-out sub-networks. Columns of both together and of cells are shrunk
+more than those of cut and encoding alone, which every evaluation tells of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasc_sdk.errors import InputError
+from nasc_search.accuracy.cell_features import Array, Ops, live_ops
+from nasc_search.accuracy.ranking import kendall, spearman
+
+_PENALTIES: Final = tuple(np.logspace(-2, 2, 9).tolist())
+_SHRUNK: Final = 0.5
+_FOLDS: Final = 5
+MIN_SAMPLES: Final = 20
+_OPS: Final = 5
+_POINTS: Final = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """An encoded sub-network that was evaluated; accuracies in 0..1."""
+
+    ops: tuple[int, ...]
+    """Of the six edges."""
+    cut: int
+    encoding: int
+    """Place among the encodings."""
+    plain: float
+    """Of the same cell without the encoding."""
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class CodingLoss:
+    """Coefficients, in points of accuracy; made by :meth:`fit`."""
+
+    cuts: int
+    encodings: int
+    mean_plain: float
+    coefficients: Array
+    samples: int
+    spearman: float
+    """Of accuracies of held-out encoded sub-networks, 5-fold."""
+    kendall: float
+    mean_error: float
+    """Of the same, 0..1."""
+
+    @classmethod
+    def fit(cls, samples: Sequence[Coded], cuts: int, encodings: int, seed: int = 0) -> CodingLoss:
+        """Fit on evaluated sub-networks of a space with so many cuts; InputError for fewer than 20 of them."""
+        if len(samples) < MIN_SAMPLES:
+            raise InputError(f"{len(samples)} evaluated encodings are too few; {MIN_SAMPLES} are the least")
+        plain, accuracy = (np.asarray([getattr(item, name) for item in samples]) for name in ("plain", "accuracy"))
+        mean_plain = float(plain.mean())
+        ops = np.asarray([item.ops for item in samples], np.int64)
+        at, code = (np.asarray([getattr(item, name) for item in samples]) for name in ("cut", "encoding"))
+        rows = _features(ops, at, code, plain - mean_plain, cuts, encodings)
+        loss = _POINTS * (plain - accuracy)
+        folds = np.random.default_rng(seed).permutation(len(samples)) % _FOLDS
+        held = {penalty: _held_out(rows, loss, folds, penalty) for penalty in _PENALTIES}
+        best = min(_PENALTIES, key=lambda penalty: float(np.square(held[penalty] - loss).sum()))
+        found = plain - held[best] / _POINTS
+        return cls(
+            cuts, encodings, mean_plain, _solve(rows, loss, best), len(samples),
+            spearman(found, accuracy), kendall(found, accuracy), float(np.abs(found - accuracy).mean()),
+        )  # fmt: skip
+
+    def predict(self, ops: Ops, plain: Array, cut: int, encoding: int) -> Array:
+        """Accuracy, 0..1, of (n, 6) cells that are encoded at a cut; at most ``plain``, their accuracy without."""
+        places = np.full(len(ops), cut), np.full(len(ops), encoding)
+        rows = _features(ops, *places, plain - self.mean_plain, self.cuts, self.encodings)
+        return np.asarray(np.clip(plain - np.maximum(rows @ self.coefficients, 0.0) / _POINTS, 0.0, 1.0))
+
+    def __str__(self) -> str:
+        return (
+            f"accuracy of encoded cuts on {self.samples} held-out sub-networks ({_FOLDS}-fold): Spearman "
+            f"{self.spearman:.3f}, Kendall {self.kendall:.3f}, mean error {_POINTS * self.mean_error:.2f} points"
+        )
+
+
+def _features(
+    ops: Ops, cut: NDArray[np.int64], encoding: NDArray[np.int64], plain: Array, cuts: int, encodings: int
+) -> Array:
+    at, code = np.eye(cuts)[cut], np.eye(encodings)[encoding]
+    both = np.einsum("ni,nj->nij", at, code).reshape(len(cut), -1)
+    counts = np.eye(_OPS)[live_ops(ops)].sum(axis=1) / ops.shape[1]
+    cell = np.hstack([plain[:, None] * 10, counts])
+    of_cell = [_SHRUNK**2 * np.einsum("ni,nj->nij", cell, part).reshape(len(cut), -1) for part in (at, code)]
+    return np.hstack([np.ones((len(cut), 1)), at, code, _SHRUNK * both, _SHRUNK * cell, *of_cell])
+
+
+def _solve(rows: Array, loss: Array, penalty: float) -> Array:
+    return np.asarray(np.linalg.solve(rows.T @ rows + penalty * np.eye(rows.shape[1]), rows.T @ loss), np.float64)
+
+
+def _held_out(rows: Array, loss: Array, folds: NDArray[np.int64], penalty: float) -> Array:
+    found = np.zeros(len(loss))
+    for fold in range(_FOLDS):
+        out = folds == fold
+        found[out] = rows[out] @ _solve(rows[~out], loss[~out], penalty)
+    return found

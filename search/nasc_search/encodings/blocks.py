@@ -1,0 +1,79 @@
+"""Encoder and decoder blocks around a cut, and the encodings that the search may choose at each cut.
+
+A bottleneck of k channels is a 1x1 convolution to k channels as the head's last block, and one back as the tail's first
+(Matsubara et al. 2019, "Distilled split deep neural networks for edge-assisted real-time systems"). The encoder ends in
+a RELU6, so that few-bit codes have one fixed scale, 6 / (2^bits - 1): batch norm learns to fill it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from nasc_sdk.bundle import Quantization
+from nasc_sdk.candidate import INT8, CutEncoding, Entropy
+from nasc_sdk.ir.network import INPUT, Activation, Block, BlockKind, Network, Op, OpKind, TensorSpec
+
+BOTTLENECKS: Final = (2, 4, 8)
+"""Channels that a cut can be narrowed to; at most half of what it has."""
+_BITS: Final = (4, 2)
+_HIGHEST: Final = 6.0
+
+ENCODINGS: Final = (
+    INT8,
+    CutEncoding(entropy=Entropy.ZLIB),
+    *(CutEncoding(bits, entropy=entropy) for bits in _BITS for entropy in Entropy),
+    *(CutEncoding(bits, channels) for channels in BOTTLENECKS for bits in _BITS),
+)
+"""All that the search knows, the plain one first."""
+
+
+def fits(encoding: CutEncoding, cut: int, cuts: int, spec: TensorSpec) -> bool:
+    """Whether an encoding exists at ``cut`` of 0..``cuts``: the raw input is only deflated, nothing leaves the last."""
+    if cut == 0:
+        return encoding in (INT8, CutEncoding(entropy=Entropy.ZLIB))
+    if cut == cuts:
+        return encoding == INT8
+    return 2 * encoding.bottleneck <= spec.channels and (spec.height > 1 or not encoding.bottleneck)
+
+
+def encoder_block(cut: int, spec: TensorSpec, channels: int) -> Block:
+    """From the cut's own shape to ``channels``; its weights belong to the cut and the width, not to an architecture."""
+    name = f"encode_{cut}_{channels}"
+    narrow = TensorSpec(spec.height, spec.width, channels)
+    conv = Op(
+        OpKind.CONV, (INPUT,), "y", narrow, activation=Activation.RELU6, param=f"{name}.conv", batch_norm=True
+    )
+    return Block(name, BlockKind.ENCODER, spec, (conv,), "y")
+
+
+def decoder_block(cut: int, spec: TensorSpec, channels: int) -> Block:
+    """And back."""
+    name = f"decode_{cut}_{channels}"
+    narrow = TensorSpec(spec.height, spec.width, channels)
+    conv = Op(OpKind.CONV, (INPUT,), "y", spec, param=f"{name}.conv", batch_norm=True)
+    return Block(name, BlockKind.DECODER, narrow, (conv,), "y")
+
+
+def all_cut_blocks(network: Network) -> list[Block]:
+    """Encoders and decoders of every interior cut."""
+    last = network.cuts[-1]
+    return [
+        make(cut, network.cut_spec(cut), channels)
+        for cut in range(1, last)
+        for channels in BOTTLENECKS
+        if fits(CutEncoding(bottleneck=channels), cut, last, network.cut_spec(cut))
+        for make in (encoder_block, decoder_block)
+    ]
+
+
+def narrowed(network: Network, cut: int, channels: int) -> Network:
+    """The network with encoder and decoder around ``cut``, which is between the two then: one block later."""
+    spec = network.cut_spec(cut)
+    pair = encoder_block(cut, spec, channels), decoder_block(cut, spec, channels)
+    return replace(network, blocks=(*network.blocks[:cut], *pair, *network.blocks[cut:]))
+
+
+def bottleneck_codes(bits: int) -> Quantization:
+    """Steps of few-bit codes behind an encoder."""
+    return Quantization(_HIGHEST / ((1 << bits) - 1), 0)

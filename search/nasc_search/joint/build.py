@@ -1,0 +1,109 @@
+"""From a catalogue, two cost models and accuracies to the candidate table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from nasc_sdk.candidate import INT8, CutEncoding, Entropy
+from nasc_sdk.cost.features import block_key
+from nasc_sdk.cost.model import CostModel, Prediction, predict_blocks, predict_prefixes, spread_us
+from nasc_sdk.ir.network import Block, TensorSpec
+from nasc_search.encodings.blocks import decoder_block, encoder_block, fits
+from nasc_search.joint.catalogue import Catalogue
+from nasc_search.joint.memory import activation_bytes, model_bytes
+from nasc_search.joint.table import Array, CandidateTable, Coding, Overheads
+
+_US_PER_MS: Final = 1000.0
+
+PACKING_US: Final = (4.0, 0.004)
+"""Looking up and packing few-bit codes, and a value of the cut: measured on an x86-64 machine."""
+DEFLATING_US: Final = (12.0, 0.045)
+"""Deflating, and a byte of what is deflated: the same."""
+# Share of that time that inflating takes.
+_INFLATING: Final = 0.2
+
+
+def build_table(
+    catalogue: Catalogue,
+    board: CostModel,
+    edge: CostModel,
+    accuracy: Array,
+    encodings: tuple[CutEncoding, ...] = (INT8,),
+    overheads: Overheads | None = None,
+    deflated: Mapping[tuple[int, int], float] | None = None,
+) -> CandidateTable:
+    """The table of a catalogue's candidates.
+
+    ``accuracy`` is ``[A, K, E]`` in 0..1, in ``catalogue.archs`` order, or ``[A]`` where no encoding loses any.
+    ``deflated`` is the share of its bytes that a cut with so many bits keeps when it is deflated, by (cut, bits);
+    where nothing is known, deflating is taken to gain nothing.
+    """
+    head_blocks = predict_blocks(board, catalogue.block_keys)
+    tail_blocks = predict_blocks(edge, catalogue.block_keys)
+    head = predict_prefixes(board, head_blocks, catalogue.block_of)
+    backwards = predict_prefixes(edge, tail_blocks, catalogue.block_of[:, ::-1])
+    tail = Prediction(backwards.us[:, ::-1], backwards.error_us[:, ::-1])
+    specs, last = catalogue.cut_specs, catalogue.cuts - 1
+    legal = np.asarray([[fits(code, cut, last, spec) for code in encodings] for cut, spec in enumerate(specs)])
+    shape = (len(catalogue.archs), catalogue.cuts, len(encodings))
+    return CandidateTable(
+        archs=catalogue.archs,
+        encodings=encodings,
+        accuracy=np.broadcast_to(accuracy[:, None, None] if accuracy.ndim == 1 else accuracy, shape).copy(),
+        evaluated=np.zeros(shape, bool),
+        head_ms=head.us / _US_PER_MS,
+        head_sd_ms=spread_us(board, head) / _US_PER_MS,
+        tail_ms=np.ascontiguousarray(tail.us) / _US_PER_MS,
+        tail_sd_ms=np.ascontiguousarray(spread_us(edge, tail)) / _US_PER_MS,
+        payload_bytes=_payload(specs, encodings, deflated or {}),
+        legal=legal,
+        arena_bytes=catalogue.arena_bytes,
+        flash_bytes=catalogue.flash_bytes,
+        coding=_coding(specs, encodings, legal, board, edge),
+        overheads=overheads or Overheads(),
+        extrapolated=tuple(sorted({*head_blocks.extrapolated, *tail_blocks.extrapolated})),
+    )
+
+
+def _payload(
+    specs: tuple[TensorSpec, ...], encodings: tuple[CutEncoding, ...], deflated: Mapping[tuple[int, int], float]
+) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    def size(cut: int, spec: TensorSpec, code: CutEncoding) -> float:
+        share = 1.0 if code.entropy is Entropy.NONE or code.bottleneck else deflated.get((cut, code.bits), 1.0)
+        return share * code.payload_bytes(spec)
+
+    return np.ceil([[size(cut, spec, code) for code in encodings] for cut, spec in enumerate(specs)]).astype(np.int64)
+
+
+def _coding(
+    specs: tuple[TensorSpec, ...], encodings: tuple[CutEncoding, ...],
+    legal: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], board: CostModel, edge: CostModel,
+) -> Coding:  # fmt: skip
+    coding = Coding.none(*legal.shape)
+    for cut, at in zip(*np.nonzero(legal), strict=True):
+        spec, code = specs[cut], encodings[at]
+        head_us, tail_us = _packing_us(spec, code)
+        if code.bottleneck:
+            encoder = encoder_block(int(cut), spec, code.bottleneck)
+            head_us += _predicted_us(board, encoder)
+            tail_us += _predicted_us(edge, decoder_block(int(cut), spec, code.bottleneck))
+            coding.arena_bytes[cut, at], coding.flash_bytes[cut, at] = activation_bytes(encoder), model_bytes(encoder)
+        coding.head_ms[cut, at], coding.tail_ms[cut, at] = head_us / _US_PER_MS, tail_us / _US_PER_MS
+    return coding
+
+
+def _packing_us(spec: TensorSpec, code: CutEncoding) -> tuple[float, float]:
+    """Of packing and deflating, and of the way back."""
+    elements = spec.height * spec.width * (code.bottleneck or spec.channels)
+    packing = 0.0 if code.bits == INT8.bits else PACKING_US[0] + PACKING_US[1] * elements
+    deflating = 0.0
+    if code.entropy is not Entropy.NONE:
+        deflating = DEFLATING_US[0] + DEFLATING_US[1] * code.payload_bytes(spec)
+    return packing + deflating, packing + _INFLATING * deflating
+
+
+def _predicted_us(model: CostModel, block: Block) -> float:
+    return float(predict_blocks(model, (block_key(block),)).us[0])

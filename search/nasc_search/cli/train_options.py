@@ -107,8 +107,8 @@ def recipe_options(steps: int, learning_rate: float) -> Decorator:
         ),
         click.option("--seed", default=0, show_default=True, type=click.IntRange(0)),
         click.option(
-            "--augment", multiple=True, default=DEFAULT, show_default=True,
-            type=click.Choice([*Augmentation, _NONE]), help="May be given several times.",
+            "--augment", multiple=True, default=[kind.value for kind in DEFAULT], show_default=True,
+            type=click.Choice([*(kind.value for kind in Augmentation), _NONE]), help="May be given several times.",
         ),
         click.option(
             "--label-smoothing", default=0.0, show_default=True, type=click.FloatRange(0, 1, max_open=True)
@@ -123,7 +123,8 @@ def recipe_options(steps: int, learning_rate: float) -> Decorator:
         ),
         click.option("--distillation", default=0.5, show_default=True, type=share, help="The teacher's weight."),
         click.option(
-            "--precision", default=Precision.AUTO.value, show_default=True, type=click.Choice(list(Precision)),
+            "--precision", default=Precision.AUTO.value, show_default=True,
+            type=click.Choice([kind.value for kind in Precision]),
             help="auto: bfloat16 where the processor has it (AVX512-BF16, AMX).",
         ),
         click.option("--threads", default=0, type=click.IntRange(0), help="Processor threads (default: all)."),

@@ -90,6 +90,12 @@ class Loop:
         )
         self.client.publish_and_wait(Topics(SITE, BOARD).link, encode(report), TIMEOUT_S)
 
+    def worsen_link(self, throughput, round_trip):
+        """A change, and the report that confirms it."""
+        self.report_link(throughput, round_trip, changed=True)
+        self.await_idle()
+        self.report_link(throughput, round_trip)
+
     def report_latency(self, contract, p50, p95, requests=200):
         """As a board with an all-local candidate would."""
         report = LatencyReport(

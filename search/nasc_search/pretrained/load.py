@@ -22,6 +22,7 @@ from nasc_search.supernet.model import Supernet
 SUPERNET: Final = "supernet.safetensors"
 ACCURACY: Final = "accuracy.npz"
 CATALOGUE: Final = "catalogue.npz"
+OWN: Final = "own"
 _DEMO: Final = "fashion_mnist"
 
 
@@ -36,6 +37,10 @@ class Pretrained:
     catalogue: Catalogue
     weights: str
     """Digest of the checkpoint's file."""
+    own_folder: Path | None
+    """Weights of sub-networks that were trained alone (:class:`nasc_search.supernet.own_weights.OwnWeights`)."""
+    own_accuracy: dict[str, float]
+    """Of these, by :func:`nasc_search.joint.table.accuracy_key`; the predictor does not learn from them."""
 
 
 def open_pretrained(
@@ -78,6 +83,14 @@ def _open(folder: Path, cache: Path, progress: Callable[[int, int], None] | None
     if catalogue is None or catalogue.digest != space_digest(space):
         catalogue = open_catalogue(space, cache / CATALOGUE, progress)
     digest = hashlib.sha256((folder / SUPERNET).read_bytes()).hexdigest()[:16]
+    own = folder / OWN
+    trained_alone = own.is_dir()
     return Pretrained(
-        checkpoint.supernet, checkpoint.progress, load_accuracies(folder / ACCURACY), catalogue, digest
+        checkpoint.supernet,
+        checkpoint.progress,
+        load_accuracies(folder / ACCURACY),
+        catalogue,
+        digest,
+        own if trained_alone else None,
+        load_accuracies(own / ACCURACY) if trained_alone else {},
     )

@@ -12,7 +12,7 @@ from nasc_sdk.durable import make_directory, write_durably
 from nasc_sdk.errors import InputError, MissingExtraError
 from nasc_sdk.ir.network import TensorSpec
 from nasc_search.spaces.nb201 import Macro, NB201Space
-from nasc_search.supernet.model import Supernet
+from nasc_search.supernet.model import Supernet, is_coder
 
 FORMAT = 1
 
@@ -97,8 +97,9 @@ def load(path: Path) -> Checkpoint:
         macro = json.loads(metadata["macro"])
         macro["input"] = TensorSpec(**macro["input"])
         progress = Progress(**json.loads(metadata["progress"]))
-        supernet = Supernet(NB201Space(Macro(**macro)))
-        supernet.load_state_dict(_group(tensors, "weights"))
+        weights = _group(tensors, "weights")
+        supernet = Supernet(NB201Space(Macro(**macro)), encoded=any(map(is_coder, weights)))
+        supernet.load_state_dict(weights)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{path} does not fit its own description: {error}") from error
     return Checkpoint(supernet, progress, _group(tensors, "momentum"), _group(tensors, "live"))

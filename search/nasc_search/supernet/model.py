@@ -43,6 +43,11 @@ class Layer(nn.Module):
         return y if self.norm is None else self.norm(y)
 
 
+def is_coder(name: str) -> bool:
+    """Whether a parameter, by its name in ``state_dict``, belongs to an encoder or decoder of a cut."""
+    return name.startswith(("_layers.encode_", "_layers.decode_"))
+
+
 class Supernet(nn.Module):
     """Shared weights of a space; one sub-network is run at a time (single path).
 

@@ -7,6 +7,8 @@ import torch
 
 from nasc_sdk.errors import InputError
 from nasc_search.data.augment import Augmentation
+from nasc_search.data.dataset import Dataset
+from nasc_search.supernet.checkpoint import load
 from nasc_search.supernet.model import Supernet
 from nasc_search.supernet.options import TrainOptions
 from nasc_search.supernet.retrain import accuracy_of, folded, retrain
@@ -16,7 +18,7 @@ OPTIONS = TrainOptions(24, 32, 0.05, seed=1)
 
 
 def test_averaged_taught_and_cut_out_it_learns_and_repeats():
-    teacher = retrain(Supernet(SPACE, 4), DENSE_CELL, task(), replace(OPTIONS, steps=60)).network
+    teacher = retrain(Supernet(SPACE, 4), DENSE_CELL, task(), replace(OPTIONS, steps=40)).network
     options = replace(
         OPTIONS, ema_decay=0.9, label_smoothing=0.1, augmentations=(Augmentation.SHIFT, Augmentation.CUTOUT)
     )
@@ -54,7 +56,7 @@ def test_the_average_is_what_is_returned():
 
 def test_a_perfect_teacher_beats_wrong_labels():
     """With all weight on the teacher, labels do not matter."""
-    teacher = retrain(Supernet(SPACE, 4), DENSE_CELL, task(), replace(OPTIONS, steps=60)).network
+    teacher = retrain(Supernet(SPACE, 4), DENSE_CELL, task(), replace(OPTIONS, steps=40)).network
     good = task()
     wrong = replace(good, train=replace(good.train, labels=(good.train.labels + 1) % 4))
     options = replace(OPTIONS, steps=60, distillation=1.0)
@@ -75,3 +77,28 @@ def test_the_supernet_stays_as_it_is():
     before = {name: tensor.clone() for name, tensor in supernet.state_dict().items()}
     retrain(supernet, DENSE_CELL, task(), replace(OPTIONS, steps=2, ema_decay=0.5))
     assert all(torch.equal(before[name], tensor) for name, tensor in supernet.state_dict().items())
+
+
+def test_interrupted_it_goes_on_from_its_checkpoint(tmp_path):
+    options, path = replace(OPTIONS, steps=4, ema_decay=0.9), tmp_path / "s.safetensors"
+    whole = retrain(Supernet(SPACE, 4), DENSE_CELL, task(), options)
+    with pytest.raises(KeyboardInterrupt):
+        retrain(Supernet(SPACE, 4), DENSE_CELL, task(Third), options, path=path)
+    assert load(path).progress.step == 2
+    with pytest.raises(InputError, match="of another run"):
+        retrain(Supernet(SPACE, 4), SPACE.archs[-1], task(), options, path=path, resume=True)
+    resumed = retrain(Supernet(SPACE, 4), DENSE_CELL, task(), options, path=path, resume=True)
+    assert resumed.network.version == whole.network.version
+
+
+class Third(Dataset):
+    """Ctrl-C at the start of the third step; before it, images are scaled for two evaluations."""
+
+    __slots__ = ()
+    calls = 0
+
+    def scale(self, images):
+        Third.calls += 1
+        if Third.calls == 5:
+            raise KeyboardInterrupt
+        return Dataset.scale(self, images)

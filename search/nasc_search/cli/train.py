@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from nasc_sdk.cli.output import json_option, print_json
-from nasc_sdk.errors import InputError, StorageError, UnreachableError
-from nasc_search.cli.train_options import DataOptions, RecipeOptions, data_options, recipe_options, tell
+from nasc_sdk.errors import InputError, StorageError
+from nasc_search.cli import train_winner
+from nasc_search.cli.train_options import (
+    DataOptions,
+    RecipeOptions,
+    data_options,
+    recipe_options,
+    saved_when_ended,
+    tell,
+)
 from nasc_search.supernet.rules import SamplingRule
 
 if TYPE_CHECKING:
@@ -89,7 +94,8 @@ def command(
     options = recipe.options(SamplingRule(rule))
     teacher = recipe.load_teacher(task)
     space = NB201Space(Macro(task.input, len(task.classes), channels, cells, stem_stride))
-    with joined() as group, _saved_when_ended(output, group.is_first):
+    go_on = f"Go on with the same options and --resume --output {output}"
+    with joined() as group, saved_when_ended(go_on if group.is_first else ""):
         group.from_first(lambda: _check_output(output, resume))
         supernet = Supernet(space, recipe.seed)
         train(supernet, task, options, output, tell, resume, teacher=teacher, group=group)
@@ -103,18 +109,7 @@ def command(
         click.echo(f"\n{space.name}: {output}, {evaluated} sub-networks evaluated")
 
 
-@contextlib.contextmanager
-def _saved_when_ended(output: Path, is_first: bool) -> Iterator[None]:
-    """SIGTERM is as Ctrl-C, after which training has saved what it learned; so it has when another process is gone."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    except (KeyboardInterrupt, UnreachableError):
-        if is_first and output.exists():
-            click.echo(f"\ninterrupted; saved. Go on with the same options and --resume --output {output}", err=True)
-        raise
-    finally:
-        signal.signal(signal.SIGTERM, before)
+command.add_command(train_winner.command)
 
 
 def _check_output(output: Path, resume: bool) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from nasc_sdk.errors import UnreachableError
 from nasc_search.data.augment import DEFAULT, Augmentation
 from nasc_search.supernet.options import TrainOptions
 from nasc_search.supernet.precision import Precision
@@ -139,6 +142,23 @@ def tell(now: StepReport) -> None:
         nl=False,
         err=True,
     )
+
+
+@contextlib.contextmanager
+def saved_when_ended(go_on: str) -> Iterator[None]:
+    """SIGTERM is as Ctrl-C, after which training has saved what it learned; so it has when another process is gone.
+
+    ``go_on`` says how to resume; empty where another process says so.
+    """
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except (KeyboardInterrupt, UnreachableError):
+        if go_on:
+            click.echo(f"\ninterrupted; saved. {go_on}", err=True)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _gathered(name: str, kind: Callable[..., Any], *options: Callable[[Any], Any]) -> Decorator:

@@ -29,14 +29,18 @@ def train(
     supernet: Supernet,
     dataset: Dataset,
     options: TrainOptions,
-    path: Path,
+    path: Path | None,
     report: Callable[[StepReport], None],
     resume: bool = False,
     *,
+    arch: str = "",
     teacher: Teacher | None = None,
     group: Group = ALONE,
 ) -> None:
     """Train to ``options.steps``; saves to ``path`` regularly, at the end, and when interrupted (Ctrl-C).
+
+    With ``arch`` that sub-network alone; without ``path`` nothing is written. On return the supernet holds the weights
+    to use: their average where ``options.ema_decay`` asks for one.
 
     In a group of processes all call this with the same arguments; the first one reads ``path``, writes and reports.
     An interrupt of one ends all of them after the same step.
@@ -46,7 +50,7 @@ def train(
     """
     if dataset.train is None:
         raise InputError(f"only the shipped part of {dataset.name} is here; name the whole set with --data")
-    run = _Run(supernet, dataset, options, path, teacher, group)
+    run = _Run(supernet, dataset, options, path, arch, teacher, group)
     run.begin(resume)
     supernet.train()
     with deferred_interrupt() as interrupted, _Keeping(run, path, options, report, group) as keeping:
@@ -54,35 +58,37 @@ def train(
             keeping.told(step, run.step(step))
             if group.any(interrupted()):
                 raise KeyboardInterrupt
+    run.finish()
 
 
 class _Keeping:
-    """What the first process writes while it trains: checkpoint, log, reports; at the end in any case."""
+    """What the first process tells and writes while it trains; checkpoint and log at the end in any case."""
 
     def __init__(
-        self, run: _Run, path: Path, options: TrainOptions, report: Callable[[StepReport], None], group: Group
+        self, run: _Run, path: Path | None, options: TrainOptions, report: Callable[[StepReport], None], group: Group
     ) -> None:
-        self._run, self._options, self._is_first = run, options, group.is_first
+        self._run, self._options = run, options
+        done = run.progress.step
+        self._pace = Pace(options.steps, options.batch, report, done) if group.is_first else None
+        self._log = RunLog(path, options.steps, options.batch, done) if group.is_first and path else None
         self._last_save = time.monotonic()
-        if self._is_first:
-            self._log = RunLog(path, options.steps, options.batch, run.progress.step)
-            self._pace = Pace(options.steps, options.batch, report, run.progress.step)
 
     def __enter__(self) -> _Keeping:
         return self
 
     def told(self, step: int, loss: torch.Tensor) -> None:
         """``step`` is done."""
-        if not self._is_first:
+        if self._pace is not None:
+            self._pace.tell(step + 1, loss)
+        if self._log is None:
             return
         self._log.take(step + 1, float(loss), learning_rate(step, self._options))
-        self._pace.tell(step + 1, loss)
         if time.monotonic() - self._last_save >= self._options.checkpoint_every_s:
             self._run.save()
             self._last_save = time.monotonic()
 
     def __exit__(self, *_: object) -> None:
-        if self._is_first:
+        if self._log is not None:
             # The checkpoint before the log: it is worth more where the disk takes only one of them.
             self._run.save()
             done = self._run.progress.step
@@ -97,16 +103,18 @@ class _Run:
         supernet: Supernet,
         dataset: Dataset,
         options: TrainOptions,
-        path: Path,
+        path: Path | None,
+        arch: str,
         teacher: Teacher | None,
         group: Group,
     ) -> None:
         self._supernet, self._dataset, self._options = supernet, dataset, options
         self._path, self._teacher, self._group = path, teacher, group
+        self._network = supernet.space.network(arch) if arch else None
         share_batch_norm(supernet, group)
         self._optimizer = optimizer_of(supernet)
         self._average = WeightAverage(supernet, options.ema_decay) if options.ema_decay else None
-        recipe = options.recipe(teacher.version if teacher else "")
+        recipe = options.recipe(arch, teacher.version if teacher else "")
         self.progress = Progress(
             dataset.name, options.seed, 0, options.steps, options.batch, options.learning_rate, recipe
         )
@@ -131,6 +139,7 @@ class _Run:
             self._dataset,
             self._options,
             step,
+            self._network,
             teacher=self._teacher,
             group=self._group,
         )
@@ -147,10 +156,17 @@ class _Run:
             if self._optimizer.state.get(parameter, {}).get("momentum_buffer") is not None
         }
         average = None if self._average is None else self._average.weights
+        assert self._path is not None
         save(self._path, self._supernet, self.progress, momentum, average)
+
+    def finish(self) -> None:
+        """Leave the weights to use in the supernet."""
+        if self._average is not None:
+            self._supernet.load_state_dict(self._average.weights, strict=False)
 
     def _load(self) -> _State:
         """What the checkpoint holds; InputError when it belongs to another run."""
+        assert self._path is not None
         checkpoint = load(self._path)
         found = checkpoint.progress
         if checkpoint.supernet.space.name != self._supernet.space.name or replace(found, step=0) != self.progress:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nasc_sdk.errors import InputError
-from nasc_search.data.augment import Augmentation
+from nasc_search.data.augmentations import Augmentation
 from nasc_search.data.dataset import Dataset
 from nasc_search.supernet.checkpoint import load
 from nasc_search.supernet.model import Supernet
@@ -17,8 +17,12 @@ from tests.supernet.tasks import DENSE_CELL, SPACE, task
 OPTIONS = TrainOptions(24, 32, 0.05, seed=1)
 
 
-def test_averaged_taught_and_cut_out_it_learns_and_repeats():
-    teacher = retrain(Supernet(SPACE, 4), DENSE_CELL, task(), replace(OPTIONS, steps=40)).network
+@pytest.fixture(scope="module")
+def teacher():
+    return retrain(Supernet(SPACE, 4), DENSE_CELL, task(), replace(OPTIONS, steps=60)).network
+
+
+def test_averaged_taught_and_cut_out_it_learns_and_repeats(teacher):
     options = replace(
         OPTIONS, ema_decay=0.9, label_smoothing=0.1, augmentations=(Augmentation.SHIFT, Augmentation.CUTOUT)
     )
@@ -54,9 +58,8 @@ def test_the_average_is_what_is_returned():
     assert moved[1] < moved[0]
 
 
-def test_a_perfect_teacher_beats_wrong_labels():
+def test_a_good_teacher_beats_wrong_labels(teacher):
     """With all weight on the teacher, labels do not matter."""
-    teacher = retrain(Supernet(SPACE, 4), DENSE_CELL, task(), replace(OPTIONS, steps=40)).network
     good = task()
     wrong = replace(good, train=replace(good.train, labels=(good.train.labels + 1) % 4))
     options = replace(OPTIONS, steps=60, distillation=1.0)

@@ -8,7 +8,8 @@ import pytest
 from nasc_sdk.errors import InputError
 from nasc_sdk.ir.count import macs
 from nasc_search.spaces.nb201 import EDGES, EdgeOp, format_arch
-from nasc_search.supernet.rules import SamplingRule, by_size, draw, largest, paths, smallest
+from nasc_search.supernet.options import SamplingRule
+from nasc_search.supernet.rules import by_size, draw, largest, paths, smallest
 from tests.supernet.tasks import SPACE
 
 

@@ -10,8 +10,7 @@ from nasc_sdk.errors import InputError, StorageError
 from nasc_search.data.dataset import Dataset
 from nasc_search.supernet.checkpoint import load
 from nasc_search.supernet.model import Supernet
-from nasc_search.supernet.options import TrainOptions
-from nasc_search.supernet.rules import SamplingRule
+from nasc_search.supernet.options import SamplingRule, TrainOptions
 from nasc_search.supernet.sampling import draw, evaluate
 from nasc_search.supernet.schedule import learning_rate
 from nasc_search.supernet.train import train

@@ -18,7 +18,7 @@ from nasc_search.cli.train_options import (
     saved_when_ended,
     tell,
 )
-from nasc_search.supernet.rules import SamplingRule
+from nasc_search.supernet.options import SamplingRule
 
 if TYPE_CHECKING:
     from nasc_search.data.dataset import Dataset

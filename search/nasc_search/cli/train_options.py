@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nasc_sdk.errors import UnreachableError
-from nasc_search.data.augment import DEFAULT, Augmentation
-from nasc_search.supernet.options import TrainOptions
+from nasc_search.data.augmentations import DEFAULT, Augmentation
+from nasc_search.supernet.options import SamplingRule, TrainOptions
 from nasc_search.supernet.precision import Precision
-from nasc_search.supernet.rules import SamplingRule
 
 if TYPE_CHECKING:
     from nasc_search.data.dataset import Dataset

@@ -153,7 +153,8 @@ class SharedBatchNorm(nn.BatchNorm2d):
         own = torch.stack(torch.var_mean(input.float(), (0, 2, 3), correction=0)[::-1])
         # Each process fills its row: sums of squares, which are simpler to add, would cancel.
         rows = torch.zeros(size, *own.shape).index_copy(0, torch.tensor([rank]), own[None])
-        means, variances = _Sum.apply(rows, self._group).unbind(1)
+        total: torch.Tensor = _Sum.apply(rows, self._group)  # type: ignore[no-untyped-call] # torch types it so
+        means, variances = total.unbind(1)
         mean = means.mean(0)
         variance = variances.mean(0) + (means - mean).square().mean(0)
         scale = self.weight * torch.rsqrt(variance + self.eps)

@@ -151,7 +151,8 @@ def _trained(
 def _folded_and_rounded(supernet: Supernet, op: Op, source: torch.Tensor) -> torch.Tensor:
     """The operator with batch norm folded by the batch's statistics, weights symmetric per channel in -127..127."""
     layer = supernet.layer(op.param)
-    weight, bias = layer.weight, layer.bias
+    weight: torch.Tensor = layer.weight
+    bias: torch.Tensor | None = layer.bias
     if layer.norm is not None:
         variance, mean = torch.var_mean(convolve(op, source, weight, None), (0, 2, 3), correction=0)
         gain = layer.norm.weight * torch.rsqrt(variance + EPSILON)

@@ -18,9 +18,9 @@ from nasc_search.data.batches import draw_batch
 from nasc_search.data.dataset import Dataset
 from nasc_search.supernet.loss import Teacher, loss_of
 from nasc_search.supernet.model import Supernet
-from nasc_search.supernet.options import TrainOptions
+from nasc_search.supernet.options import SamplingRule, TrainOptions
 from nasc_search.supernet.parallel import ALONE, Group
-from nasc_search.supernet.rules import SamplingRule, draw
+from nasc_search.supernet.rules import draw
 from nasc_search.supernet.schedule import learning_rate
 
 WEIGHT_DECAY: Final = 5e-4

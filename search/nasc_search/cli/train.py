@@ -10,6 +10,7 @@ import click
 from nasc_sdk.cli.output import json_option, print_json
 from nasc_sdk.errors import InputError, StorageError
 from nasc_search.cli import train_winner
+from nasc_search.cli.space_options import SpaceChoice, space_options
 from nasc_search.cli.train_options import (
     DataOptions,
     RecipeOptions,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from nasc_search.supernet.model import Supernet
 
 _SAVE_EVERY = 20
-_COUNT = click.IntRange(1)
 
 
 @click.group(
@@ -35,15 +35,14 @@ Examples:
   nasc-sdk train --steps 30000 --output runs/demo/supernet.safetensors
   nasc-sdk train --dataset cifar10 --data ~/cifar --channels 16 --cells 3 --steps 50000 --ema 0.999
   nasc-sdk train --dataset folder --data ~/pictures --augment flip --augment shift --augment colour
+  nasc-sdk train --space fbnet --width 0.5 --depth 2 --rule shrinking --output runs/fbnet/supernet.safetensors
   nasc-sdk train --resume --steps 30000 --output runs/demo/supernet.safetensors      after Ctrl-C or a crash
   torchrun --nproc-per-node 2 -m nasc_sdk train --steps 30000      the batch shared by two processes
   nasc-sdk train winner --help      one sub-network alone
 """,
 )
 @data_options
-@click.option("--channels", default=16, show_default=True, type=_COUNT, help="Channels of the first stage.")
-@click.option("--cells", default=2, show_default=True, type=_COUNT, help="Cells per stage.")
-@click.option("--stem-stride", default=1, show_default=True, type=click.IntRange(1, 2))
+@space_options
 @click.option(
     "--rule", default=SamplingRule.UNIFORM.value, show_default=True,
     type=click.Choice([kind.value for kind in SamplingRule]),
@@ -63,9 +62,7 @@ Examples:
 def command(
     context: click.Context,
     data: DataOptions,
-    channels: int,
-    cells: int,
-    stem_stride: int,
+    space_choice: SpaceChoice,
     rule: str,
     recipe: RecipeOptions,
     evaluate: int,
@@ -73,18 +70,17 @@ def command(
     output: Path,
     as_json: bool,
 ) -> None:
-    """Train a one-shot supernet of NAS-Bench-201 cells, then evaluate some of its sub-networks.
+    """Train a one-shot supernet of a search space, then evaluate some of its sub-networks.
 
     Leaves the checkpoint and, beside it, accuracy.npz, a log (JSON lines and TensorBoard events) and its curves;
-    ``nasc-sdk service --pretrained`` takes their folder. Ctrl-C saves; --resume goes on, with as many processes as
-    there are then.
+    ``nasc-sdk service --pretrained`` takes their folder where the space can be listed (nb201). Ctrl-C saves; --resume
+    goes on, with as many processes as there are then.
     """
     if context.invoked_subcommand:
         return
     from nasc_search.torch_extra import require_torch
 
     require_torch("search")
-    from nasc_search.spaces.nb201 import Macro, NB201Space
     from nasc_search.supernet.checkpoint import load
     from nasc_search.supernet.model import Supernet
     from nasc_search.supernet.parallel import joined
@@ -93,7 +89,7 @@ def command(
     task = data.load()
     options = recipe.options(SamplingRule(rule))
     teacher = recipe.load_teacher(task)
-    space = NB201Space(Macro(task.input, len(task.classes), channels, cells, stem_stride))
+    space = space_choice.space(task.input, len(task.classes))
     go_on = f"Go on with the same options and --resume --output {output}"
     with joined() as group, saved_when_ended(go_on if group.is_first else ""):
         group.from_first(lambda: _check_output(output, resume))

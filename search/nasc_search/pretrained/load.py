@@ -16,6 +16,7 @@ import numpy as np
 from nasc_sdk.durable import write_durably
 from nasc_sdk.errors import InputError
 from nasc_search.joint.catalogue import Catalogue, load_catalogue, open_catalogue, space_digest
+from nasc_search.spaces.space import listed
 from nasc_search.supernet.checkpoint import Progress, load
 from nasc_search.supernet.model import Supernet
 
@@ -77,7 +78,7 @@ def load_accuracies(path: Path) -> dict[str, float]:
 
 def _open(folder: Path, cache: Path, progress: Callable[[int, int], None] | None) -> Pretrained:
     checkpoint = load(folder / SUPERNET)
-    space = checkpoint.supernet.space
+    space = listed(checkpoint.supernet.space)
     shipped = folder / CATALOGUE
     catalogue = load_catalogue(shipped) if shipped.exists() else None
     if catalogue is None or catalogue.digest != space_digest(space):

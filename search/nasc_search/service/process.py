@@ -57,7 +57,7 @@ def _serve(options: Options, stopped: threading.Event) -> None:
     trained = open_pretrained(options.pretrained, directory)
     dataset = load_dataset(options.dataset, options.data)
     space = trained.supernet.space
-    network = space.network(space.archs[0])
+    network = space.network(trained.catalogue.archs[0])
     if dataset.input != network.input or len(dataset.classes) != network.output.channels:
         raise InputError(
             f"the supernet {space.name} is not for {dataset.name}: {dataset.input}, {len(dataset.classes)} classes"

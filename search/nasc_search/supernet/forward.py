@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from nasc_sdk.ir.network import INPUT, Activation, Block, Network, Op, OpKind
+from nasc_search.weights import group_mask
 
 WeightedOp = Callable[[Op, torch.Tensor], torch.Tensor]
 """Runs one CONV, DEPTHWISE or DENSE with its batch norm, without its fused activation."""
@@ -68,4 +69,8 @@ def convolve(op: Op, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor |
     if op.kind is OpKind.DENSE:
         return F.linear(x, weight, bias)
     groups = x.shape[1] if op.kind is OpKind.DEPTHWISE else 1
+    if op.groups > 1:
+        # Dense with zeros, as it is exported: the shuffle needs no copy then.
+        mask = torch.from_numpy(group_mask(op, x.shape[1]))[:, :, None, None]
+        weight = weight.repeat(1, op.groups, 1, 1) * mask
     return F.conv2d(x, weight, bias, op.stride, op.kernel // 2, groups=groups)

@@ -25,7 +25,7 @@ class Layer(nn.Module):
         elif op.kind is OpKind.DEPTHWISE:
             shape = (channels, 1, op.kernel, op.kernel)
         else:
-            shape = (channels, source.channels, op.kernel, op.kernel)
+            shape = (channels, source.channels // op.groups, op.kernel, op.kernel)
         self.weight = nn.Parameter(torch.empty(shape))
         self.bias = None if op.batch_norm else nn.Parameter(torch.zeros(channels))
         self.norm = nn.BatchNorm2d(channels) if op.batch_norm else None

@@ -79,7 +79,7 @@ def _smallest(space: ChoiceSpace) -> str:
 
 @lru_cache(maxsize=8)
 def by_size(space: ChoiceSpace) -> tuple[Code, ...]:
-    """Choices of each position, the smallest first: by MACs, then parameters, then number."""
+    """Choices of each position that a network may have, the smallest first: by MACs, then parameters, then number."""
     covering = max(space.covering_archs(), key=lambda arch: macs(space.network(arch)))
     code = list(space.encode(covering))
     orders = []
@@ -87,8 +87,9 @@ def by_size(space: ChoiceSpace) -> tuple[Code, ...]:
         sizes = {}
         for choice in range(count):
             arch = _decoded(space, [*code[:position], choice, *code[position + 1 :]])
-            network = None if arch is None else space.network(arch)
-            sizes[choice] = (-1, -1) if network is None else (macs(network), parameters(network))
+            if arch is not None:
+                network = space.network(arch)
+                sizes[choice] = macs(network), parameters(network)
         order = tuple(sorted(sizes, key=lambda choice: (sizes[choice], choice)))
         code[position] = order[-1]
         orders.append(order)

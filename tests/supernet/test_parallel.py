@@ -57,3 +57,13 @@ def test_shared_batch_norm_is_torchs_where_there_is_one_share():
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
     assert list(shared.state_dict()) == list(plain.state_dict())
     torch.testing.assert_close(shared.eval()(images), plain.eval()(images))
+
+
+def test_fewer_channels_are_the_first_ones():
+    torch.manual_seed(0)
+    images = torch.randn(4, 2, 5, 5)
+    plain = nn.BatchNorm2d(2)
+    shared = SharedBatchNorm(nn.BatchNorm2d(3), OneOfOne(Share(0, 1)))
+    torch.testing.assert_close(shared(images), plain(images))
+    torch.testing.assert_close(shared.running_mean[:2], plain.running_mean)
+    assert shared.running_mean[2] == 0

@@ -138,7 +138,10 @@ class _Sum(torch.autograd.Function):
 
 
 class SharedBatchNorm(nn.BatchNorm2d):
-    """Batch norm over the images of all processes; they hold equally many each."""
+    """Batch norm over the images of all processes; they hold equally many each.
+
+    Fewer channels than it has are the first of them, as operators that share weights use them.
+    """
 
     def __init__(self, norm: nn.BatchNorm2d, group: Group) -> None:
         super().__init__(norm.num_features)
@@ -157,9 +160,10 @@ class SharedBatchNorm(nn.BatchNorm2d):
         means, variances = total.unbind(1)
         mean = means.mean(0)
         variance = variances.mean(0) + (means - mean).square().mean(0)
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        shift = self.bias - mean * scale
-        self._remember(mean.detach(), variance.detach(), input.numel() // input.shape[1] * size)
+        channels = input.shape[1]
+        scale = self.weight[:channels] * torch.rsqrt(variance + self.eps)
+        shift = self.bias[:channels] - mean * scale
+        self._remember(mean.detach(), variance.detach(), input.numel() // channels * size)
         y = torch.addcmul(shift[:, None, None], input.float(), scale[:, None, None])
         return y.to(input.dtype)
 
@@ -169,8 +173,8 @@ class SharedBatchNorm(nn.BatchNorm2d):
         assert self.running_mean is not None and self.running_var is not None  # noqa: PT018 - both or none
         assert self.num_batches_tracked is not None and self.momentum is not None  # noqa: PT018
         self.num_batches_tracked += 1
-        self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance * (count / max(count - 1, 1)), self.momentum)
+        self.running_mean[: len(mean)].lerp_(mean, self.momentum)
+        self.running_var[: len(mean)].lerp_(variance * (count / max(count - 1, 1)), self.momentum)
 
 
 def share_batch_norm(supernet: nn.Module, group: Group) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -119,7 +120,7 @@ def _layers() -> Anatomy:
         blocks=("stem", *(f"layer_{number}" for number in range(len(LAYERS))), "head"),
         cuts=cuts,
         fixed_macs=np.array([stem_macs, *[0] * len(LAYERS), head_macs], np.float64),
-        elements=np.array([a.elements + b.elements for a, b in zip(cuts, cuts[1:], strict=False)], np.float64),
+        elements=np.array([a.elements + b.elements for a, b in pairwise(cuts)], np.float64),
         calls=np.array([1, *[1] * len(LAYERS), 3], np.float64),
         chosen_macs=chosen,
     )

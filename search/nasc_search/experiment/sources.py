@@ -44,7 +44,7 @@ class Source:
         """From ``FILE.npz:NAME``; raises InputError."""
         path, colon, name = text.rpartition(":")
         if not (colon and path and name):
-            raise InputError(f"{text!r} is not FILE.npz:NAME; name an array of the file, as in nb201_latency_ms.npz:pixel3")
+            raise InputError(f"{text!r} is not FILE.npz:NAME; name an array of the file, as in nb201_ms.npz:pixel3")
         return cls(Path(path), name)
 
     def __str__(self) -> str:
@@ -111,7 +111,8 @@ def pick(source: Source) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
     if len(fitting) != 1:
         more = ", ..." if len(names) > _SHOWN else ""
         fault = "fits several" if fitting else "is not there"
-        raise InputError(f"{source.path}: {source.name!r} {fault}; it holds {', '.join(names[:_SHOWN]) or 'none'}{more}")
+        held = ", ".join(names[:_SHOWN]) or "none"
+        raise InputError(f"{source.path}: {source.name!r} {fault}; it holds {held}{more}")
     return arrays, arrays[fitting[0]]
 
 
@@ -155,9 +156,9 @@ def _accuracy_rows(
         rows = arrays.get("index", np.arange(CELLS))
         ops = arrays.get("ops")
         if ops is not None and "index" not in arrays and not np.array_equal(ops, benchmark_ops()):
-            raise InputError(f"{where}: 'ops' is not in NAS-Bench-201's order; sort the table by the benchmark's index")
+            raise InputError(f"{where}: 'ops' is not in NAS-Bench-201's order; sort by the benchmark's index")
     if rows.dtype.kind not in "iu" or rows.ndim != (2 if space is SpaceName.FBNET else 1):
-        raise InputError(f"{where}: the entry that says which architectures these are holds no integers of one row each")
+        raise InputError(f"{where}: the entry that says which architectures these are does not hold one of each")
     if len(rows) != count:
         raise InputError(f"{where}: {count} values for {len(rows)} architectures; one value each is needed")
     return _keys(rows)
@@ -187,7 +188,7 @@ def _notes(devices: list[Measurements], shared: list[tuple[int, ...]], kept: lis
     notes = []
     largest = max(len(device.arch) for device in devices)
     if largest > len(shared):
-        notes.append(f"{largest - len(shared)} of {largest} architectures are not in all three sources and are left out")
+        notes.append(f"{largest - len(shared)} of {largest} architectures are not in all sources and are left out")
     if len(shared) > len(kept):
         notes.append(
             f"{len(shared) - len(kept)} cells have no path from input to output; they are never chosen, and no latency "

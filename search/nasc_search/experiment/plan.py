@@ -18,7 +18,7 @@ STATED_LOSS: Final = 0.5
 THRESHOLDS_PERCENT: Final = (40.0, 50.0, 60.0)
 DRAWN_PERCENT: Final = 50.0
 _LIMITS: Final = 5
-_WORTH_POINTS: Final = 10.0
+_WORTH_POINTS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +69,24 @@ class Grid:
         return LinkState(self.throughputs_mbit_s[throughput], self.round_trips_ms[round_trip])
 
     @property
-    def middle_limit(self) -> int:
-        """Place of the limit that uncertainty is looked at for."""
-        return len(self.limits_ms) // 2
+    def looked_at_limits_ms(self) -> tuple[float, ...]:
+        """The middle limit and the largest: what is drawn, and what uncertainty is looked at for."""
+        return tuple(dict.fromkeys((self.limits_ms[len(self.limits_ms) // 2], self.limits_ms[-1])))
 
     @property
     def shown(self) -> tuple[tuple[int, int], ...]:
         """Four links between the middle and the ends, for which fronts are drawn in every setting."""
+        def middles(count: int) -> tuple[int, int]:
+            return count // 4, 2 * count // 3
+
         rates, trips = self.shape
         return tuple(
-            dict.fromkeys((rate, trip) for rate in (rates // 3, 2 * rates // 3) for trip in (trips // 4, 2 * trips // 3))
+            dict.fromkeys((rate, trip) for trip in middles(trips) for rate in middles(rates))
         )
 
 
 def usual_limits_ms(pool: Pool) -> tuple[float, ...]:
-    """Five limits from the board's fastest network that is at most 10 points below the best, to the best network's."""
+    """Five limits from the board's fastest network that is at most 5 points below the best, to the best network's."""
     stairs = pool.stairs[pool.last]
     accuracy, latency = pool.accuracy_percent[stairs], pool.compute_ms[stairs, pool.last]
     low = float(latency[np.argmax(accuracy >= accuracy[-1] - _WORTH_POINTS)])

@@ -20,6 +20,8 @@ from nasc_search.experiment.coding import Coding
 
 Ints = NDArray[np.int64]
 _MS_PER_BYTE_AT_1_MBIT_S: Final = 0.008
+SLACK: Final = 1e-9
+"""Points: an accuracy less what it lost and plus it again is the same accuracy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +53,13 @@ class Front:
 
     def fastest(self, at_least_percent: float) -> int | None:
         """The fastest point that is so accurate, or None."""
-        place = int(np.searchsorted(self.accuracy_percent, at_least_percent - _SLACK))
+        place = int(np.searchsorted(self.accuracy_percent, at_least_percent - SLACK))
         return place if place < len(self.latency_ms) else None
 
     def most_accurate(self, limit_ms: float) -> int | None:
         """The most accurate point within a limit, or None."""
         place = int(np.searchsorted(self.latency_ms, limit_ms, side="right")) - 1
         return place if place >= 0 else None
-
-
-_SLACK: Final = 1e-9
-"""Points: an accuracy less what it lost and plus it again is the same accuracy."""
 
 
 @dataclass(frozen=True, slots=True)

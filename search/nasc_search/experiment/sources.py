@@ -58,6 +58,8 @@ class Subject:
     space: SpaceName
     arch: NDArray[np.int64]
     """[n] index of NAS-Bench-201, or [n, 22] operators of FBNet's layers."""
+    row: NDArray[np.int64]
+    """[n] NAS-Bench-201's index, or the row in the board's file."""
     accuracy_percent: Array
     """[n], or a proxy; see ``is_proxy``."""
     board_ms: Array
@@ -99,7 +101,9 @@ def read_subject(space: SpaceName, accuracy: str, board: str, server: str) -> Su
     arch = np.array([key[0] if space is SpaceName.NB201 else key for key in connected], np.int64)
     totals = [_take(device, places, connected) for device, places in zip(devices, keys, strict=True)]
     values = _proxy(arch) if known is None else np.array([known[key] for key in connected])
-    return Subject(space, arch, values, totals[0], totals[1], known is None, _notes(devices, shared, connected))
+    place = {key: number for number, key in enumerate(keys[0])}
+    row = arch if space is SpaceName.NB201 else np.array([place[key] for key in connected], np.int64)
+    return Subject(space, arch, row, values, totals[0], totals[1], known is None, _notes(devices, shared, connected))
 
 
 def pick(source: Source) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:

@@ -20,7 +20,9 @@ Tick = Callable[[str], None]
 class Why(StrEnum):
     """Why at least half of the board's latency is saved at a link, or not."""
 
-    REACHED = "reached"
+    REACHED_BY_SPLIT = "reached by a split"
+    REACHED_ON_BOARD = "reached on the board alone"
+    """A smaller network, within the same points, is as fast without any link."""
     NO_BASELINE = "no network keeps the limit on the board"
     COMPUTE_BOUND = "compute-bound"
     """Not even over a link that costs nothing: the head and the server take too long."""
@@ -66,10 +68,11 @@ def sweep(contest: Contest, grid: Grid, tick: Tick = lambda _: None) -> Swept:
                 works = contest.operating(base, link, limit_ms, lost)
                 values[at] = np.nan if works is None else saved_percent(front, works, lost)
             works = contest.operating(Strategy.HWNAS_LOCAL, link, limit_ms, STATED_LOSS)
-            if works is not None:
+            smaller = contest.operating(Strategy.HWNAS_TRADED, link, limit_ms, STATED_LOSS)
+            if works is not None and smaller is not None:
                 place = front.fastest(works.accuracy_percent - STATED_LOSS)
                 cuts[at] = -1 if place is None else front.cut[place]
-                why[at] = _reason(front, endless, perfect, works, link)
+                why[at] = _reason(front, endless, perfect, works, smaller, link)
     return Swept(saved, accuracy, cuts, why.astype(np.str_))
 
 
@@ -94,12 +97,16 @@ def _within(
             accuracy[base][at] = works.accuracy_percent
 
 
-def _reason(front: Front, endless: Front, perfect: Front, works: Operating, link: LinkState) -> Why:
+def _reason(
+    front: Front, endless: Front, perfect: Front, works: Operating, smaller: Operating, link: LinkState
+) -> Why:
     def reached(over: Front) -> bool:
         return saved_percent(over, works, STATED_LOSS) >= DRAWN_PERCENT
 
+    if smaller.latency_ms <= (1 - DRAWN_PERCENT / 100) * works.latency_ms:
+        return Why.REACHED_ON_BOARD
     if reached(front):
-        return Why.REACHED
+        return Why.REACHED_BY_SPLIT
     if not reached(perfect):
         return Why.COMPUTE_BOUND
     if works.latency_ms <= link.round_trip_ms:

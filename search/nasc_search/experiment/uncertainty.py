@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from nasc_search.experiment.apportion import Apportioned, Apportioning
 from nasc_search.experiment.anatomy import Array
+from nasc_search.experiment.apportion import Apportioned, Apportioning
 from nasc_search.experiment.coding import Coding
 from nasc_search.experiment.plan import PRIMARY, STATED_LOSS, THRESHOLDS_PERCENT, Grid
 from nasc_search.experiment.pool import Pool
@@ -18,16 +18,17 @@ from nasc_search.experiment.sweep import saved_percent
 
 LOSS_SCALES: Final = (0.0, 1.0, 2.0, 4.0)
 """The assumed points that encodings lose, times this."""
-LOOKED_AT: Final = (Strategy.HWNAS_LOCAL, Strategy.HWNAS_SPLIT)
+LOOKED_AT: Final = (Strategy.HWNAS_LOCAL, Strategy.HWNAS_TRADED, Strategy.HWNAS_SPLIT)
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """Conclusions under other assumptions: primary setting, middle limit, half a point lost."""
+    """Conclusions under other assumptions: primary setting, one limit, half a point lost."""
 
     board: Apportioning
     server: Apportioning
     loss_scale: float
+    limit_ms: float
     share: dict[Strategy, tuple[float, ...]]
     """By baseline: part of the grid's links where at least 40, 50, 60 % is saved."""
     mean_saved_percent: dict[Strategy, float]
@@ -51,18 +52,24 @@ def vary(
             tick(f"board by {board}, server by {server}")
             pool = Pool.build(accuracy_percent, head, tail)
             scales = LOSS_SCALES if board is chosen and server is chosen else (1.0,)
-            variants += [_variant(pool, coding_at(scale), grid, fixed_cut, board, server, scale) for scale in scales]
+            variants += [
+                _variant(_contest(pool, coding_at(scale), fixed_cut), grid, limit_ms, board, server, scale)
+                for scale in scales
+                for limit_ms in grid.looked_at_limits_ms
+            ]
     return tuple(variants)
 
 
-def _variant(
-    pool: Pool, coding: Coding, grid: Grid, fixed_cut: int, board: Apportioning, server: Apportioning, scale: float
-) -> Variant:
-    contest = Contest.build(
+def _contest(pool: Pool, coding: Coding, fixed_cut: int) -> Contest:
+    return Contest.build(
         pool, coding, raw_input_stays=PRIMARY.raw_input_stays, with_encodings=PRIMARY.with_encodings,
         fixed_cut=fixed_cut,
     )  # fmt: skip
-    limit_ms = grid.limits_ms[grid.middle_limit]
+
+
+def _variant(
+    contest: Contest, grid: Grid, limit_ms: float, board: Apportioning, server: Apportioning, scale: float
+) -> Variant:
     saved = {base: np.full(grid.shape, np.nan) for base in LOOKED_AT}
     for at in np.ndindex(grid.shape):
         link = grid.link(*at)
@@ -71,7 +78,10 @@ def _variant(
             works = contest.operating(base, link, limit_ms, STATED_LOSS)
             values[at] = np.nan if works is None else saved_percent(front, works, STATED_LOSS)
     return Variant(
-        board, server, scale,
-        {base: tuple(share_reached(values, least) for least in THRESHOLDS_PERCENT) for base, values in saved.items()},
-        {base: float(np.mean(values)) for base, values in saved.items()},
+        board, server, scale, limit_ms,
+        {
+            base: tuple(round(share_reached(values, least), 4) for least in THRESHOLDS_PERCENT)
+            for base, values in saved.items()
+        },
+        {base: round(float(np.mean(values)), 2) for base, values in saved.items()},
     )  # fmt: skip

@@ -91,11 +91,13 @@ def write_report(document: Document, folder: Path) -> tuple[Path, ...]:
 
 def _lines(document: Document) -> Iterator[str]:
     board, server = document.board, document.server
-    yield f"# NASC against HWNAS: {document.space}, {board.source.rpartition(':')[2]} and {server.source.rpartition(':')[2]}"
+    names = " and ".join(one.source.rpartition(":")[2] for one in (board, server))
+    yield f"# NASC against HWNAS: {document.space}, {names}"
     yield ""
     yield (
-        f"{document.architectures} architectures, {document.candidates} candidates (architecture, cut, encoding), searched "
-        f"exactly. Accuracy: {document.accuracy_source}{' (a proxy, no accuracy)' if document.accuracy_is_proxy else ''}."
+        f"{document.architectures} architectures, {document.candidates} candidates (architecture, cut, encoding), "
+        f"searched exactly. Accuracy: {document.accuracy_source.rpartition('/')[2]}"
+        f"{' (a proxy, no accuracy)' if document.accuracy_is_proxy else ''}."
     )
     yield ""
     yield "| | median ms | fastest | slowest | slowed | operators run | R2 of the fit | largest residual ms |"

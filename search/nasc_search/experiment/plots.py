@@ -17,6 +17,9 @@ from nasc_search.experiment.sweep import Why
 
 _INK: Final = "#1c1c1e"
 _MUTED: Final = "#6b6b70"
+_CONTOURS: Final = {40.0: ("dotted", 1.0), 50.0: ("solid", 2.0), 60.0: ("dashed", 1.0)}
+"""Line and width of each threshold."""
+_RED_LINES: Final = "red lines: " + ", ".join(f"{least:g} % {line}" for least, (line, _) in _CONTOURS.items())
 _STYLE: Final[dict[Any, Any]] = {
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 8.5, "axes.titlesize": 9,
     "text.color": _INK, "axes.labelcolor": _INK, "axes.edgecolor": _MUTED, "xtick.color": _INK, "ytick.color": _INK,
@@ -25,7 +28,7 @@ _STYLE: Final[dict[Any, Any]] = {
 }  # fmt: skip
 _LINES: Final = {
     Strategy.HWNAS_LOCAL: ("HWNAS, on the board", "#1b7f5c", "-", "o"),
-    Strategy.HWNAS_SPLIT: ("HWNAS, split afterwards", "#8a3fb0", "-", "v"),
+    Strategy.HWNAS_SPLIT: ("HWNAS, split afterwards", "#c05ad8", "--", ""),
     Strategy.NEUROSURGEON: ("most accurate, best cut", "#b8500f", "", "D"),
     Strategy.ALL_EDGE: ("all on the server", "#c8102e", "--", "^"),
     Strategy.FIXED_CUT: ("fixed cut", "#8d8d93", "--", "s"),
@@ -46,7 +49,7 @@ _COLOURS: Final = {
     Why.COMPUTE_BOUND: "#6b6b70",
     Why.NO_BASELINE: "#fefefe",
 }
-_DPI: Final = 100
+_DPI: Final = 84
 
 
 def draw(document: Document) -> dict[str, bytes]:
@@ -95,7 +98,7 @@ def saved(document: Document) -> bytes:
             values = _saved(document, PRIMARY.name, base, limit_ms)
             _heat(axis, document.grid, values, f"against {_AGAINST[base]}\nlimit {limit_ms:g} ms")
 
-    title = f"{_title(document)}\nlatency saved (%) at {STATED_LOSS:g} points; {PRIMARY.name}"
+    title = f"{_title(document)}\nlatency saved (%) at {STATED_LOSS:g} points; {PRIMARY.name}; {_RED_LINES}"
     return _png(title, (11.4, 0.6 + 2.9 * len(limits)), paint)
 
 
@@ -110,7 +113,7 @@ def settings(document: Document) -> bytes:
 
     title = (
         f"{_title(document)}\nlatency saved (%) against {_AGAINST[Strategy.HWNAS_TRADED]}; limit {limit_ms:g} ms, "
-        f"{STATED_LOSS:g} points"
+        f"{STATED_LOSS:g} points\n{_RED_LINES}"
     )
     return _png(title, (8.6, 6.4), paint)
 
@@ -140,8 +143,8 @@ def why(document: Document) -> bytes:
                       loc="outside lower center", ncols=4)  # fmt: skip
 
     title = (
-        f"{_title(document)}\nwhere 50 % of HWNAS on the board is saved at {STATED_LOSS:g} points; numbers: chosen cut, "
-        f"{len(document.cuts) - 1} is all on the board"
+        f"{_title(document)}\nwhere 50 % of HWNAS on the board is saved at {STATED_LOSS:g} points; numbers: chosen "
+        f"cut, {len(document.cuts) - 1} is all on the board"
     )
     return _png(title, (4.6 * len(entries), 3.9), paint)
 
@@ -170,8 +173,7 @@ def _heat(axis: Any, grid: Grid, values: Array, title: str) -> None:
         levels = [least for least in THRESHOLDS_PERCENT if known.min() < least <= known.max()]
         if levels:
             middles = (np.arange(size) + 0.5 for size in values.shape)
-            widths = [{40.0: 0.9, 50.0: 2.0, 60.0: 0.9}[least] for least in levels]
-            styles = [{40.0: "dotted", 50.0: "solid", 60.0: "dashed"}[least] for least in levels]
+            styles, widths = zip(*(_CONTOURS[least] for least in levels), strict=True)
             axis.contour(*middles, known.T, levels=levels, colors="#c8102e", linewidths=widths, linestyles=styles)
     _ticks(axis, grid)
     axis.set_title(title)

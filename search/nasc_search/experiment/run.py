@@ -11,7 +11,7 @@ import numpy as np
 
 from nasc_sdk.errors import InfeasibleError, InputError
 from nasc_search.experiment import plan
-from nasc_search.experiment.anatomy import IMAGE, Anatomy, anatomy_of
+from nasc_search.experiment.anatomy import IMAGE, Anatomy, Array, anatomy_of
 from nasc_search.experiment.apportion import Apportioned, Apportioning, Fit, apportion, fit
 from nasc_search.experiment.assumptions import assumptions
 from nasc_search.experiment.coding import Coding, code_cuts, load_coding
@@ -72,7 +72,7 @@ class Options:
 class _Device:
     """Totals, what they say, and how they fall to blocks."""
 
-    total_ms: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+    total_ms: Array
     fitted: Fit
     shares: dict[Apportioning, Apportioned]
 
@@ -111,9 +111,9 @@ def run(options: Options, tell: Tell = lambda _: None) -> Document:
         for setting in SETTINGS
     }  # fmt: skip
     _check_feasible(contests[SETTINGS[2]], grid)
-    swept = {}
-    for setting, contest in contests.items():
-        swept[setting] = sweep(contest, grid, lambda at, setting=setting: tell(f"{setting.name}: {at}"))  # type: ignore[misc]
+    swept = {
+        setting: sweep(contest, grid, _telling(tell, setting.name)) for setting, contest in contests.items()
+    }
     variants = vary(
         subject.accuracy_percent, board.shares, server.shares, code, options.apportioning, grid, fixed_cut, tell
     )
@@ -145,7 +145,11 @@ def run(options: Options, tell: Tell = lambda _: None) -> Document:
     )
 
 
-def _device(anatomy: Anatomy, subject: Subject, total_ms: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> _Device:
+def _telling(tell: Tell, name: str) -> Tell:
+    return lambda text: tell(f"{name}: {text}")
+
+
+def _device(anatomy: Anatomy, subject: Subject, total_ms: Array) -> _Device:
     fitted = fit(anatomy, subject.arch, total_ms)
     shares = {how: apportion(anatomy, subject.arch, total_ms, fitted, how) for how in Apportioning}
     return _Device(total_ms, fitted, shares)

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 
@@ -40,7 +41,7 @@ class Strategy(StrEnum):
     FIXED_CUT = "fixed_cut"
 
 
-BASELINES = tuple(strategy for strategy in Strategy if strategy is not Strategy.NASC)
+BASELINES: Final[tuple[Strategy, ...]] = tuple(strategy for strategy in Strategy if strategy is not Strategy.NASC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@
     python benchmarks/search_algorithms.py --algorithms model asng --boards raspi4 --seeds 5
     python benchmarks/search_algorithms.py --regimes unknown --json
 
-NAS-Bench-201's 15,625 cells at 8 cuts. Accuracies are the benchmark's, latencies HW-NAS-Bench's and HELP's: end to end,
-apportioned to the blocks of the benchmark's skeleton (16 channels, 5 cells a stage, 32x32x3) by the multiply-accumulates
-of live operators. A candidate takes the board's share before the cut, its int8 payload over the link, the round trip,
-and the server's share. Limits are quantiles, over connected cells, of the latency at each one's fastest cut.
+NAS-Bench-201's 15,625 cells at 8 cuts. Accuracies are the benchmark's, latencies HW-NAS-Bench's and HELP's: end to
+end, apportioned to the blocks of the benchmark's skeleton (16 channels, 5 cells a stage, 32x32x3) by the
+multiply-accumulates of live operators. A candidate takes the board's share before the cut, its int8 payload over the
+link, the round trip, and the server's share. Limits are quantiles, over connected cells, of the latency at each one's
+fastest cut.
 
 An evaluation is one distinct (cell, cut). "known": the violation is known in advance, as from a cost model, and points
 that miss the limit cost nothing. "unknown": each evaluation tells accuracy and violation, which is 0 when feasible.
@@ -100,7 +101,9 @@ def shares() -> np.ndarray:
     return share[:, : len(_PAYLOAD) - 1].astype(np.float64)
 
 
-def latencies(board_ms: np.ndarray, server_ms: np.ndarray, throughput_mbit_s: float, round_trip_ms: float) -> np.ndarray:
+def latencies(
+    board_ms: np.ndarray, server_ms: np.ndarray, throughput_mbit_s: float, round_trip_ms: float
+) -> np.ndarray:
     """[15625, 8] of every candidate."""
     head = np.pad(shares(), ((0, 0), (0, 1)), constant_values=1.0)
     link = _PAYLOAD * 8 / (throughput_mbit_s * 1000) + round_trip_ms

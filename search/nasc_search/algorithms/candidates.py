@@ -61,11 +61,6 @@ class Candidates:
             raise InfeasibleError(f"no point is feasible: the best misses the limit by {violations.min():.1%}")
         return points[violations <= 0]
 
-    @cached_property
-    def all_rows(self) -> Rows:
-        """The same as rows."""
-        return self.rows(self.all)
-
     def rows(self, points: Points) -> Rows:
         """What the surrogate sees of points."""
         canonical = points if self.problem.canonical is None else self.problem.canonical(points)
@@ -73,6 +68,10 @@ class Candidates:
 
     def same_objective(self, points: Points, told: Points) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
         """[n] Whether a told point agrees in all that the objective depends on."""
+        sizes = [self.problem.sizes[place] for place in self._own]
+        if math.prod(sizes) < 2**62:
+            numbers = [np.ravel_multi_index(tuple(part[:, self._own].T), sizes) for part in (points, told)]
+            return np.asarray(np.isin(*numbers))
         known = {tuple(row) for row in told[:, self._own].tolist()}
         return np.array([tuple(row) in known for row in points[:, self._own].tolist()], bool)
 
@@ -136,7 +135,7 @@ class Candidates:
     def _mutants(self, rng: np.random.Generator, points: Points, count: int) -> Points:
         parents = points[rng.integers(len(points), size=count)]
         anew = rng.random(parents.shape) < 2 / parents.shape[1]
-        return np.where(anew, self._uniform(rng, count), parents)
+        return np.asarray(np.where(anew, self._uniform(rng, count), parents), np.int64)
 
     def _neighbours(self, point: Points) -> Points:
         """All points that differ in one variable."""

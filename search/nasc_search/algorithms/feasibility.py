@@ -59,4 +59,4 @@ def _covariance(left: Rows, left_others: Points, right: Rows, right_others: Poin
     if not left_others.shape[1]:
         return covariance
     agreeing = (left_others[:, None, :] == right_others[None, :, :]).mean(axis=2)
-    return covariance * (_SHARED + (1 - _SHARED) * agreeing)
+    return np.asarray(covariance * (_SHARED + (1 - _SHARED) * agreeing), np.float64)

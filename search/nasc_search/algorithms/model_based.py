@@ -16,7 +16,7 @@ from nasc_search.algorithms.algorithm import Turns, pack_told, unpack_told
 from nasc_search.algorithms.candidates import Candidates, as_points
 from nasc_search.algorithms.feasibility import Feasibility
 from nasc_search.algorithms.problem import Array, Outcome, Point, Points, Problem
-from nasc_search.algorithms.surrogate import Posterior, Weights, choose_weights, expected_improvement
+from nasc_search.algorithms.surrogate import Columns, Posterior, Weights, choose_weights, expected_improvement
 
 _FIRST: Final = 8
 """Points spread over the space before the model is asked."""
@@ -40,6 +40,8 @@ class ModelBased(Turns):
         self._candidates = Candidates(problem)
         self._others = [place for place, variable in enumerate(problem.variables) if not variable.in_objective]
         self._told: dict[Point, Outcome] = {}
+        self._columns: Columns | None = None
+        self._chosen: tuple[int, Weights] | None = None
 
     @property
     def finished(self) -> bool:
@@ -62,7 +64,10 @@ class ModelBased(Turns):
         if not self._candidates.enumerable:
             return self._climb(evaluated, posterior, best)
         points = self._candidates.all
-        worth = self._worth(points, posterior, best, rows=True)
+        if self._columns is None:
+            self._columns = Columns(self._candidates.rows(points))
+        parts = self._columns.upto(posterior.rows)
+        worth = _worth(posterior.predict(self._columns.rows, parts), best)
         if self.problem.violation is not None:
             worth[self._candidates.same_objective(points, as_points(evaluated))] = -np.inf
             return _point(points[int(worth.argmax())])
@@ -105,22 +110,17 @@ class ModelBased(Turns):
     def _weights(self, evaluated: list[Point]) -> Weights:
         """Chosen anew with every few evaluations, from those that were there by then."""
         count = max(len(evaluated) // _WEIGHTS_EVERY * _WEIGHTS_EVERY, _FIRST)
-        early = evaluated[:count]
-        return choose_weights(self._candidates.rows(as_points(early)), self._values(early))
-
-    def _worth(self, points: Points, posterior: Posterior, best: float | None, rows: bool = False) -> Array:
-        """Expected improvement; one for all while nothing feasible is known."""
-        if best is None:
-            return np.ones(len(points))
-        mean, deviation = posterior.predict(self._candidates.all_rows if rows else self._candidates.rows(points))
-        return expected_improvement(mean, deviation, best) + _TINY * mean
+        if self._chosen is None or self._chosen[0] != count:
+            early = evaluated[:count]
+            self._chosen = count, choose_weights(self._candidates.rows(as_points(early)), self._values(early))
+        return self._chosen[1]
 
     def _climb(self, evaluated: list[Point], posterior: Posterior, best: float | None) -> Point:
         ranked = sorted(self._told, key=lambda point: self._told[point].rank, reverse=True)
         feasibility = self._feasibility() if self.problem.violation is None else None
 
         def value(points: Points) -> Array:
-            worth = self._worth(points, posterior, best)
+            worth = _worth(posterior.predict(self._candidates.rows(points)), best)
             if feasibility is not None:
                 worth = worth * feasibility.chance(self._candidates.rows(points), points[:, self._others])
             told = self._are_told(points)
@@ -153,6 +153,15 @@ class ModelBased(Turns):
 
     def _unpack(self, own: Any) -> None:
         self._told = dict(unpack_told(self.problem, own))
+        self._columns = self._chosen = None
+
+
+def _worth(predicted: tuple[Array, Array], best: float | None) -> Array:
+    """Expected improvement, of which the mean decides where it vanishes; one for all while none is feasible."""
+    mean, deviation = predicted
+    if best is None:
+        return np.ones(len(mean))
+    return expected_improvement(mean, deviation, best) + _TINY * mean
 
 
 def _point(row: Points) -> Point:

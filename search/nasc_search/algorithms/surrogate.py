@@ -17,6 +17,8 @@ import numpy as np
 if TYPE_CHECKING:
     from nasc_search.algorithms.problem import Array, Points
 
+    Parts = tuple[Array, Array, Array, Array]
+
 _FEATURE_LENGTH: Final = 0.5
 """Of the covariance by distance, where features have a mean square norm of one."""
 _HAMMING_LENGTH: Final = 1.5
@@ -57,15 +59,13 @@ class Rows:
         return len(self.choices)
 
 
-def covariances(left: Rows, right: Rows) -> tuple[Array, Array, Array, Array]:
+def covariances(left: Rows, right: Rows) -> Parts:
     """[n, m] each: pairs, linear, near, hamming."""
     variables = left.choices.shape[1]
-    differing = sum(
-        (left.choices[:, place, None] != right.choices[None, :, place]).astype(np.float64)
-        for place in range(variables)
-    )
-    differing = np.asarray(differing, np.float64)
-    equal = variables - differing
+    equal = np.zeros((len(left), len(right)))
+    for place in range(variables):
+        equal += left.choices[:, place, None] == right.choices[None, :, place]
+    differing = variables - equal
     pairs = equal * (equal + 1) / (variables * (variables + 1))
     linear = left.features @ right.features.T
     norms = [np.square(rows.features).sum(axis=1) for rows in (left, right)]
@@ -73,11 +73,38 @@ def covariances(left: Rows, right: Rows) -> tuple[Array, Array, Array, Array]:
     return pairs, linear, np.exp(-apart / (2 * _FEATURE_LENGTH**2)), np.exp(-differing / _HAMMING_LENGTH)
 
 
-def combine(parts: tuple[Array, Array, Array, Array], weights: Weights) -> Array:
+class Columns:
+    """Covariances of fixed rows with a growing list of others, each computed once.
+
+    One column at a time: a matrix product of several may differ in the last bit, and a restored search would stray.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self._parts = [np.empty((0, len(rows))) for _ in range(4)]
+        self._count = 0
+
+    def upto(self, others: Rows) -> Parts:
+        """[n, m] each, of the m others; those seen before are the first of them, unchanged."""
+        if len(others) > len(self._parts[0]):
+            grown = [np.empty((2 * len(others), len(self.rows))) for _ in self._parts]
+            for new, old in zip(grown, self._parts, strict=True):
+                new[: self._count] = old[: self._count]
+            self._parts = grown
+        for index in range(self._count, len(others)):
+            found = covariances(self.rows, others.take(np.array([index])))
+            for part, column in zip(self._parts, found, strict=True):
+                part[index] = column[:, 0]
+        self._count = max(self._count, len(others))
+        pairs, linear, near, hamming = (part[: len(others)].T for part in self._parts)
+        return pairs, linear, near, hamming
+
+
+def combine(parts: Parts, weights: Weights) -> Array:
     """The covariance, with one for an unknown mean."""
     pairs, linear, near, hamming = parts
     total = 1.0 + weights.pairs * pairs + weights.linear * linear + weights.near * near
-    return total + weights.hamming * hamming if weights.hamming else total
+    return np.asarray(total + weights.hamming * hamming if weights.hamming else total, np.float64)
 
 
 def prior_variance(rows: Rows, weights: Weights) -> Array:
@@ -94,7 +121,7 @@ def choose_weights(rows: Rows, values: Array) -> Weights:
     return max(WEIGHTS, key=lambda weights: _log_likelihood(parts, values, weights))
 
 
-def _log_likelihood(parts: tuple[Array, Array, Array, Array], values: Array, weights: Weights) -> float:
+def _log_likelihood(parts: Parts, values: Array, weights: Weights) -> float:
     count = len(values)
     factor = np.linalg.cholesky(combine(parts, weights) + (weights.noise + _JITTER) * np.eye(count))
     whitened = np.linalg.solve(factor, values)
@@ -124,9 +151,10 @@ class Posterior:
         whitened = inverse @ values
         return cls(rows, weights, inverse, whitened, float(np.square(whitened).mean()))
 
-    def predict(self, rows: Rows) -> tuple[Array, Array]:
-        """[n] mean and standard deviation of what would be told of each row."""
-        projected = combine(covariances(rows, self.rows), self.weights) @ self.inverse_factor.T
+    def predict(self, rows: Rows, parts: Parts | None = None) -> tuple[Array, Array]:
+        """[n] mean and standard deviation of what would be told of each row; ``parts`` where they are at hand."""
+        known = covariances(rows, self.rows) if parts is None else parts
+        projected = combine(known, self.weights) @ self.inverse_factor.T
         variance = prior_variance(rows, self.weights) - np.square(projected).sum(axis=1)
         return projected @ self.whitened, np.sqrt(self.scale * np.maximum(variance, 1e-9))
 

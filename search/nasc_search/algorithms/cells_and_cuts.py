@@ -14,8 +14,9 @@ from nasc_search.spaces.nb201_order import CELLS, benchmark_ops
 
 CUT: Final = len(EDGES)
 """Place of the cut in a point."""
-NO_NETWORK: Final = 10.0
-"""Violation of a cell without a path from input to output: as bad as eleven times the limit."""
+_NO_CANDIDATE: Final = 10.0
+"""Violation of a cell without a path from input to output, or without a latency: at least eleven times the limit, and
+worse than that of any other."""
 _CEILING: Final = 1.01
 _OPS: Final = len(EdgeOp)
 _DIGITS: Final = _OPS ** np.arange(len(EDGES) - 1, -1, -1)
@@ -24,17 +25,21 @@ _DIGITS: Final = _OPS ** np.arange(len(EDGES) - 1, -1, -1)
 def violations(latency_ms: Array, limit_ms: float) -> Array:
     """[15625, cuts] ``(latency - limit) / limit`` of every cell, in the benchmark's order, at every cut.
 
-    Raises InputError: another shape, latencies that are not finite, a limit that is not above 0.
+    Cells without a path from input to output are no candidates, nor are those whose latency is NaN: not measured.
+    Raises InputError: another shape, infinite or negative latencies, none at all, a limit that is not above 0.
     """
     if latency_ms.ndim != 2 or len(latency_ms) != CELLS or not latency_ms.shape[1]:
         raise InputError(f"latencies of shape {latency_ms.shape} are not {CELLS} cells at some cuts")
-    if not np.isfinite(latency_ms).all():
-        row = int(np.flatnonzero(~np.isfinite(latency_ms).all(axis=1))[0])
-        raise InputError(f"the latency of cell {row} is not finite: leave no cell out, and none without a number")
+    wrong = np.flatnonzero((np.isinf(latency_ms) | (latency_ms < 0)).any(axis=1))
+    if len(wrong):
+        raise InputError(f"the latency of cell {wrong[0]} is infinite or negative")
+    none = np.isnan(latency_ms) | (live_ops(benchmark_ops()) == EdgeOp.NONE).all(axis=1)[:, None]
+    if none.all():
+        raise InputError("no connected cell has a latency")
     if not limit_ms > 0:
         raise InputError(f"a latency limit is a positive number of milliseconds, not {limit_ms}")
     found = latency_ms / limit_ms - 1
-    found[(live_ops(benchmark_ops()) == EdgeOp.NONE).all(axis=1)] = NO_NETWORK
+    found[none] = max(_NO_CANDIDATE, 2 * float(found[~none].max()))
     return np.asarray(found, np.float64)
 
 

@@ -48,10 +48,10 @@ class Progress:
 
 
 class Search:
-    """An algorithm and the outcomes known so far."""
+    """An algorithm and the outcomes known so far; ``about`` names what is evaluated, and binds a saved search to it."""
 
-    def __init__(self, algorithm: Algorithm, optimum: float | None = None) -> None:
-        self.algorithm = algorithm
+    def __init__(self, algorithm: Algorithm, optimum: float | None = None, about: str = "") -> None:
+        self.algorithm, self.about = algorithm, about
         self._optimum = optimum
         self._known: dict[Point, Outcome] = {}
         self._asked = 0
@@ -84,6 +84,7 @@ class Search:
         """All of it as plain JSON."""
         return {
             "version": _VERSION,
+            "about": self.about,
             "asked": self._asked,
             "known": pack_told(self.told),
             "algorithm": self.algorithm.state(),
@@ -94,6 +95,8 @@ class Search:
         try:
             if state["version"] != _VERSION:
                 raise InputError(f"the saved search has version {state['version']}, not {_VERSION}; start anew")
+            if state["about"] != self.about:
+                raise InputError(f"the saved search is of {state['about']!r}, not of {self.about!r}; start anew")
             known = dict(unpack_told(self.algorithm.problem, state["known"]))
             self.algorithm.restore(state["algorithm"])
             self._asked = int(state["asked"])

@@ -69,6 +69,7 @@ class RegimeMap:
     """The limit holds at this percentile of each candidate's latency over a link with this spread."""
     throughput_mbit_s: tuple[float, float]
     """Lowest and highest of the map, medians of a link. Slower links get what needs no link."""
+    lowest_round_trip_ms: float
     round_trip_ms: tuple[float, ...]
     """[R] upper ends, rising; medians of a link."""
     steps_mbit_s: tuple[tuple[float, ...], ...]
@@ -79,8 +80,10 @@ class RegimeMap:
     """Most accurate first."""
     local: int
     """The most accurate that needs no link, or ``NOBODY``."""
+    within: float
+    """Accuracy, 0..1, that an answer may be below the best one, for a map of fewer candidates; 0 for the best."""
     unresolved: float
-    """Share of the map where a more accurate candidate may keep the limit, because a row's answer is its upper end's."""
+    """Share of the map where one better by more than that may keep the limit: a row's answer is its upper end's."""
     spread: Spread
     digest: str
     """SHA-256 of what it was computed from."""
@@ -90,7 +93,9 @@ class RegimeMap:
         low, high = self.throughput_mbit_s
         if not (0 < low < high < math.inf):
             raise InputError(f"a regime map's throughputs are two rising numbers, not {low} and {high}")
-        if not self.round_trip_ms or not _rising((0.0, *self.round_trip_ms)):
+        if not self.round_trip_ms or not _rising((0.0, *self.round_trip_ms)) or not (
+            0 < self.lowest_round_trip_ms < self.round_trip_ms[-1]
+        ):  # fmt: skip
             raise InputError("a regime map's round trips are rising positive numbers, at least one")
         if not len(self.round_trip_ms) == len(self.steps_mbit_s) == len(self.answers):
             raise InputError("a regime map's rows do not fit together")

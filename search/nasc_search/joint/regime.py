@@ -8,7 +8,7 @@ with ``m`` the median, ``q`` the quantile and ``c = (q - m) / sqrt(v + (q - m)^2
 round trips too, and two neighbouring rows differ only where something more accurate may fit between them: there, rows
 are added.
 
-Of candidates that are equally accurate, the one that keeps the limit furthest is the answer, first of all one that needs
+Of candidates that are equally accurate (or in the same step of ``within``), the one that keeps the limit furthest is the answer, first of all one that needs
 no link; :func:`nasc_search.joint.exact.search` takes the fastest.
 """
 
@@ -67,13 +67,18 @@ def spread_of(link: Link) -> Spread:
 
 def regime_map(
     table: CandidateTable, constraints: Constraints, area: Area | None = None, spread: Spread | None = None,
-    device: str = "",
+    within: float = 0.0, device: str = "",
 ) -> RegimeMap:  # fmt: skip
-    """Seconds at most. InputError where energy is the aim, InfeasibleError where nothing keeps the limit anywhere."""
+    """Seconds at most. ``within`` is the accuracy, 0..1, that an answer may be below the best one.
+
+    InputError where energy is the aim or ``within`` is out of range, InfeasibleError where nothing keeps the limit.
+    """
+    if not 0 <= within < 1:
+        raise InputError(f"the accuracy that a map may give up is from 0 to below 1, not {within}")
     if constraints.aim.saves:
         raise InputError("regime maps are of the most accurate candidates; ask for the objective accuracy")
     area, spread = area or Area(), spread or Spread()
-    lines = _Lines(table, constraints, spread)
+    lines = _Lines(table, constraints, spread, within)
     rows, unresolved = _rows(lines, area)
     if not any(row.chosen for row in rows) and lines.local is None:
         raise _infeasible(lines, area)
@@ -85,14 +90,16 @@ def regime_map(
         limit_ms=constraints.limit_ms,
         percentile=constraints.percentile,
         throughput_mbit_s=area.throughput_mbit_s,
+        lowest_round_trip_ms=area.round_trip_ms[0],
         round_trip_ms=tuple(row.round_trip_ms for row in rows),
         steps_mbit_s=tuple(row.steps for row in rows),
         answers=tuple((local, *(places[place] for place in row.chosen)) for row in rows),
         regimes=regimes,
         local=local,
+        within=within,
         unresolved=unresolved,
         spread=spread,
-        digest=_digest(lines, constraints, area),
+        digest=_digest(lines, constraints, area, within),
     )
 
 
@@ -109,7 +116,7 @@ class _Row:
 class _Lines:
     """The candidates that can be the answer anywhere, most accurate first, as flat arrays."""
 
-    def __init__(self, table: CandidateTable, constraints: Constraints, spread: Spread) -> None:
+    def __init__(self, table: CandidateTable, constraints: Constraints, spread: Spread, within: float) -> None:
         if len(spread.throughput) != len(spread.round_trip):
             raise InputError("a spread has as many factors of throughput as of round trip")
         few = contenders(table, constraints)
@@ -123,6 +130,8 @@ class _Lines:
         self.table, self.limit_ms, self.percentile = table, constraints.limit_ms, constraints.percentile
         self.index = np.column_stack([rows, cuts, codes])[kept]
         self.accuracy: Array = few.accuracy[order][kept]
+        self.level = _levels(self.accuracy, within)
+        """Falls with accuracy; candidates of one level are equals."""
         self.fixed_ms, self.variance, self.remote = fixed[kept], variance[kept], remote[kept]
         self.wire_ms: Array = _MS_PER_BYTE_AT_1_MBIT_S * payload[kept]
         """At 1 Mbit/s."""
@@ -130,7 +139,7 @@ class _Lines:
         alone = np.flatnonzero(~self.remote & (self.fixed_ms + np.sqrt(self.variance) <= self.limit_ms))
         self.local: int | None = int(alone[0]) if alone.size else None
         """The most accurate that needs no link."""
-        better = self.accuracy > (-1.0 if self.local is None else self.accuracy[self.local])
+        better = self.level < (np.inf if self.local is None else self.level[self.local])
         self.sending: NDArray[np.intp] = np.flatnonzero(self.remote & better)
         """What a link can make the answer."""
 
@@ -162,7 +171,7 @@ class _Lines:
         thresholds = (np.exp(kept) * _ASIDE).tolist()
         steps: list[float] = []
         chosen: list[int] = []
-        for place in np.lexsort((kept, -self.accuracy[which])).tolist():
+        for place in np.lexsort((kept, self.level[which])).tolist():
             if thresholds[place] < (steps[-1] if steps else area.throughput_mbit_s[1]):
                 steps.append(thresholds[place])
                 chosen.append(int(which[place]))
@@ -180,6 +189,13 @@ class _Lines:
 
     def _keeps(self, which: NDArray[np.intp], log_throughput: Array, round_trip_ms: float) -> NDArray[np.bool_]:
         return np.asarray(self.latency_ms(which, np.exp(log_throughput), round_trip_ms) <= self.limit_ms)
+
+
+def _levels(accuracy: Array, within: float) -> Array:
+    """Whole steps below the best; without a step's width each accuracy is a level of its own."""
+    if within:
+        return np.floor((accuracy.max(initial=0.0) - accuracy) / within)
+    return -accuracy
 
 
 def _rows(lines: _Lines, area: Area) -> tuple[list[_Row], float]:
@@ -205,14 +221,14 @@ def _rows(lines: _Lines, area: Area) -> tuple[list[_Row], float]:
 
 
 def _differing(lines: _Lines, one: _Row, other: _Row, area: Area) -> float:
-    """Share of the throughputs, in logarithms, where the accuracy of two rows differs."""
+    """Share of the throughputs, in logarithms, where the level of two rows differs."""
     low, high = area.throughput_mbit_s
     ends = np.unique([low, *one.steps, *other.steps, high])
     middles = np.sqrt(ends[1:] * ends[:-1])
     levels = []
     for row in (one, other):
         held = np.asarray([-1 if lines.local is None else lines.local, *row.chosen])
-        levels.append(np.append(lines.accuracy, -1.0)[held[np.searchsorted(row.steps, middles, side="right")]])
+        levels.append(np.append(lines.level, np.inf)[held[np.searchsorted(row.steps, middles, side="right")]])
     widths = np.diff(np.log(ends))
     return float(widths[levels[0] != levels[1]].sum() / math.log(high / low))
 
@@ -274,9 +290,9 @@ def _infeasible(lines: _Lines, area: Area) -> InfeasibleError:
     )
 
 
-def _digest(lines: _Lines, constraints: Constraints, area: Area) -> str:
+def _digest(lines: _Lines, constraints: Constraints, area: Area, within: float) -> str:
     """Of everything that the map follows from."""
-    digest = hashlib.sha256(msgspec.json.encode((constraints, area, lines.table.archs, lines.table.encodings)))
+    digest = hashlib.sha256(msgspec.json.encode((constraints, area, within, lines.table.archs, lines.table.encodings)))
     for array in (lines.index, lines.accuracy, lines.fixed_ms, lines.variance, lines.wire_ms, lines.speed, lines.trip):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

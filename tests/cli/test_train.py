@@ -1,5 +1,6 @@
 """``nasc-sdk train`` as a process: a folder of images to a folder that the service opens."""
 
+import hashlib
 import json
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from nasc_sdk.cli.main import cli
 from nasc_sdk.errors import InputError, StorageError
 from nasc_search.pretrained.load import load_accuracies, open_pretrained, save_accuracies
 from nasc_search.supernet.checkpoint import load
+from nasc_search.supernet.own_weights import OwnWeights
 
 pytestmark = pytest.mark.system
 TIMEOUT_S = 90
@@ -140,3 +142,36 @@ def test_the_shipped_folder_opens(tmp_path):
     assert set(trained.evaluated) <= set(trained.catalogue.archs)
     assert trained.progress.step == trained.progress.steps
     assert not list(tmp_path.iterdir())
+
+
+def test_the_winner_is_kept_where_the_service_looks(pictures, tmp_path):
+    output = tmp_path / "supernet.safetensors"
+    assert run(pictures, output, "--evaluate", "2").exit_code == 0
+    same = ["--dataset", "folder", "--data", str(pictures), "--batch", "8", "--threads", "1", "--json"]
+    winner = ["train", "winner", "--pretrained", str(tmp_path), *same, "--steps", "30", "--ema", "0.8"]
+    done = CliRunner().invoke(cli, [*winner, "--teacher", str(output)])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["arch"] in load_accuracies(tmp_path / "accuracy.npz")
+    assert 0 <= found["test_accuracy"] <= 1
+    own, digest = tmp_path / "own", hashlib.sha256(output.read_bytes()).hexdigest()[:16]
+    kept = OwnWeights(own, digest).get(found["arch"], load(output).supernet)
+    assert (kept is not None) == found["kept"] == (own / "accuracy.npz").exists()
+    if kept:
+        assert load_accuracies(own / "accuracy.npz") == {found["arch"]: found["validation_accuracy"]}
+    assert not (tmp_path / "own" / "training.safetensors").exists()
+    unknown = CliRunner().invoke(cli, [*winner, "--arch", "nonsense"])
+    assert isinstance(unknown.exception, InputError)
+
+
+def test_a_teacher_of_other_images_is_refused(pictures, tmp_path):
+    from nasc_search.supernet.checkpoint import Progress, save
+    from nasc_search.supernet.model import Supernet
+    from tests.supernet.tasks import DENSE_CELL, SPACE
+
+    other = tmp_path / "other.safetensors"
+    save(other, Supernet(SPACE), Progress("shades", 0, 0, 1, 8, 0.1), {})
+    for teacher, reason in ((f"{other}:{DENSE_CELL}", "trained for 8x8x1 images"), (str(other), "is not there")):
+        refused = run(pictures, tmp_path / "s.safetensors", "--teacher", teacher)
+        assert isinstance(refused.exception, InputError)
+        assert reason in str(refused.exception)

@@ -72,6 +72,10 @@ class ChoiceSpace(SearchSpace, Protocol):
         """Number of choices at each position of a code."""
         ...
 
+    def __hash__(self) -> int:
+        """Equal for equal spaces: what follows from the choices is worked out once for each."""
+        ...
+
     def decode(self, code: Sequence[int]) -> str:
         """The architecture of a code, inverse of ``encode``; its network may still be none (InputError there)."""
         ...

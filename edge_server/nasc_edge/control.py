@@ -20,6 +20,7 @@ from nasc_sdk.profiling.measure import measure
 from nasc_sdk.profiling.plan import ProfilePlan
 from nasc_sdk.profiling.profile import Profile
 from nasc_sdk.profiling.respond import ProfileResponder, Progress
+from nasc_sdk.profiling.speed import process_speed
 from nasc_sdk.protocol.messages import (
     Artifact,
     Capabilities,
@@ -146,5 +147,5 @@ class EdgeControl:
         return measure(
             plan, self._runtime, Kernels.XNNPACK,
             device=self._identity.device, rounds=request.rounds, threads=self._threads,
-            progress=progress, per_op=request.per_op,
+            progress=progress, per_op=request.per_op, speed=process_speed(),
         )  # fmt: skip

@@ -97,6 +97,17 @@ def test_two_changes_in_a_row_wait_for_the_cool_down(link):
     assert report.throughput_mbit_s[-1] == pytest.approx(GOOD[0], rel=0.1)
 
 
+def test_a_change_is_confirmed_or_not_by_samples_of_its_own(link):
+    """A second later, also when the link was worse for half a second only."""
+    link.feed(GOOD, 400, step_s=0.01)
+    assert any(changed(link.feed(BAD, 1, step_s=0.05)) for _ in range(10))
+    assert not link.feed(BAD, 4, step_s=0.1)
+    ((rounds, confirming),) = link.feed(GOOD, 100, step_s=0.01)
+    assert not confirming.changed
+    assert rounds * 0.01 == pytest.approx(FOLLOW_UP_S - 0.4, abs=0.05)
+    assert confirming.throughput_mbit_s == pytest.approx((GOOD[0],) * len(confirming.throughput_mbit_s), rel=0.05)
+
+
 def test_a_change_is_followed_by_reports_on_more_samples(link):
     """The first report of a change stands on few samples: the next two come within seconds, not periods."""
     link.feed(GOOD, 40)

@@ -4,7 +4,6 @@ import contextlib
 import itertools
 import socket
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -146,8 +145,10 @@ def test_answers_before_the_agent_was_lost_are_kept(tmp_path):
 
     def infer(image):
         if next(count) == 2:
-            threading.Thread(target=port.close).start()
-            time.sleep(0.2)
+            # It waits for nobody: this thread is one of those that it ends.
+            closing = threading.Thread(target=port.close, args=(0.0,))
+            closing.start()
+            closing.join()
         return answer_of(image)
 
     np.save(tmp_path / "x.npy", IMAGES)

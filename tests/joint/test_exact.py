@@ -8,7 +8,7 @@ from nasc_sdk.candidate import INT8, Candidate
 from nasc_sdk.errors import InfeasibleError, InputError
 from nasc_sdk.link.link import Link
 from nasc_search.joint.contenders import contenders
-from nasc_search.joint.exact import finalists, search, worth_switching
+from nasc_search.joint.exact import finalists, search, steps_down, worth_switching
 from nasc_search.joint.explain import explain
 from nasc_search.joint.flips import Factor, scaled_link
 from nasc_search.joint.scored import score_candidate
@@ -204,6 +204,19 @@ def test_switching_needs_a_reason():
     assert switch
     assert "needs" in reason
     assert not worth_switching(local.candidate, split, table, slow, replace(EASY, limit_ms=60.0))[0]
+
+
+def test_a_step_down_gives_up_what_the_last_estimate_allowed():
+    table = random_table(np.random.default_rng(11), archs=8)
+    fast, slow = Link.fixed(1000, 0.5), Link.fixed(0.02, 300)
+    best, *_, worst = finalists(table, fast, EASY, 8)
+    assert worst.accuracy < best.accuracy
+    assert steps_down(best.candidate, worst.candidate, table, fast, EASY)
+    assert not steps_down(worst.candidate, best.candidate, table, fast, EASY)
+    assert not steps_down(best.candidate, best.candidate, table, fast, EASY)
+    split = Candidate(best.candidate.arch, 1)
+    assert not score_candidate(table, slow, EASY, split).feasible
+    assert not steps_down(split, worst.candidate, table, slow, EASY), "it could not be kept before either"
 
 
 def test_strangers_are_refused():

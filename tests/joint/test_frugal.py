@@ -150,7 +150,7 @@ def test_finalists_are_the_most_frugal_and_the_most_accurate():
     decision = search(table, LINK, goal)
     assert found[0] == decision.chosen
     assert decision.saving.most_accurate in found
-    assert len({one.candidate.arch for one in found}) == 4
+    assert len(found) == len({one.candidate.arch for one in found}) >= 3
 
 
 def test_switching_saves_enough_or_mends_the_floor():

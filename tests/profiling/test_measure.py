@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from nasc_sdk.errors import InputError, StoppedError
-from nasc_sdk.profiling.measure import PASSES, WHOLE_TIMES, batches, measure, robust_cv, summarize
+from nasc_sdk.profiling.measure import PASSES, WHOLE_TIMES, batches, measure
 from nasc_sdk.profiling.plan import PlanItem, ProfilePlan
 from nasc_sdk.profiling.profile import Measurement, Profile, TimeUnit, Validity
+from nasc_sdk.profiling.samples import robust_cv, summarize
 from nasc_sdk.runtime.base import Kernels
 from nasc_sdk.runtime.select import open_runtime
 from tests.support.runtimes import RUNTIMES, needs_tflite_runtime

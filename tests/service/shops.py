@@ -13,7 +13,7 @@ from tests.supernet.tasks import SPACE, task
 
 @lru_cache(maxsize=1)
 def shop():
-    return Workshop(Supernet(SPACE, 4), task())
+    return Workshop(Supernet(SPACE, 4, encoded=True), task())
 
 
 def some_archs(count, seed=0):

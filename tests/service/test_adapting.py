@@ -1,10 +1,14 @@
 """The service searches again by itself: at once when it is sure, on the second report when it is not."""
 
+import itertools
+
 import pytest
 
+from nasc_sdk.candidate import Candidate
 from nasc_sdk.protocol.messages import ServiceVerb
 from nasc_search.joint.in_service import ServedLog
 from nasc_search.joint.table import Constraints
+from nasc_search.service.adapting import Cause, waits
 from nasc_search.service.records import Deployment, Goal
 from nasc_search.service.searching import SERVED
 from tests.service.loops import BOARD, document, open_loop
@@ -37,9 +41,21 @@ def deployed(loop):
     return answer["deployment"]
 
 
-def test_a_changed_link_is_acted_upon_at_once(loop, deployed):
+def test_what_waits_for_a_second_report():
+    one, other = Candidate("a", 1), Candidate("b", 2)
+    for favoured, down in itertools.product((None, one, other), (False, True)):
+        assert waits(Cause.PERIODIC, one, favoured, steps_down=down) == (favoured != one)
+        assert waits(Cause.CHANGED, one, favoured, steps_down=down) == (down and favoured != one)
+        assert not waits(Cause.MISSED, one, favoured, steps_down=down)
+
+
+def test_a_worse_link_is_acted_upon_when_a_second_report_agrees(loop, deployed):
     before = len(loop.named("deployed"))
     loop.report_link(*BAD, changed=True)
+    loop.await_idle()
+    assert len(loop.named("deployed")) == before, "it may be a hiccup"
+    assert "waiting for another report" in loop.named("kept")[-1].text
+    loop.report_link(*BAD)
     event = loop.await_named("deployed", before + 1)
     found = document(event, Deployment)
     assert found.predicted.kind == "all-local"
@@ -47,6 +63,24 @@ def test_a_changed_link_is_acted_upon_at_once(loop, deployed):
     assert found.predicted.evaluated
     assert found.contract != deployed["contract"]
     assert len(loop.named("link-changed")) >= 1
+
+
+def test_a_better_link_is_acted_upon_at_once(loop, deployed):
+    before = len(loop.named("deployed"))
+    loop.worsen_link(*BAD)
+    assert document(loop.await_named("deployed", before + 1), Deployment).predicted.kind == "all-local"
+    loop.report_link(*GOOD, changed=True)
+    assert document(loop.await_named("deployed", before + 2), Deployment).predicted.kind == "split"
+
+
+def test_a_hiccup_of_the_link_costs_no_accuracy(loop, deployed):
+    before = len(loop.named("deployed"))
+    for link in (BAD, GOOD, BAD, GOOD):
+        loop.report_link(*link, changed=True)
+        loop.await_idle()
+    loop.report_link(*GOOD)
+    loop.await_idle()
+    assert len(loop.named("deployed")) == before
 
 
 def test_a_periodic_report_is_acted_upon_when_the_next_one_agrees(loop, deployed):
@@ -69,7 +103,7 @@ def test_a_periodic_report_is_acted_upon_when_the_next_one_agrees(loop, deployed
 
 def test_answers_over_the_limit_lead_to_a_faster_candidate(loop, deployed):
     before = len(loop.named("deployed"))
-    loop.report_link(*BAD, changed=True)
+    loop.worsen_link(*BAD)
     local = document(loop.await_named("deployed", before + 1), Deployment)
     p50, p95 = local.predicted.total_ms[0], 1.1 * loop.limit_ms
     loop.report_latency(local.contract, p50, p95, requests=20)
@@ -95,7 +129,7 @@ def test_a_new_profile_forgets_what_was_served(loop, deployed):
 def test_without_adapting_nothing_moves(loop, deployed):
     loop.deploy(limit_ms=loop.limit_ms, automatic=False)
     before = len(loop.named("deployed"))
-    loop.report_link(*BAD, changed=True)
+    loop.worsen_link(*BAD)
     loop.report_latency(loop.newest()[0]["contract"], 1e3, 1e3)
     loop.report_latency(loop.newest()[0]["contract"], 1e3, 1e3)
     loop.await_idle()

@@ -144,7 +144,7 @@ def test_the_objective_is_kept_when_the_link_changes(metered):
     goal = loop.store.get("goal", BOARD, Goal)
     assert goal.constraints.aim.objective is Objective.ENERGY
     before = len(loop.named("deployed"))
-    loop.report_link(*BAD, changed=True)
+    loop.worsen_link(*BAD)
     # Waiting 60 ms at 1 W is worse than computing here.
     found = document(loop.await_named("deployed", before + 1), Deployment)
     assert found.predicted.kind == "all-local"

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from nasc_sdk.candidate import Candidate
 from nasc_sdk.errors import InputError
 from nasc_search.service import workshop as module
 from nasc_search.service.workshop import Workshop
@@ -31,7 +32,7 @@ def test_accuracy_is_the_share_of_right_answers():
     validation = own.dataset.validation
     images = torch.from_numpy(own.dataset.normalise(validation.images))
     answers = own.prepare(DENSE_CELL).folded(images).argmax(1).numpy()
-    assert own.accuracy(DENSE_CELL) == pytest.approx(float((answers == validation.labels).mean()))
+    assert own.accuracy(Candidate(DENSE_CELL, 1)) == pytest.approx(float((answers == validation.labels).mean()))
 
 
 def test_light_ones_are_not_kept():

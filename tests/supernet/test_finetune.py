@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from nasc_sdk.candidate import Candidate
 from nasc_sdk.errors import InputError, StorageError
 from nasc_search.service.workshop import Workshop
 from nasc_search.supernet.finetune import finetune
@@ -59,7 +60,7 @@ def test_better_weights_are_used_from_then_on_and_after_a_restart(tmp_path):
     shared = shop.prepare(DENSE_CELL).version
     found = shop.finetune(DENSE_CELL, EPOCHS, lambda step: None)
     assert shop.prepare(DENSE_CELL).version == found.network.version != shared
-    assert shop.accuracy(DENSE_CELL) == found.accuracy_after
+    assert shop.accuracy(Candidate(DENSE_CELL, 1)) == found.accuracy_after
     again = Workshop(Supernet(SPACE, 4), task(), OwnWeights(tmp_path, "supernet"))
     assert again.prepare(DENSE_CELL).version == found.network.version
     stranger = Workshop(Supernet(SPACE, 4), task(), OwnWeights(tmp_path, "another supernet"))
@@ -94,11 +95,11 @@ def test_own_weights_give_way_only_to_better_ones(tmp_path):
 
 def test_a_damaged_file_is_named(tmp_path):
     own = OwnWeights(tmp_path, "supernet")
-    own.put(DENSE_CELL, tuned(epochs=1)[0].network.weights)
+    own.put(DENSE_CELL, tuned(epochs=1)[0].supernet)
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(InputError, match=path.name):
-        own.get(DENSE_CELL)
+        own.get(DENSE_CELL, Supernet(SPACE, 4))
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):

@@ -36,6 +36,7 @@ from nasc_sdk.profiling.plan import ProfilePlan
 from nasc_sdk.profiling.power import find_sensor
 from nasc_sdk.profiling.profile import Profile
 from nasc_sdk.profiling.respond import ProfileResponder, Progress
+from nasc_sdk.profiling.speed import process_speed
 from nasc_sdk.protocol.local import Answer
 from nasc_sdk.protocol.messages import Capabilities, LinkReport, ProfileRequest, Role, State, encode
 from nasc_sdk.protocol.topics import Topics
@@ -178,6 +179,7 @@ class Agent:
                 plan, self.runtime, self._kernels,
                 device=self._options.device, rounds=request.rounds, threads=self._options.threads,
                 progress=progress, per_op=per_op, label=self._options.board.label, sensor=sensor,
+                speed=process_speed(),
             )  # fmt: skip
 
     def _work(self) -> None:

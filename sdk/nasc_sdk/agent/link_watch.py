@@ -18,7 +18,10 @@ from nasc_sdk.protocol.messages import LinkReport
 PERIOD_S: Final = 5.0
 FOLLOW_UP_S: Final = 1.0
 FOLLOW_UPS: Final = 2
-"""After a change the estimate is young: so many reports come sooner, each on more samples than the one before."""
+"""After a change the estimate is young: so many reports come sooner."""
+PASSING_S: Final = 0.5
+"""The first of them leaves out what was measured until so long after the change was told: it confirms another link, and
+not the hiccup of a machine, which mostly passes in that time."""
 MIN_SAMPLES: Final = 3
 """Fewer say nothing about a distribution: a report waits for them."""
 
@@ -44,8 +47,8 @@ class LinkWatch:
 
     @property
     def suspicious(self) -> bool:
-        """Whether samples deviate, though not enough yet: more of them are wanted quickly."""
-        if self._changed:
+        """Whether samples deviate, though not enough yet, or a change is to be confirmed: more are wanted quickly."""
+        if self._changed or self._unconfirmed:
             return True
         tests = (self._detector.throughput, self._detector.round_trip)
         level = self._sensitivity.threshold / 4
@@ -63,6 +66,10 @@ class LinkWatch:
         """A request without an answer."""
         return self._take(self.estimator.timeout(now_s, payload_bytes, waited_ms), now_s)
 
+    @property
+    def _unconfirmed(self) -> bool:
+        return self._follow_ups == FOLLOW_UPS
+
     def tick(self, now_s: float) -> LinkReport | None:
         """The periodic report, when its time has come and something new was seen."""
         if self._reported_s is None:
@@ -70,6 +77,8 @@ class LinkWatch:
         period_s = min(FOLLOW_UP_S, self._period_s) if self._follow_ups else self._period_s
         if not self._unsaid or now_s - self._reported_s < period_s:
             return None
+        if self._unconfirmed:
+            self.estimator.restart(self._reported_s + PASSING_S)
         if self._changed or self.estimator.samples < MIN_SAMPLES:
             return None
         self._follow_ups = max(self._follow_ups - 1, 0)
@@ -87,7 +96,10 @@ class LinkWatch:
             # What was before is another link: no later report may mix the two.
             self.estimator.restart(change.since_s)
             self._changed = True
-        if not self._changed or self.estimator.samples < MIN_SAMPLES:
+        if not self._changed:
+            # A confirmation is waited for: it does not wait for whoever ticks.
+            return self.tick(now_s) if self._unconfirmed else None
+        if self.estimator.samples < MIN_SAMPLES:
             return None
         self._changed, self._follow_ups = False, FOLLOW_UPS
         return self._report(now_s, changed=True)

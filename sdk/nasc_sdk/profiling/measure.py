@@ -28,7 +28,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
 from typing import Final
@@ -40,30 +40,24 @@ from nasc_sdk.profiling.conditions import conditions_after, governor_note, read_
 from nasc_sdk.profiling.draw import Draw, nap, observe, power_of
 from nasc_sdk.profiling.plan import PlanItem, ProfilePlan
 from nasc_sdk.profiling.power import Sensor
-from nasc_sdk.profiling.profile import Measurement, Power, Profile, Timing, Validity
+from nasc_sdk.profiling.profile import Measurement, Power, Profile
+from nasc_sdk.profiling.samples import Samples, disturbed, measurement
 from nasc_sdk.profiling.speed import Speedometer
 from nasc_sdk.profiling.sysfs import ROOT
-from nasc_sdk.profiling.throttling import Flag, ThrottleWatch, code_of
-from nasc_sdk.profiling.validity import Code, verdict
+from nasc_sdk.profiling.throttling import Flag, ThrottleWatch
 from nasc_sdk.runtime.base import Kernels, Runtime, Session
 
 SAMPLE_NS: Final = 200_000
 MAX_REPEATS: Final = 500
 MAX_TRIES: Final = 4
 SLOWED_TRIES: Final = 1
+"""Tries of a sample beyond the first because the processor was slowed: that lasts longer than a few tries, so more of
+them would only cost time."""
 WARM_BELOW_NS: Final = 2_000_000
 MEMORY_BUDGET_BYTES: Final = 96 << 20
 PASSES: Final = 3
 WHOLE_TIMES: Final = 3
-DISTURBED_ABOVE: Final = 0.2
-"""Share of tries that lost the core above which the profile says so."""
 _SEED: Final = 20
-# Robust coefficient of variation above which a unit is called noisy; quiet machines show 1-2 %.
-NOISY_ABOVE: Final = 0.10
-# Share of a unit's samples at full speed that is enough for its median.
-FULL_SPEED_SHARE: Final = 0.3
-# Steps of the clock that make a sample: below that its coarseness shows.
-CLOCK_STEPS: Final = 100
 # A session's overhead besides weights and activations, measured at 0.3 MB on both runtimes, rounded up.
 _SESSION_BYTES: Final = 1 << 20
 _TURN_S: Final = 0.05
@@ -72,28 +66,11 @@ Progress = Callable[[int, int, str], None]
 """done, total, label; called between rounds, never while something is timed."""
 
 
-@dataclass(slots=True)
-class _Samples:
-    """A unit and its samples so far, nanoseconds an invocation."""
-
-    item: PlanItem
-    samples_ns: list[float] = field(default_factory=list)
-    tries_ns: list[float] = field(default_factory=list)
-    probes_s: list[float] = field(default_factory=list)
-    """The slower of the probes before and after each sample."""
-    lost: int = 0
-    """Tries during which the system gave the core to somebody else."""
-    repeats: int = 0
-    flags: frozenset[Flag] = frozenset()
-    """Of throttling, while the unit was timed."""
-    output_sha256: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class _Unit:
     """A unit that is loaded."""
 
-    samples: _Samples
+    samples: Samples
     session: Session
     warm: bool
 
@@ -131,10 +108,10 @@ def measure(
 ) -> Profile:
     """Time every unit of the plan, in microseconds, in the plan's order; with a sensor, power as well.
 
-    ``root`` is where /proc and /sys are. A process that profiles again and again hands in its ``speed``, so that full
-    speed is the same in all profiles. Plans of unknown origin go through
-    :func:`nasc_sdk.runtime.check.check_models` first. Raises InputError when a unit cannot be loaded or fed,
-    StoppedError soon after ``should_stop`` returned true.
+    ``root`` is where /proc and /sys are. A process that profiles again and again hands in its ``speed``
+    (:func:`nasc_sdk.profiling.speed.process_speed`), so that full speed is the same in all profiles. Plans of
+    unknown origin go through :func:`nasc_sdk.runtime.check.check_models` first. Raises InputError when a unit
+    cannot be loaded or fed, StoppedError soon after ``should_stop`` returned true.
     """
     if rounds < 1 or not plan.items:
         raise InputError("a profile needs at least one round and one unit")
@@ -159,7 +136,7 @@ def measure(
     conditions = conditions_after(conditions, frozenset[Flag]().union(*(unit.flags for unit in units)), root)
     measured, more = _measurements(run, plan, units, per_op)
     power, unmeasured = _busy(run, plan, sensor, idle, memory_budget_bytes)
-    notes = (*_disturbed(units), *filter(None, [governor_note(conditions.governor)]), *more, *unmeasured)
+    notes = (*disturbed(units), *filter(None, [governor_note(conditions.governor)]), *more, *unmeasured)
     pairs = list(zip(plan.items, measured, strict=True))
     return Profile(
         device=device,
@@ -193,16 +170,16 @@ def _shares(rounds: int, passes: int) -> list[int]:
     return [rounds // passes + (number < rounds % passes) for number in range(passes)]
 
 
-def _timed(run: _Run, groups: Sequence[Sequence[PlanItem]], shares: Sequence[int]) -> list[_Samples]:
+def _timed(run: _Run, groups: Sequence[Sequence[PlanItem]], shares: Sequence[int]) -> list[Samples]:
     """All units with their samples, in the plan's order."""
-    samples = [[_Samples(item) for item in group] for group in groups]
+    samples = [[Samples(item) for item in group] for group in groups]
     for share in shares:
         for batch in samples:
             _sample_batch(run, batch, share)
     return [unit for batch in samples for unit in batch]
 
 
-def _sample_batch(run: _Run, batch: Sequence[_Samples], rounds: int) -> None:
+def _sample_batch(run: _Run, batch: Sequence[Samples], rounds: int) -> None:
     """Load the units, time them for some rounds, and let them go."""
     units = []
     for samples in batch:
@@ -212,9 +189,10 @@ def _sample_batch(run: _Run, batch: Sequence[_Samples], rounds: int) -> None:
     watch = ThrottleWatch(run.root)
     flags: frozenset[Flag] = frozenset()
     for _ in range(rounds):
+        slowest_s = run.speed.slowest_s
         with _undisturbed():
             for index in run.rng.permutation(turns):
-                _sample(units[index], run.speed)
+                _sample(units[index], run.speed, slowest_s)
         flags = watch.look()
         run.tick(len(units), "timing")
     for unit in units:
@@ -222,7 +200,7 @@ def _sample_batch(run: _Run, batch: Sequence[_Samples], rounds: int) -> None:
         unit.samples.output_sha256 = _digest(unit.session)
 
 
-def _load(run: _Run, samples: _Samples) -> _Unit:
+def _load(run: _Run, samples: Samples) -> _Unit:
     item = samples.item
     session = run.runtime.load(item.model, kernels=run.kernels, threads=run.threads, name=item.key)
     info = session.inputs[0]
@@ -243,10 +221,10 @@ def _invoke_ns(session: Session) -> int:
     return max(time.perf_counter_ns() - started, 1)
 
 
-def _sample(unit: _Unit, speed: Speedometer) -> None:
+def _sample(unit: _Unit, speed: Speedometer, slowest_s: float) -> None:
     invoke, clock = unit.session.invoke, time.perf_counter_ns
     repeats = range(unit.samples.repeats)
-    elapsed, probed, slowest = 0, 0.0, speed.slowest_s
+    elapsed, probed = 0, 0.0
     before = speed.probe()
     for attempt in range(MAX_TRIES):
         if unit.warm:
@@ -261,7 +239,7 @@ def _sample(unit: _Unit, speed: Speedometer) -> None:
         probed, before = max(before, after), after
         kept = _preemptions() == preempted
         unit.samples.lost += not kept
-        if kept and (probed <= slowest or attempt >= SLOWED_TRIES):
+        if kept and (probed <= slowest_s or attempt >= SLOWED_TRIES):
             break
     unit.samples.samples_ns.append(elapsed / len(repeats))
     unit.samples.probes_s.append(probed)
@@ -283,58 +261,13 @@ def _digest(session: Session) -> str:
     return digest.hexdigest()
 
 
-def _measurement(unit: _Samples, slowest_s: float, resolution_ns: float) -> Measurement:
-    full = [ns for ns, probed in zip(unit.samples_ns, unit.probes_s, strict=True) if probed <= slowest_s]
-    slowed = len(full) < FULL_SPEED_SHARE * len(unit.samples_ns)
-    counted = unit.samples_ns if slowed else full
-    code = code_of(unit.flags) or (Code.SLOWED if slowed else None)
-    code = code or (Code.COARSE_CLOCK if _coarse(counted, unit.repeats, resolution_ns) else None)
-    code = code or (Code.NOISY if robust_cv(counted) > NOISY_ABOVE else None)
-    return Measurement(
-        key=unit.item.key,
-        title=unit.item.title,
-        shape=unit.item.shape,
-        timing=summarize(counted, unit.tries_ns),
-        validity=verdict(code) if code else Validity.VALID,
-        code=code.value if code else "",
-        output_sha256=unit.output_sha256,
-    )
-
-
 def _measurements(
-    run: _Run, plan: ProfilePlan, units: Sequence[_Samples], per_op: bool
+    run: _Run, plan: ProfilePlan, units: Sequence[Samples], per_op: bool
 ) -> tuple[list[Measurement], tuple[str, ...]]:
     """In the plan's order, and notes on their operators."""
     slowest_s, resolution_ns = run.speed.slowest_s, 1e9 * time.get_clock_info("perf_counter").resolution
-    measured = [_measurement(unit, slowest_s, resolution_ns) for unit in units]
+    measured = [measurement(unit, slowest_s, resolution_ns) for unit in units]
     return _with_operators(run, plan, measured) if per_op else (measured, ())
-
-
-def _coarse(samples_ns: Sequence[float], repeats: int, resolution_ns: float) -> bool:
-    """Whether one step of the clock is more than a hundredth of a sample, which is ``repeats`` invocations."""
-    return CLOCK_STEPS * resolution_ns > float(np.median(samples_ns)) * repeats
-
-
-def _disturbed(units: Sequence[_Samples]) -> tuple[str, ...]:
-    """A note when other processes took the core again and again."""
-    share = sum(unit.lost for unit in units) / sum(len(unit.tries_ns) for unit in units)
-    if share <= DISTURBED_ABOVE:
-        return ()
-    lost = f"{share:.0%} of the tries lost the core to another process"
-    return (f"the machine was busy: {lost}; profile again when it is idle",)
-
-
-def summarize(samples_ns: Sequence[float], tries_ns: Sequence[float] = ()) -> Timing:
-    """Median and minimum of samples in nanoseconds, p95 of all tries (the samples without them), as microseconds."""
-    median, minimum = np.percentile(np.asarray(samples_ns) / 1000, (50, 0))
-    p95 = np.percentile(np.asarray(tries_ns or samples_ns) / 1000, 95)
-    return Timing(float(median), max(float(p95), float(median)), float(minimum), len(samples_ns))
-
-
-def robust_cv(samples: Sequence[float]) -> float:
-    """1.4826 * median absolute deviation / median: a spread that a few outliers do not move."""
-    median = float(np.median(samples))
-    return 1.4826 * float(np.median(np.abs(np.asarray(samples) - median))) / median if median > 0 else 0.0
 
 
 def _with_operators(
@@ -375,7 +308,7 @@ def _busy(
     if sensor is None or idle is None:
         return None, ()
     items = [item for item in plan.items if item.whole] or plan.items
-    units = cycle([_load(run, _Samples(item)) for item in batches(items, budget_bytes)[0]])
+    units = cycle([_load(run, Samples(item)) for item in batches(items, budget_bytes)[0]])
 
     def work() -> None:
         run.tick(0, "busy power")

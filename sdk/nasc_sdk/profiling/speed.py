@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -55,3 +56,9 @@ class Speedometer:
     def slowest_s(self) -> float:
         """A probe that took longer found the processor slowed."""
         return float(SLOWED * np.percentile(self._seconds, _FAST_PERCENTILE))
+
+
+@cache
+def process_speed() -> Speedometer:
+    """The one of this process, made at the first call: full speed is then the same in all its profiles."""
+    return Speedometer()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from nasc_search.cli import experiment_nasc_vs_hwnas
+from nasc_search.cli import experiment_nasc_vs_hwnas, experiment_search
 
 
 @click.group(
@@ -18,5 +18,5 @@ def command() -> None:
     """Compare searches on the measurements of benchmarks."""
 
 
-for _verb in (experiment_nasc_vs_hwnas,):
+for _verb in (experiment_nasc_vs_hwnas, experiment_search):
     command.add_command(_verb.command)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nasc_sdk.bundle import Quantization
 from nasc_sdk.ir.network import Block
 
-_CLIPPED: Final = np.linspace(1.0, 0.2, 17)
+_CLIPPED: Final = tuple(np.linspace(1.0, 0.2, 17).tolist())
 
 
 @dataclass(frozen=True, slots=True)

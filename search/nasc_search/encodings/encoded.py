@@ -73,8 +73,9 @@ def encode_plainly(
     folded: FoldedNetwork, quantized: QuantizedNetwork, cut: int, encoding: CutEncoding
 ) -> EncodedNetwork:
     """With the int8 tensor that the head gives, deflated or not: nothing is trained, calibrated or lost."""
-    network, steps = folded.network, quantized.at_cut(cut)
+    network = folded.network
     _check(network, cut, encoding)
+    steps = quantized.at_cut(cut)
     contract = Contract(cut, network.cut_spec(cut), steps.scale, steps.zero_point, folded.version, encoding)
     return EncodedNetwork(cut, network.cuts[-1], network, folded, quantized, contract)
 

@@ -25,7 +25,7 @@ from nasc_search.data.dataset import Dataset
 from nasc_search.encodings.blocks import BOTTLENECKS, bottleneck_codes, decoder_block, encoder_block, fits
 from nasc_search.encodings.codes import CodedCut
 from nasc_search.supernet.interrupt import deferred_interrupt
-from nasc_search.supernet.model import Supernet
+from nasc_search.supernet.model import Supernet, is_coder
 from nasc_search.supernet.options import TrainOptions
 from nasc_search.supernet.pace import Pace, StepReport
 from nasc_search.supernet.schedule import learning_rate
@@ -64,7 +64,7 @@ def train_encoders(
     if dataset.train is None:
         raise InputError(f"only the shipped part of {dataset.name} is here; name the whole set with --data")
     for name, parameter in supernet.named_parameters():
-        parameter.requires_grad_(joint or _is_coder(name))
+        parameter.requires_grad_(joint or is_coder(name))
     trained = [parameter for parameter in supernet.parameters() if parameter.requires_grad]
     optimizer = torch.optim.SGD(trained, lr=0.0, momentum=MOMENTUM, weight_decay=1e-4, nesterov=True)
     supernet.train()
@@ -73,14 +73,11 @@ def train_encoders(
         with deferred_interrupt() as interrupted:
             for step in range(options.steps):
                 pace.tell(step + 1, _step(supernet, optimizer, dataset, options, step, arch, joint))
-                interrupted()
+                if interrupted():
+                    raise KeyboardInterrupt
     finally:
         supernet.requires_grad_(True)
         supernet.eval()
-
-
-def _is_coder(name: str) -> bool:
-    return name.startswith(("_layers.encode_", "_layers.decode_"))
 
 
 def _draw(supernet: Supernet, rng: np.random.Generator, arch: str) -> _Drawn:

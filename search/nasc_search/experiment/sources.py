@@ -82,7 +82,7 @@ def read_subject(space: SpaceName, accuracy: str, board: str, server: str) -> Su
     Raises InputError: a file that cannot be read, a name it does not hold (with those it does), arrays of another
     length, values that are not finite, not above 0, or no percentages; too few architectures in common.
     """
-    devices = [_device(Source.parse(text), space) for text in (board, server)]
+    devices = [read_device(Source.parse(text), space) for text in (board, server)]
     keys = [_keys(device.arch) for device in devices]
     shared = sorted(set(keys[0]) & set(keys[1]))
     if accuracy == PROXY:
@@ -90,7 +90,7 @@ def read_subject(space: SpaceName, accuracy: str, board: str, server: str) -> Su
             raise InputError(f"{PROXY} stands in for accuracies of fbnet only; give nb201's as FILE.npz:KEY")
         known: dict[tuple[int, ...], float] | None = None
     else:
-        known = _accuracies(Source.parse(accuracy), space)
+        known = read_accuracies(Source.parse(accuracy), space)
         shared = [key for key in shared if key in known]
     connected = [key for key in shared if space is SpaceName.FBNET or _is_connected(key[0])]
     if len(connected) < _MIN_ARCHS:
@@ -120,7 +120,8 @@ def pick(source: Source) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
     return arrays, arrays[fitting[0]]
 
 
-def _device(source: Source, space: SpaceName) -> Measurements:
+def read_device(source: Source, space: SpaceName) -> Measurements:
+    """Latencies of the one device that a source names; raises InputError."""
     arrays, _ = pick(source)
     if source.name not in arrays:
         raise InputError(f"{source.path}: no device {source.name!r}; name it in full")
@@ -131,7 +132,8 @@ def _device(source: Source, space: SpaceName) -> Measurements:
     return measured
 
 
-def _accuracies(source: Source, space: SpaceName) -> dict[tuple[int, ...], float]:
+def read_accuracies(source: Source, space: SpaceName) -> dict[tuple[int, ...], float]:
+    """Per cent, by the benchmark's index of a cell or the operators of FBNet's layers; raises InputError."""
     arrays, values = pick(source)
     where = f"{source.path}, {source.name}"
     if values.dtype.kind not in "iuf" or values.ndim != 1:

@@ -10,6 +10,7 @@ import numpy as np
 from nasc_sdk.candidate import INT8, CutEncoding, Entropy
 from nasc_sdk.cost.features import block_key
 from nasc_sdk.cost.model import CostModel, Prediction, predict_blocks, predict_prefixes, spread_us
+from nasc_sdk.errors import InputError
 from nasc_sdk.ir.network import Block, TensorSpec
 from nasc_search.encodings.blocks import decoder_block, encoder_block, fits
 from nasc_search.joint.catalogue import Catalogue
@@ -49,6 +50,8 @@ def build_table(
     specs, last = catalogue.cut_specs, catalogue.cuts - 1
     legal = np.asarray([[fits(code, cut, last, spec) for code in encodings] for cut, spec in enumerate(specs)])
     shape = (len(catalogue.archs), catalogue.cuts, len(encodings))
+    if accuracy.shape not in (shape, shape[:1]):
+        raise InputError(f"accuracies {accuracy.shape} are neither of {shape[0]} architectures nor {shape}")
     return CandidateTable(
         archs=catalogue.archs,
         encodings=encodings,

@@ -167,6 +167,17 @@ def worth_switching(
     return False, f"{100 * gain:+.2f} points are less than the margin of {100 * margin:.2f}"
 
 
+def steps_down(
+    current: Candidate, proposed: Candidate, table: CandidateTable, before: Link, constraints: Constraints
+) -> bool:
+    """Whether ``proposed`` gives up accuracy that ``current`` could keep over ``before``, the link as last estimated.
+
+    A single estimate may be a hiccup of the machine: another one is to agree before that is done.
+    """
+    now = score_candidate(table, before, constraints, current)
+    return now.feasible and score_candidate(table, before, constraints, proposed).accuracy < now.accuracy
+
+
 def _saves_enough(now: Scored, then: Scored, floor: float) -> tuple[bool, str]:
     if now.accuracy < floor:
         return True, f"the present candidate reaches accuracy {now.accuracy:.2%}, the floor is {floor:.2%}"

@@ -16,12 +16,14 @@ import numpy as np
 from nasc_sdk.durable import write_durably
 from nasc_sdk.errors import InputError
 from nasc_search.joint.catalogue import Catalogue, load_catalogue, open_catalogue, space_digest
+from nasc_search.spaces.space import listed
 from nasc_search.supernet.checkpoint import Progress, load
 from nasc_search.supernet.model import Supernet
 
 SUPERNET: Final = "supernet.safetensors"
 ACCURACY: Final = "accuracy.npz"
 CATALOGUE: Final = "catalogue.npz"
+OWN: Final = "own"
 _DEMO: Final = "fashion_mnist"
 
 
@@ -36,6 +38,10 @@ class Pretrained:
     catalogue: Catalogue
     weights: str
     """Digest of the checkpoint's file."""
+    own_folder: Path | None
+    """Weights of sub-networks that were trained alone (:class:`nasc_search.supernet.own_weights.OwnWeights`)."""
+    own_accuracy: dict[str, float]
+    """Of these, by :func:`nasc_search.joint.table.accuracy_key`; the predictor does not learn from them."""
 
 
 def open_pretrained(
@@ -72,12 +78,20 @@ def load_accuracies(path: Path) -> dict[str, float]:
 
 def _open(folder: Path, cache: Path, progress: Callable[[int, int], None] | None) -> Pretrained:
     checkpoint = load(folder / SUPERNET)
-    space = checkpoint.supernet.space
+    space = listed(checkpoint.supernet.space)
     shipped = folder / CATALOGUE
     catalogue = load_catalogue(shipped) if shipped.exists() else None
     if catalogue is None or catalogue.digest != space_digest(space):
         catalogue = open_catalogue(space, cache / CATALOGUE, progress)
     digest = hashlib.sha256((folder / SUPERNET).read_bytes()).hexdigest()[:16]
+    own = folder / OWN
+    trained_alone = own.is_dir()
     return Pretrained(
-        checkpoint.supernet, checkpoint.progress, load_accuracies(folder / ACCURACY), catalogue, digest
+        checkpoint.supernet,
+        checkpoint.progress,
+        load_accuracies(folder / ACCURACY),
+        catalogue,
+        digest,
+        own if trained_alone else None,
+        load_accuracies(own / ACCURACY) if trained_alone else {},
     )

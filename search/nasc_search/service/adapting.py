@@ -3,11 +3,13 @@
 Theory of operation
 -------------------
 Reports arrive on the MQTT thread, are kept, and at most one job a board waits for the worker, which reads the newest
-of everything. Three causes, told apart by how sure they are:
+of everything. Three causes, told apart by how sure they are (:class:`Cause`):
 
-* a link change that the board detected, and the reports right after it: acted upon at once;
 * a periodic link report: acted upon when two in a row favour the same other candidate, so that one strange window
   does not cause a rollout;
+* a link change that the board detected, and the reports right after it: acted upon at once, unless that gives up
+  accuracy although what runs was within the goal over the report before. Then the next report is to agree, which the
+  board sends within about a second, on samples of its own: a machine's hiccup looks like a worse link, but passes;
 * two latency reports in a row over the limit: acted upon at once. What candidates take in service corrects the
   predictions (:mod:`nasc_search.joint.in_service`), so the search does not propose the same again.
 """
@@ -18,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Any, Final
 
 from nasc_sdk.candidate import Candidate
@@ -46,20 +49,40 @@ Say = Callable[[str, str, str, Any], None]
 """Device, event, text and a document."""
 
 
+class Cause(IntEnum):
+    """Why to search again; the greater, the surer."""
+
+    PERIODIC = 0
+    """A link report without news."""
+    CHANGED = 1
+    """A link change, or a report right after one."""
+    MISSED = 2
+    """The limit was missed in service."""
+
+
+def waits(cause: Cause, chosen: Candidate, favoured: Candidate | None, *, steps_down: bool) -> bool:
+    """Whether another report is to agree before ``chosen`` is rolled out; ``favoured`` is by the report before."""
+    if cause is Cause.MISSED or chosen == favoured:
+        return False
+    return steps_down or cause is Cause.PERIODIC
+
+
 @dataclass(slots=True)
 class _Board:
     """What is going on with one board."""
 
+    links: tuple[Link, ...] = ()
+    """The two newest reports, the older one first."""
     follow_ups: int = 0
     over_limit: int = 0
     favoured: Candidate | None = None
-    """By the last periodic report."""
+    """By the last report, when it was not acted upon."""
     compared: str = ""
     """Contract whose prediction was compared with what it took."""
     waiting: bool = False
     """A job waits that will see whatever is reported until it runs."""
-    sure: bool = False
-    """That job acts at once."""
+    cause: Cause = Cause.PERIODIC
+    """The surest one of that job."""
     since_unix_s: float = field(default_factory=time.time)
 
 
@@ -73,21 +96,23 @@ class Adapting:
         self._lock = threading.Lock()
 
     def on_link(self, report: LinkReport) -> None:
-        """Keep the link and look whether another candidate suits it better."""
+        """Keep the link and look whether another candidate suits it better; InputError when it is none."""
+        link = link_of(report)
         self._mailbox.put("link", report.device, report)
         self._store.put("link", report.device, report)
+        board = self._board(report.device)
+        board.links = (*board.links[-1:], link)
         if not self._wanted(report.device):
             return
-        board = self._board(report.device)
         if report.changed:
-            self._say(report.device, "link-changed", f"link is now {link_of(report)}", None)
+            self._say(report.device, "link-changed", f"link is now {link}", None)
             board.follow_ups = FOLLOW_UPS
         elif board.follow_ups:
             board.follow_ups -= 1
         else:
-            self._look(report.device, sure=False)
+            self._look(report.device, Cause.PERIODIC)
             return
-        self._look(report.device, sure=True)
+        self._look(report.device, Cause.CHANGED)
 
     def on_latency(self, report: LatencyReport) -> None:
         """Learn from what the deployed candidate takes; search again when it misses the limit."""
@@ -108,7 +133,7 @@ class Adapting:
         if board.over_limit >= OVER_LIMIT:
             board.over_limit = 0
             self._say(report.device, "over-limit", f"p95 is {p95:.2f} ms, the limit {limit:g} ms", None)
-            self._look(report.device, sure=True)
+            self._look(report.device, Cause.MISSED)
 
     def _board(self, device: str) -> _Board:
         return self._boards.setdefault(device, _Board())
@@ -136,10 +161,10 @@ class Adapting:
             None,
         )
 
-    def _look(self, device: str, *, sure: bool) -> None:
+    def _look(self, device: str, cause: Cause) -> None:
         board = self._board(device)
         with self._lock:
-            board.sure = board.sure or sure
+            board.cause = max(board.cause, cause)
             if board.waiting:
                 return
             board.waiting, board.since_unix_s = True, time.time()
@@ -154,29 +179,33 @@ class Adapting:
         """On the worker: search with the newest link, and roll out what is worth it."""
         board = self._board(device)
         with self._lock:
-            sure, board.waiting, board.sure = board.sure, False, False
+            cause, board.waiting, board.cause = board.cause, False, Cause.PERIODIC
         goal = self._store.get("goal", device, Goal)
-        report = self._mailbox.get("link", device, LinkReport) or self._store.get("link", device, LinkReport)
-        if goal is None or not goal.automatic or report is None:
+        links = board.links or self._last_known(device)
+        if goal is None or not goal.automatic or not links:
             return
         try:
-            answer = self._search_again(device, goal, report, sure)
+            answer = self._search_again(device, goal, links, cause)
         except NascError as error:
             self._say(device, "search-failed", str(error)[:4096], None)
             return
         if isinstance(answer, DeployAnswer):
             self._say(device, "deployed", announcement(answer.deployment), answer.deployment)
-        elif sure:
+        elif cause > Cause.PERIODIC:
             self._say(device, "kept", answer, None)
 
-    def _search_again(self, device: str, goal: Goal, report: LinkReport, sure: bool) -> DeployAnswer | str:
+    def _last_known(self, device: str) -> tuple[Link, ...]:
+        report = self._store.get("link", device, LinkReport)
+        return () if report is None else (link_of(report),)
+
+    def _search_again(self, device: str, goal: Goal, links: tuple[Link, ...], cause: Cause) -> DeployAnswer | str:
         board = self._board(device)
-        proposal = self._deploying.propose(device, goal, link_of(report))
+        proposal = self._deploying.propose(device, goal, links[-1], links[0] if len(links) > 1 else None)
         if isinstance(proposal, str):
             board.favoured = None
             return proposal
         chosen = proposal.decision.chosen.candidate
-        if not sure and chosen != board.favoured:
+        if waits(cause, chosen, board.favoured, steps_down=proposal.steps_down):
             board.favoured = chosen
             return f"{chosen} would suit this link better; waiting for another report that says so"
         board.favoured = None

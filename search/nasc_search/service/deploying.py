@@ -13,7 +13,7 @@ from nasc_sdk.errors import InfeasibleError, InputError, UnreachableError
 from nasc_sdk.link.link import Link
 from nasc_sdk.protocol.messages import State
 from nasc_search.joint.aim import Aim
-from nasc_search.joint.exact import Decision, worth_switching
+from nasc_search.joint.exact import Decision, steps_down, worth_switching
 from nasc_search.joint.explain import explain
 from nasc_search.joint.scored import Scored, broken_rule, score_candidate, shortcoming
 from nasc_search.joint.table import CandidateTable, accuracy_key
@@ -55,6 +55,8 @@ class Proposal:
     decision: Decision
     reason: str
     search_s: float
+    steps_down: bool
+    """It gives up accuracy, though what runs was within the goal over the link as it was estimated before."""
 
 
 class Deploying:
@@ -92,9 +94,10 @@ class Deploying:
         prepared = self._get_ready(table, goal, progress) if goal.automatic else 0
         return DeployAnswer(deployment, text, fronts(table, link, goal.constraints), prepared, table.power)
 
-    def propose(self, device: str, goal: Goal, link: Link) -> Proposal | str:
+    def propose(self, device: str, goal: Goal, link: Link, before: Link | None) -> Proposal | str:
         """Search again; another candidate that is worth a rollout, or why the present one is kept.
 
+        ``before`` is the estimate of the link before ``link``; None for that of the rollout.
         Only architectures that were evaluated before take part: a board that misses its limit does not wait. Where
         nothing meets the goal, what comes nearest is proposed if it is clearly faster than what runs; else
         InfeasibleError is raised.
@@ -115,15 +118,18 @@ class Deploying:
                     raise
             wanted = f"{goal.constraints.limit_ms:g} ms{_and_floor(goal.constraints.aim)}"
             reason = f"nothing meets {wanted} over {link}; this comes nearest"
-            return Proposal(goal, link, table, decision, reason, time.monotonic() - begun)
-        if newest:
-            worth, reason = worth_switching(
-                newest[0].candidate, decision.chosen.candidate, table, link, goal.constraints, MARGIN,
-                floor=decision.saving.floor if decision.saving else 0.0,
-            )  # fmt: skip
-            if not worth:
-                return reason
-        return Proposal(goal, link, table, decision, reason, time.monotonic() - begun)
+        else:
+            if newest:
+                worth, reason = worth_switching(
+                    newest[0].candidate, decision.chosen.candidate, table, link, goal.constraints, MARGIN,
+                    floor=decision.saving.floor if decision.saving else 0.0,
+                )  # fmt: skip
+                if not worth:
+                    return reason
+        down = bool(newest) and steps_down(
+            newest[0].candidate, decision.chosen.candidate, table, before or newest[0].link, goal.constraints
+        )
+        return Proposal(goal, link, table, decision, reason, time.monotonic() - begun, down)
 
     def carry_out(self, device: str, proposal: Proposal, queued_s: float) -> DeployAnswer:
         """Roll a proposal out; ``queued_s`` is what passed between its cause and the search."""

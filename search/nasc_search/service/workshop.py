@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nasc_sdk.candidate import Candidate
 from nasc_sdk.ir.network import Network
 from nasc_search.data.dataset import Dataset
+from nasc_search.encodings.deflate import deflated_shares
 from nasc_search.encodings.encoded import EncodedNetwork, encode, encode_plainly
 from nasc_search.export.quantize import QuantizedNetwork, quantize
 from nasc_search.joint.table import accuracy_key
@@ -26,6 +27,7 @@ from nasc_search.supernet.retrain import FineTuned
 
 RANGE_IMAGES: Final = 256
 LIGHT_IMAGES: Final = 8
+DEFLATED_IMAGES: Final = 64
 _KEEP: Final = 24
 
 
@@ -102,6 +104,11 @@ class Workshop:
             self._own.put(arch, tuned.supernet)
             self._ready.pop(arch, None)
         return tuned
+
+    def deflated(self, arch: str) -> dict[tuple[int, int], float]:
+        """Shares that deflating leaves of each cut, measured on this architecture (see ``encodings.deflate``)."""
+        prepared = self.prepare(arch)
+        return deflated_shares(prepared.folded, prepared.quantized, self._calibration[:DEFLATED_IMAGES])
 
     def sample_image(self) -> NDArray[np.float32]:
         """One calibration image (1, C, H, W), for golden inputs and activations."""

@@ -1,0 +1,23 @@
+"""Shares that deflating leaves are those of real payloads."""
+
+import zlib
+
+import numpy as np
+
+from nasc_sdk.codec import ZLIB_LEVEL
+from nasc_search.encodings.deflate import deflated_shares
+from nasc_search.export.quantize import quantize_array
+from tests.service.shops import shop
+from tests.supernet.tasks import DENSE_CELL, SPACE, images
+
+
+def test_every_cut_that_sends_something_is_measured():
+    prepared = shop().prepare(DENSE_CELL)
+    shown = images(20)
+    shares = deflated_shares(prepared.folded, prepared.quantized, shown)
+    last = SPACE.network(DENSE_CELL).cuts[-1]
+    assert set(shares) == {(0, 8), *((cut, bits) for cut in range(1, last) for bits in (8, 4, 2))}
+    inputs = prepared.folded.block_inputs(shown)[prepared.network.blocks[2].name]
+    sent = [quantize_array(sample, prepared.quantized.at_cut(2)).tobytes() for sample in inputs]
+    sizes = [len(zlib.compress(data, ZLIB_LEVEL)) / len(data) for data in sent]
+    assert shares[2, 8] == np.percentile(sizes, 95)

@@ -69,6 +69,41 @@ def test_training_leaves_what_the_service_opens(pictures, tmp_path):
     assert not beside.exists()
 
 
+def fbnet(pictures, output, *more):
+    return CliRunner().invoke(cli, [
+        "train", "--dataset", "folder", "--data", str(pictures), "--space", "fbnet", "--steps", "2", "--batch", "2",
+        "--threads", "1", "--output", str(output), *more,
+    ])  # fmt: skip
+
+
+def test_fbnet_is_trained_and_the_service_says_why_it_does_not_take_it(pictures, tmp_path):
+    output = tmp_path / "supernet.safetensors"
+    small = ("--width", "0.2", "--depth", "1", "--skeleton", "imagenet")
+    done = fbnet(pictures, output, *small, "--evaluate", "2", "--json")
+    assert done.exit_code == 0, done.output
+    name = json.loads(done.stdout)["space"]
+    assert name.startswith("fbnet-32x32x1-w0.2-d1.1.1.1.1.1.1-s2.1.2.2.2.1.2.1-h1984-k2")
+    assert load(output).supernet.space.name == name
+    assert {len(arch) for arch in load_accuracies(output.with_name("accuracy.npz"))} == {7}
+    with pytest.raises(InputError, match="too many architectures to list"):
+        open_pretrained(tmp_path, tmp_path)
+    # The same file is no start for cells.
+    refused = run(pictures, output, "--resume")
+    assert isinstance(refused.exception, InputError)
+    assert "of another run" in str(refused.exception)
+
+
+@pytest.mark.parametrize(
+    ("space", "strange"),
+    [("fbnet", ("--channels", "4")), ("fbnet", ("--stem-stride", "1")), ("nb201", ("--width", "1"))],
+)
+def test_options_of_another_space_are_refused(pictures, tmp_path, space, strange):
+    refused = fbnet(pictures, tmp_path / "s", "--space", space, *strange)
+    assert isinstance(refused.exception, InputError)
+    assert f"--space {space} has no {strange[0]}" in str(refused.exception)
+    assert not (tmp_path / "s").exists()
+
+
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_who_is_ended_saves_and_another_run_is_refused(pictures, tmp_path, end):
     output = tmp_path / "supernet.safetensors"

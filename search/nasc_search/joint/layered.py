@@ -106,9 +106,13 @@ def layered_costs(space: LayeredSpace, board: CostModel, server: CostModel) -> L
 
 
 def _payload_bytes(space: LayeredSpace) -> NDArray[np.int64]:
-    # The shapes between blocks depend on no choice.
-    first = [next(filter(None, (_taken(space, layer, c) for c in range(n)))) for layer, n in enumerate(space.choices)]
-    specs = [space.stem.input, space.stem.output_spec, *(block.output_spec for block in first)]
+    specs = [space.stem.input, space.stem.output_spec]
+    for layer, choices in enumerate(space.choices):
+        # The shapes between blocks depend on no choice.
+        block = next(filter(None, (_taken(space, layer, choice) for choice in range(choices))), None)
+        if block is None:
+            raise InputError(f"{space.name}: layer {layer} takes no choice")
+        specs.append(block.output_spec)
     return np.array([*(INT8.payload_bytes(spec) for spec in specs), 0], np.int64)
 
 

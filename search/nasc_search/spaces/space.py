@@ -20,6 +20,10 @@ from nasc_sdk.ir.network import Block, Network
 class SearchSpace(Protocol):
     """A set of architectures on one macro skeleton: all share input, classes and cut positions."""
 
+    def __hash__(self) -> int:
+        """Spaces are values, as their frozen dataclasses make them: what is worked out of one may be kept by it."""
+        ...
+
     @property
     def name(self) -> str:
         """Name and macro parameters in one line; equal for equal spaces."""

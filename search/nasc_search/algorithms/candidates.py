@@ -75,9 +75,11 @@ class Candidates:
         known = {tuple(row) for row in told[:, self._own].tolist()}
         return np.array([tuple(row) in known for row in points[:, self._own].tolist()], bool)
 
-    def completions(self, points: Points) -> Points:
-        """[n * completions, variables]: every setting of the other variables, for each."""
+    def completions(self, points: Points, only: int | None = None) -> Points:
+        """[n * completions, variables]: every setting of the other variables for each, or only the one so numbered."""
         others = _grid([self.problem.sizes[index] for index in self._others])[:_COMPLETIONS]
+        if only is not None:
+            others = others[[only]]
         expanded = np.repeat(points, len(others), axis=0)
         expanded[:, self._others] = np.tile(others, (len(points), 1))
         return expanded
@@ -144,7 +146,7 @@ class Candidates:
             changed = np.tile(point, (size, 1))
             changed[:, place] = np.arange(size)
             found.append(changed[np.arange(size) != point[place]])
-        return np.vstack(found)
+        return np.asarray(np.vstack(found), np.int64)
 
     def _raw_features(self, points: Points) -> Array:
         if self.problem.features is None:

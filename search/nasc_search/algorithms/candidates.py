@@ -129,7 +129,8 @@ class Candidates:
         violations = self.problem.violation(expanded).reshape(len(points), -1)
         least = violations.argmin(axis=1)
         places = np.arange(len(points))
-        return expanded.reshape(len(points), -1, points.shape[1])[places, least], violations[places, least]
+        chosen = expanded.reshape(len(points), -1, points.shape[1])[places, least]
+        return np.asarray(chosen, np.int64), violations[places, least]
 
     def _uniform(self, rng: np.random.Generator, count: int) -> Points:
         return np.stack([rng.integers(size, size=count) for size in self.problem.sizes], axis=1).astype(np.int64)

@@ -159,9 +159,22 @@ def test_the_winner_is_kept_where_the_service_looks(pictures, tmp_path):
     assert (kept is not None) == found["kept"] == (own / "accuracy.npz").exists()
     if kept:
         assert load_accuracies(own / "accuracy.npz") == {found["arch"]: found["validation_accuracy"]}
-    assert not (tmp_path / "own" / "training.safetensors").exists()
+    assert not (tmp_path / "own" / "winner.safetensors").exists()
     unknown = CliRunner().invoke(cli, [*winner, "--arch", "nonsense"])
     assert isinstance(unknown.exception, InputError)
+
+
+def test_options_reach_the_training(pictures, tmp_path):
+    output = tmp_path / "s.safetensors"
+    more = [
+        "--rule", "sandwich", "--augment", "none", "--label-smoothing", "0.1", "--ema", "0.5",
+        "--precision", "float32", "--evaluate", "0",
+    ]  # fmt: skip
+    assert run(pictures, output, *more).exit_code == 0
+    assert load(output).progress.recipe == "rule=sandwich augmentations=none label_smoothing=0.1 ema_decay=0.5"
+    assert load(output).live
+    other = run(pictures, output, *more, "--rule", "uniform", "--resume")
+    assert "of another run" in str(other.exception)
 
 
 def test_a_teacher_of_other_images_is_refused(pictures, tmp_path):

@@ -66,8 +66,8 @@ def end(*processes):
         process.stderr.close()
 
 
-def one_more_step(pictures, output):
-    """The same training resumed by this process alone, until its first report."""
+def one_more_step(pictures, output, resume=True):
+    """The same training by this process alone, until its first report."""
 
     def stop(_):
         raise KeyboardInterrupt
@@ -76,10 +76,10 @@ def one_more_step(pictures, output):
     supernet = Supernet(NB201Space(Macro(task.input, 2, channels=2, stem_stride=2)))
     options = TrainOptions(100_000, 8, ema_decay=0.9)
     with pytest.raises(KeyboardInterrupt):
-        train(supernet, task, options, output, stop, resume=True)
+        train(supernet, task, options, output, stop, resume)
 
 
-def test_a_killed_process_ends_the_other_and_ctrl_c_ends_both_with_nothing_lost(pictures, tmp_path):
+def test_a_killed_process_ends_the_other_with_nothing_lost(pictures, tmp_path):
     output = tmp_path / "supernet.safetensors"
     first, second = started(pictures, output)
     try:
@@ -96,11 +96,14 @@ def test_a_killed_process_ends_the_other_and_ctrl_c_ends_both_with_nothing_lost(
     stopped = load(output).progress.step
     assert 0 < stopped < 100_000
     assert len(losses(output)) == -(-stopped // 100)
-
     one_more_step(pictures, output)
-    further = load(output).progress.step
-    assert further > stopped
+    assert load(output).progress.step > stopped
 
+
+def test_ctrl_c_at_one_ends_both_and_one_goes_on_with_what_the_other_began(pictures, tmp_path):
+    output = tmp_path / "supernet.safetensors"
+    one_more_step(pictures, output, resume=False)
+    begun = load(output).progress.step
     first, second = started(pictures, output, "--resume")
     try:
         assert first.stderr.read(5) == b"\rstep"
@@ -111,4 +114,7 @@ def test_a_killed_process_ends_the_other_and_ctrl_c_ends_both_with_nothing_lost(
         assert b"--resume" not in said[1]
     finally:
         end(first, second)
-    assert load(output).progress.step > further
+    stopped = load(output).progress.step
+    assert stopped > begun
+    one_more_step(pictures, output)
+    assert load(output).progress.step > stopped

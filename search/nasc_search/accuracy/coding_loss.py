@@ -68,11 +68,11 @@ class CodingLoss:
         rows = _columns(_cell(ops, plain - mean_plain), at, code, cuts, encodings)
         loss = _POINTS * (plain - accuracy)
         folds = np.random.default_rng(seed).permutation(len(samples)) % _FOLDS
-        held = {penalty: _held_out(rows, loss, folds, penalty) for penalty in _PENALTIES}
-        best = min(_PENALTIES, key=lambda penalty: float(np.square(held[penalty] - loss).sum()))
-        found = plain - held[best] / _POINTS
+        held = _held_out(rows, loss, folds)
+        best = int(np.square(held - loss[:, None]).sum(axis=0).argmin())
+        found = plain - held[:, best] / _POINTS
         return cls(
-            cuts, encodings, mean_plain, _solve(rows, loss, best), len(samples),
+            cuts, encodings, mean_plain, _solve(rows, loss)[:, best], len(samples),
             spearman(found, accuracy), kendall(found, accuracy), float(np.abs(found - accuracy).mean()),
         )  # fmt: skip
 
@@ -112,13 +112,17 @@ def _columns(
     return np.hstack([np.ones((len(cut), 1)), at, code, _SHRUNK * both, _SHRUNK * cell, *of_cell])
 
 
-def _solve(rows: Array, loss: Array, penalty: float) -> Array:
-    return np.asarray(np.linalg.solve(rows.T @ rows + penalty * np.eye(rows.shape[1]), rows.T @ loss), np.float64)
+def _solve(rows: Array, loss: Array) -> Array:
+    """Coefficients ``[columns, penalties]``; one decomposition serves all penalties."""
+    values, vectors = np.linalg.eigh(rows.T @ rows)
+    turned = vectors.T @ (rows.T @ loss)
+    return np.asarray(vectors @ (turned[:, None] / (values[:, None] + np.asarray(_PENALTIES))), np.float64)
 
 
-def _held_out(rows: Array, loss: Array, folds: NDArray[np.int64], penalty: float) -> Array:
-    found = np.zeros(len(loss))
+def _held_out(rows: Array, loss: Array, folds: NDArray[np.int64]) -> Array:
+    """``[n, penalties]``, each row predicted without its fold."""
+    found = np.zeros((len(loss), len(_PENALTIES)))
     for fold in range(_FOLDS):
         out = folds == fold
-        found[out] = rows[out] @ _solve(rows[~out], loss[~out], penalty)
+        found[out] = rows[out] @ _solve(rows[~out], loss[~out])
     return found

@@ -24,7 +24,7 @@ from nasc_search.supernet.pace import StepReport
 from nasc_search.supernet.quantization_aware import harden
 from nasc_search.supernet.retrain import FineTuned, accuracy_of, retrain
 
-CHECKPOINT: Final = "training.safetensors"
+CHECKPOINT: Final = "winner.safetensors"
 _GENTLY: Final = 0.1
 
 
@@ -51,7 +51,7 @@ def train_winner(
 ) -> Winner:
     """Train ``arch`` (empty: the most accurate evaluated one) and keep it in ``folder`` where that is better.
 
-    An interrupted training goes on from ``FOLDER/own/training.safetensors`` when it is called with the same arguments.
+    An interrupted training goes on from ``FOLDER/own/winner.safetensors`` when it is called with the same arguments.
     Quantization-aware training follows where int8 costs more than 0.5 points. Raises InputError for an unknown
     architecture, a folder without a supernet, and for a checkpoint of another training.
     """

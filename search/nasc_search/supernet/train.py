@@ -172,7 +172,7 @@ class _Run:
         if checkpoint.supernet.space.name != self._supernet.space.name or replace(found, step=0) != self.progress:
             raise InputError(
                 f"{self._path} is of another run ({checkpoint.supernet.space.name}, {found}); "
-                "give the same options, or another --output"
+                "give the same options, or delete it or choose another --output to begin anew"
             )
         return _State(found, dict(checkpoint.supernet.state_dict()), checkpoint.live, checkpoint.momentum)
 

@@ -73,7 +73,7 @@ class Grid:
     @property
     def looked_at_limits_ms(self) -> tuple[float, ...]:
         """The middle limit and the largest: what is drawn, and what uncertainty is looked at for."""
-        return tuple(dict.fromkeys((self.limits_ms[len(self.limits_ms) // 2], self.limits_ms[-1])))
+        return tuple(dict.fromkeys((self.limits_ms[(len(self.limits_ms) - 1) // 2], self.limits_ms[-1])))
 
     @property
     def shown(self) -> tuple[tuple[int, int], ...]:

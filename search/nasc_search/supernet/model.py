@@ -62,7 +62,8 @@ class Layer(nn.Module):
         norm = self.norm
         if norm is None:
             return y
-        if channels == norm.num_features:
+        # Batch norm over several processes takes its first channels itself.
+        if channels == norm.num_features or type(norm) is not nn.BatchNorm2d:
             return norm(y)  # type: ignore[no-any-return] # torch types it so
         assert norm.running_mean is not None
         assert norm.running_var is not None

@@ -27,15 +27,15 @@ def test_theta_stays_a_distribution_with_its_margin():
 
 
 def test_one_step_has_the_length_of_the_trust_region():
-    """Two values: the Fisher length of a step d from 1/2 is d / sqrt(1/4), and the first is 1 long, cut by margins."""
-    three = Problem(tuple(Variable(f"v{place}", 2) for place in range(100)))
-    algorithm = ASNG(three, 0)
+    """Of two values a step d from 1/2 has the Fisher length d / sqrt(1/4); the first step is 2.5 long."""
+    many = Problem(tuple(Variable(f"v{place}", 2) for place in range(100)))
+    algorithm = ASNG(many, 0)
     pair = []
     for value in (1.0, 0.0):
         pair.append(algorithm.ask())
         algorithm.tell(pair[-1], Outcome((value,)))
     moved = algorithm.theta - 0.5
-    assert 2 * np.sqrt(np.square(moved[:, 0]).sum()) == pytest.approx(1.0)
+    assert 2 * np.sqrt(np.square(moved[:, 0]).sum()) == pytest.approx(2.5)
     better, worse = (np.array(point) for point in pair)
     differ = better != worse
     assert (moved[~differ] == 0).all()

@@ -22,7 +22,7 @@ from tests.export.runtimes import DEFAULT, REFERENCE, RUNTIMES, run, sqnr
 
 # One layer of stride 1 whose shape stays, one whose channels change, two of stride 2, odd sides on the way.
 SPACE = FBNetSpace(FBNetMacro(TensorSpec(11, 13, 3), 4, 0.25, (1, 2, 1, 2, 0, 0, 0), strides=(1, 1, 2, 2, 1, 1, 1)))
-HEADS = 60
+HEADS = 40
 
 
 def random_head(seed):

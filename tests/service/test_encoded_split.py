@@ -74,7 +74,7 @@ def test_narrow_cuts_are_chosen_over_narrow_links_and_pushed_by_hand(tmp_path):
         found = loop.ask(ServiceVerb.DEPLOY, arch=arch, cut=3, bits="4", bottleneck=8, entropy="none", **good)
         candidate = found["deployment"]["candidate"]
         assert candidate["encoding"] == {"bits": 4, "bottleneck": 8, "entropy": "none"}
-        assert found["deployment"]["predicted"]["payload_bytes"] == 8 * 8 * 8 // 2
+        assert found["deployment"]["predicted"]["payload_bytes"] == 4 * 4 * 8 // 2
         wide, narrow = (
             loop.ask(ServiceVerb.SEARCH, limit_ms=1000.0, throughput_mbit_s=speed, round_trip_ms=0.1)["fronts"]
             for speed in (1000.0, 0.5)

@@ -19,6 +19,8 @@ from nasc_search.supernet.checkpoint import Progress, load, save
 from nasc_search.supernet.fold import FoldedNetwork, recalibrate
 from nasc_search.supernet.model import Supernet
 from nasc_search.supernet.options import TrainOptions
+from nasc_search.supernet.quantization_aware import harden
+from nasc_search.supernet.retrain import FineTuned, folded
 from nasc_search.supernet.sampling import draw
 from nasc_search.supernet.train import train
 from tests.supernet.tasks import SPACE as CELLS
@@ -148,6 +150,23 @@ def test_it_learns_and_int8_keeps_what_was_learnt(trained):
         assert abs(stored - real) <= 0.05
         found.append(real)
     assert min(found) > 0.6
+
+
+def test_norms_of_several_processes_see_the_channels_that_an_operator_has():
+    """What shares batches between processes replaces the norms: they are called for fewer channels as well."""
+    supernet, called = shaken(), []
+    for module in supernet.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.register_forward_hook(lambda _, given, __: called.append(given[0].shape[1]))
+    supernet(images(), SPACE.network("000"))
+    assert called == [op.spec.channels for _, op in SPACE.network("000").ops() if op.batch_norm]
+
+
+def test_training_for_int8_takes_the_parts_that_an_operator_has(trained):
+    data = task()
+    tuned = FineTuned(folded(trained, "158", data), trained, 0.0, 2.0)
+    hardened = harden(tuned, data, TrainOptions(12, 32, 0.02, 1))
+    assert hardened.int8_accuracy > 0.6
 
 
 def test_a_checkpoint_round_trip(tmp_path):

@@ -32,7 +32,7 @@ Examples:
 @limit_options
 @click.option("--throughput-range", metavar="LOW,HIGH", help="Mbit/s  [default: 0.1,100].")
 @click.option("--round-trip-range", metavar="LOW,HIGH", help="Milliseconds  [default: 0.5,100].")
-@click.option("--within-points", type=float, help="Accuracy that an answer may be below the best, points  [default: 0].")
+@click.option("--within-points", type=float, help="Accuracy that an answer may be below the best  [default: 0].")
 @click.option("--steady", is_flag=True, default=None, help="Links never vary  [default: as the board's link did].")
 @click.option(
     "--output", "path", type=click.Path(dir_okay=False, path_type=Path),
@@ -113,4 +113,5 @@ def lookup(path: Path, throughput_mbit_s: float, round_trip_ms: float, as_json: 
     if as_json:
         print_json({"limit_ms": regimes.limit_ms, "percentile": regimes.percentile, "on_map": on_map, "regime": found})
         return
-    click.echo(f"{describe(found)}\nkeeps {limit}" + ("" if on_map else "; beside the map, others may be more accurate"))
+    beside = "" if on_map else "; beside the map, others may be more accurate"
+    click.echo(f"{describe(found)}\nkeeps {limit}{beside}")

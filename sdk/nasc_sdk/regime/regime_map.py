@@ -107,10 +107,10 @@ class RegimeMap:
                 raise InputError("a regime map names a candidate that it does not hold")
 
     def lookup(self, throughput_mbit_s: float, round_trip_ms: float) -> Regime | None:
-        """The answer for a link with these medians; None where nothing keeps the limit. InputError for a link that is none.
-        """  # fmt: skip
+        """The answer for a link with these medians; None where nothing keeps the limit. InputError for no link."""
         if not (0 < throughput_mbit_s < math.inf and 0 <= round_trip_ms < math.inf):
-            raise InputError(f"a link is a throughput above 0 and a round trip, not {throughput_mbit_s}, {round_trip_ms}")
+            given = f"{throughput_mbit_s} Mbit/s, {round_trip_ms} ms"
+            raise InputError(f"a link is a throughput above 0 and a round trip of at least 0, not {given}")
         place = policy(self)(throughput_mbit_s, round_trip_ms)
         return None if place == NOBODY else self.regimes[place]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -65,9 +66,15 @@ def cell_problem(cuts: int, known: Array | None = None) -> Problem:
 
 def cells_of(points: Points) -> Points:
     """[n] The benchmark's index of each point's cell."""
+    return np.asarray(_places()[points[:, :CUT] @ _DIGITS], np.int64)
+
+
+@cache
+def _places() -> Points:
+    """[15625] The benchmark's index of the cell whose operators are the digits of a number."""
     place = np.empty(CELLS, np.int64)
     place[benchmark_ops() @ _DIGITS] = np.arange(CELLS)
-    return np.asarray(place[points[:, :CUT] @ _DIGITS], np.int64)
+    return place
 
 
 def _canonical(points: Points) -> Points:

@@ -2,7 +2,7 @@
 
 A few points are spread over the space; then each next one has the largest expected improvement under a Gaussian
 process of what was told (Jones et al. 1998), times the probability of being feasible where violations are not known in
-advance (Gardner et al. 2014, equation 6). Where they are, only feasible points are asked.
+advance (Gardner et al. 2014). Where they are, only feasible points are asked.
 """
 
 from __future__ import annotations

@@ -81,8 +81,9 @@ def _text(found: Found) -> str:
     gap = "the optimum is not known" if found.gap is None else f"{100 * found.gap:.2f} % below the optimum"
     lines = [
         found.arch,
-        f"cut {found.cut} ({found.cut_tensor}), {found.latency_ms:.2f} ms, accuracy {100 * found.accuracy:.2f} %, {gap}",
-        f"{found.evaluations} evaluations by {found.algorithm}; {found.feasible_cells} cells keep the limit at some cut",
+        f"cut {found.cut} ({found.cut_tensor}), {found.latency_ms:.2f} ms, accuracy {100 * found.accuracy:.2f} %, "
+        f"{gap}",
+        f"{found.evaluations} evaluations by {found.algorithm}; {found.feasible_cells} cells keep the limit at a cut",
     ]
     if found.compared is not None:
         lines.append(

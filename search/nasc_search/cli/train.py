@@ -9,7 +9,7 @@ import click
 
 from nasc_sdk.cli.output import json_option, print_json
 from nasc_sdk.errors import InputError, StorageError
-from nasc_search.cli import train_winner
+from nasc_search.cli import train_encoders, train_winner
 from nasc_search.cli.space_options import SpaceChoice, space_options
 from nasc_search.cli.train_options import (
     DataOptions,
@@ -39,6 +39,7 @@ Examples:
   nasc-sdk train --resume --steps 30000 --output runs/demo/supernet.safetensors      after Ctrl-C or a crash
   torchrun --nproc-per-node 2 -m nasc_sdk train --steps 30000      the batch shared by two processes
   nasc-sdk train winner --help      one sub-network alone
+  nasc-sdk train encoders --help    what narrows the cuts
 """,
 )
 @data_options
@@ -106,6 +107,7 @@ def command(
 
 
 command.add_command(train_winner.command)
+command.add_command(train_encoders.command)
 
 
 def _check_output(output: Path, resume: bool) -> None:

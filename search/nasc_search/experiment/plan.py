@@ -38,6 +38,8 @@ class Setting:
 SETTINGS: Final = tuple(Setting(raw, encodings) for raw in (True, False) for encodings in (True, False))
 PRIMARY: Final = SETTINGS[0]
 """Fronts are kept for all its links, and the uncertainty is looked at in it."""
+FREEST: Final = Setting(raw_input_stays=False, with_encodings=True)
+"""What is allowed in any setting is allowed in it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,9 @@ def sweep(contest: Contest, grid: Grid, tick: Tick = lambda _: None) -> Swept:
     """Look at every link and limit; ``tick`` hears of each throughput."""
     shape = (len(grid.limits_ms), *grid.shape)
     saved = {(base, lost): np.full(shape, np.nan) for base in BASELINES for lost in POINTS_LOST}
-    accuracy = {strategy: np.full(shape, np.nan) for strategy in Strategy if strategy is not Strategy.HWNAS_TRADED}
+    accuracy: dict[Strategy, Array] = {
+        strategy: np.full(shape, np.nan) for strategy in Strategy if strategy is not Strategy.HWNAS_TRADED
+    }
     cuts, why = np.full(shape, -1), np.full(shape, Why.NO_BASELINE, dtype=object)
     for rate, trip in np.ndindex(grid.shape):
         link = grid.link(rate, trip)

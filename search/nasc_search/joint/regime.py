@@ -2,14 +2,15 @@
 
 Along one round trip, each candidate keeps the limit down to some throughput, found by bisection of
 :meth:`CandidateTable.total_ms` (here over one candidate's own payload). The upper envelope of accuracy over those
-throughputs is the row. ``T_p`` rises with round trip and with 1/throughput: medians and quantiles of the samples do, and
-with ``m`` the median, ``q`` the quantile and ``c = (q - m) / sqrt(v + (q - m)^2)`` between 0 and 1, so does
-``m + sqrt(v + (q - m)^2)``, whose derivative is ``(1 - c) m' + c q'``. Hence a row's answers keep the limit at shorter
-round trips too, and two neighbouring rows differ only where something more accurate may fit between them: there, rows
-are added.
+throughputs is the row.
 
-Of candidates that are equally accurate (or in the same step of ``within``), the one that keeps the limit furthest is the answer, first of all one that needs
-no link; :func:`nasc_search.joint.exact.search` takes the fastest.
+``T_p`` rises with round trip and with 1/throughput: medians and quantiles of the samples do, and with ``m`` the median,
+``q`` the quantile and ``c = (q - m) / sqrt(v + (q - m)^2)`` between 0 and 1, so does ``m + sqrt(v + (q - m)^2)``, whose
+derivative is ``(1 - c) m' + c q'``. Hence a row's answers keep the limit at shorter round trips too, and two neighbouring
+rows differ only where something more accurate may fit between them: there, rows are added.
+
+Of candidates that are equally accurate (or in the same step of ``within``), the one that keeps the limit furthest is the
+answer, first of all one that needs no link; :func:`nasc_search.joint.exact.search` takes the fastest.
 """
 
 from __future__ import annotations

@@ -30,14 +30,12 @@ def recalibrate(
 
     def weighted(op: Op, x: torch.Tensor) -> torch.Tensor:
         layer = supernet.layer(op.param)
-        channels = op.spec.channels
-        weight = layer.weight_of(op, x.shape[1])
-        bias: torch.Tensor | None = None if layer.bias is None else layer.bias[:channels]
+        weight, bias, affine = layer.weight_of(op, x.shape[1]), layer.bias_of(op), layer.affine_of(op)
         y = convolve(op, x, weight, bias)
-        if layer.norm is not None:
+        if affine is not None:
             variance, mean = torch.var_mean(y, (0, 2, 3), correction=0)
-            gain = layer.norm.weight[:channels] * torch.rsqrt(variance + EPSILON)
-            shift = layer.norm.bias[:channels] - mean * gain
+            gain = affine[0] * torch.rsqrt(variance + EPSILON)
+            shift = affine[1] - mean * gain
             y = y * gain[:, None, None] + shift[:, None, None]
             weight, bias = weight * gain[:, None, None, None], shift
         assert bias is not None

@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from nasc_sdk.ir.network import Network, Op, OpKind, TensorSpec
 from nasc_search.encodings.blocks import all_cut_blocks
 from nasc_search.spaces.space import SearchSpace
 from nasc_search.supernet.forward import Crossing, convolve, run
+from nasc_search.supernet.norm import PartialBatchNorm
 from nasc_search.weights import group_of
 
 
@@ -29,7 +29,7 @@ class Layer(nn.Module):
         self.op = op
         self.weight = nn.Parameter(torch.empty(shape))
         self.bias = None if op.batch_norm else nn.Parameter(torch.zeros(shape[0]))
-        self.norm = nn.BatchNorm2d(shape[0]) if op.batch_norm else None
+        self.norm = PartialBatchNorm(shape[0]) if op.batch_norm else None
 
     def reset(self, generator: torch.Generator) -> None:
         """He initialisation, seeded."""
@@ -48,6 +48,15 @@ class Layer(nn.Module):
             part = split[torch.arange(shape[0]), torch.from_numpy(group_of(op))]
         return part
 
+    def bias_of(self, op: Op) -> torch.Tensor | None:
+        """What ``op`` takes of the bias; None where batch norm follows."""
+        return None if self.bias is None else self.bias[: op.spec.channels]
+
+    def affine_of(self, op: Op) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """Gain and shift of the batch norm for the channels of ``op``; None where there is none."""
+        channels = op.spec.channels
+        return None if self.norm is None else (self.norm.weight[:channels], self.norm.bias[:channels])
+
     def _part(self, op: Op, shape: tuple[int, ...]) -> torch.Tensor:
         part = self.weight[: shape[0], : shape[1]]
         if op.kind is not OpKind.DENSE:
@@ -57,20 +66,8 @@ class Layer(nn.Module):
 
     def forward(self, op: Op, x: torch.Tensor) -> torch.Tensor:
         """The operator and its batch norm."""
-        channels = op.spec.channels
-        y = convolve(op, x, self.weight_of(op, x.shape[1]), None if self.bias is None else self.bias[:channels])
-        norm = self.norm
-        if norm is None:
-            return y
-        # Batch norm over several processes takes its first channels itself.
-        if channels == norm.num_features or type(norm) is not nn.BatchNorm2d:
-            return norm(y)  # type: ignore[no-any-return] # torch types it so
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        return F.batch_norm(
-            y, norm.running_mean[:channels], norm.running_var[:channels], norm.weight[:channels], norm.bias[:channels],
-            norm.training, norm.momentum or 0.0, norm.eps,
-        )  # fmt: skip
+        y = convolve(op, x, self.weight_of(op, x.shape[1]), self.bias_of(op))
+        return y if self.norm is None else self.norm(y)
 
 
 def weight_shape(op: Op, inputs: int) -> tuple[int, ...]:

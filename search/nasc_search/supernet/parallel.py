@@ -22,6 +22,7 @@ from torch import nn
 
 from nasc_sdk.errors import InputError, NascError, UnreachableError
 from nasc_search.data.batches import WHOLE, Share
+from nasc_search.supernet.norm import PartialBatchNorm
 
 TIMEOUT: Final = timedelta(minutes=5)
 _VARIABLES: Final = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
@@ -137,7 +138,7 @@ class _Sum(torch.autograd.Function):
         return ctx.group.sum(gradients[0].clone()), None
 
 
-class SharedBatchNorm(nn.BatchNorm2d):
+class SharedBatchNorm(PartialBatchNorm):
     """Batch norm over the images of all processes; they hold equally many each.
 
     Fewer channels than it has are the first of them, as operators that share weights use them.

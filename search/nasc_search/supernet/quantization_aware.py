@@ -151,13 +151,11 @@ def _trained(
 def _folded_and_rounded(supernet: Supernet, op: Op, source: torch.Tensor) -> torch.Tensor:
     """The operator with batch norm folded by the batch's statistics, weights symmetric per channel in -127..127."""
     layer = supernet.layer(op.param)
-    channels = op.spec.channels
-    weight = layer.weight_of(op, source.shape[1])
-    bias: torch.Tensor | None = None if layer.bias is None else layer.bias[:channels]
-    if layer.norm is not None:
+    weight, bias, affine = layer.weight_of(op, source.shape[1]), layer.bias_of(op), layer.affine_of(op)
+    if affine is not None:
         variance, mean = torch.var_mean(convolve(op, source, weight, None), (0, 2, 3), correction=0)
-        gain = layer.norm.weight[:channels] * torch.rsqrt(variance + EPSILON)
-        weight, bias = weight * gain[:, None, None, None], layer.norm.bias[:channels] - mean * gain
+        gain = affine[0] * torch.rsqrt(variance + EPSILON)
+        weight, bias = weight * gain[:, None, None, None], affine[1] - mean * gain
     largest = weight.detach().abs().flatten(1).amax(1)
     scales = (largest / _HIGHEST).clamp_min(_MIN_SCALE)
     zeros = torch.zeros(len(scales), dtype=torch.int32)

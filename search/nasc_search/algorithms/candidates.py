@@ -133,7 +133,8 @@ class Candidates:
         return np.asarray(chosen, np.int64), violations[places, least]
 
     def _uniform(self, rng: np.random.Generator, count: int) -> Points:
-        return np.stack([rng.integers(size, size=count) for size in self.problem.sizes], axis=1).astype(np.int64)
+        drawn = [rng.integers(size, size=count) for size in self.problem.sizes]
+        return np.asarray(np.stack(drawn, axis=1), np.int64)
 
     def _mutants(self, rng: np.random.Generator, points: Points, count: int) -> Points:
         parents = points[rng.integers(len(points), size=count)]

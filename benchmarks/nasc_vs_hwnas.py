@@ -23,7 +23,7 @@ from nasc_sdk.durable import make_directory, write_durably
 from nasc_sdk.errors import NascError
 from nasc_search.experiment.document import Document
 from nasc_search.experiment.page import write_report
-from nasc_search.experiment.plan import PRIMARY, SETTINGS
+from nasc_search.experiment.plan import PRIMARY, SETTINGS, STATED_LOSS
 from nasc_search.experiment.run import Options, run
 from nasc_search.experiment.strategies import Strategy
 from nasc_search.measured.npz import SpaceName
@@ -125,10 +125,11 @@ def _cell(document: Document, setting: str, base: Strategy, limit_ms: float) -> 
         for entry in document.region
         if (entry.setting, entry.baseline, entry.limit_ms) == (setting, base.value, limit_ms)
     ]
+    key = setting, base.value, limit_ms, STATED_LOSS
     known = [
         value
         for entry in document.saved
-        if (entry.setting, entry.baseline, entry.limit_ms, entry.points_lost) == (setting, base.value, limit_ms, 0.5)
+        if (entry.setting, entry.baseline, entry.limit_ms, entry.points_lost) == key
         for row in entry.saved_percent
         for value in row
         if value is not None

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 Weights = Mapping[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
-"""``Op.param`` -> folded weight and bias: CONV (out, in, k, k), DEPTHWISE (c, 1, k, k), DENSE (out, in)."""
+"""``Op.param`` -> folded weight and bias: CONV (out, in / groups, k, k), DEPTHWISE (c, 1, k, k), DENSE (out, in)."""
 
 
 def import_torch() -> ModuleType:
@@ -67,7 +67,7 @@ class TorchTail:
         result: torch.Tensor
         match op.kind:
             case OpKind.CONV:
-                result = functional.conv2d(source, *self._weights[op.param], op.stride, padding)
+                result = self._convolution(op, source)
             case OpKind.DEPTHWISE:
                 groups = source.shape[1]
                 result = functional.conv2d(
@@ -87,6 +87,16 @@ class TorchTail:
             case _:
                 assert_never(op.kind)
         return result
+
+    def _convolution(self, op: Op, source: torch.Tensor) -> torch.Tensor:
+        weight, bias = self._weights[op.param]
+        if op.shuffled:
+            weight = weight.reshape(-1, op.groups, *weight.shape[1:]).transpose(0, 1).flatten(0, 1)
+        functional = self._torch.nn.functional
+        y: torch.Tensor = functional.conv2d(source, weight, None, op.stride, op.kernel // 2, groups=op.groups)
+        if op.shuffled:
+            y = y.reshape(len(y), op.groups, -1, *y.shape[2:]).transpose(1, 2).flatten(1, 2)
+        return y + bias[:, None, None]
 
     def _activate(self, op: Op, value: torch.Tensor) -> torch.Tensor:
         result: torch.Tensor

@@ -6,6 +6,7 @@ import pytest
 from nasc_sdk.candidate import CutEncoding
 from nasc_search.experiment.apportion import Apportioned
 from nasc_search.experiment.coding import Coding
+from nasc_search.experiment.plan import Setting
 from nasc_search.experiment.pool import PERFECT, LinkState, Pool, pareto
 from nasc_search.experiment.strategies import Contest, Strategy
 
@@ -60,9 +61,7 @@ LINKS = [LinkState(0.5, 100), LinkState(2, 20), LinkState(8, 5), LinkState(100, 
 @pytest.mark.parametrize("with_encodings", [True, False])
 def test_joint_search_equals_a_loop_over_all(seed, raw_stays, with_encodings):
     pool, coding, *tables = world(seed)
-    contest = Contest.build(
-        pool, coding, raw_input_stays=raw_stays, with_encodings=with_encodings, fixed_cut=FIXED_CUT
-    )
+    contest = Contest.build(pool, coding, Setting(raw_stays, with_encodings), FIXED_CUT)
     forms = range(FORMS if with_encodings else 1)
     for link in LINKS:
         front = contest.joint.front(link)
@@ -81,7 +80,7 @@ def test_joint_search_equals_a_loop_over_all(seed, raw_stays, with_encodings):
 @pytest.mark.parametrize("raw_stays", [True, False])
 def test_baselines_equal_loops(seed, raw_stays):
     pool, coding, accuracy, board, server = world(seed)
-    contest = Contest.build(pool, coding, raw_input_stays=raw_stays, with_encodings=True, fixed_cut=FIXED_CUT)
+    contest = Contest.build(pool, coding, Setting(raw_stays, True), FIXED_CUT)
     whole = board.head_ms[:, -1]
     for link in LINKS:
         for limit_ms in (12.0, 30.0, 60.0):
@@ -116,7 +115,7 @@ def test_baselines_equal_loops(seed, raw_stays):
 
 def test_nothing_over_the_link_below_its_round_trip():
     pool, coding, *_ = world(0)
-    contest = Contest.build(pool, coding, raw_input_stays=False, with_encodings=True, fixed_cut=FIXED_CUT)
+    contest = Contest.build(pool, coding, Setting(False, True), FIXED_CUT)
     front = contest.joint.front(LinkState(100, 40))
     assert set(front.cut[front.latency_ms <= 40].tolist()) == {CUTS - 1}
     assert contest.operating(Strategy.ALL_EDGE, LinkState(100, 40), 39.0, 0.0) is None
@@ -124,7 +123,7 @@ def test_nothing_over_the_link_below_its_round_trip():
 
 def test_a_perfect_link_is_never_slower():
     pool, coding, *_ = world(1)
-    joint = Contest.build(pool, coding, raw_input_stays=True, with_encodings=True, fixed_cut=FIXED_CUT).joint
+    joint = Contest.build(pool, coding, Setting(True, True), FIXED_CUT).joint
     for link in LINKS:
         assert (joint.latency_ms(PERFECT) <= joint.latency_ms(link)).all()
 

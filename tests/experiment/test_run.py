@@ -229,3 +229,8 @@ def test_a_grid_of_one_link(folder):
     grid = Grid((5.0,), (10.0,), (20.0,))
     assert grid.shown == ((0, 0),)
     assert grid.looked_at_limits_ms == (20.0,)
+
+
+def test_the_limits_that_are_looked_at():
+    assert Grid((5.0,), (10.0,), (20.0, 30.0)).looked_at_limits_ms == (20.0, 30.0)
+    assert Grid((5.0,), (10.0,), (1.0, 2.0, 3.0, 4.0, 5.0)).looked_at_limits_ms == (3.0, 5.0)

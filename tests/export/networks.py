@@ -21,7 +21,7 @@ def random_weights(network, rng):
     for block, op in network.ops():
         if not op.param:
             continue
-        fan_in = block.spec_of(op.inputs[0]).channels
+        fan_in = block.spec_of(op.inputs[0]).channels // op.groups
         shape = {
             OpKind.CONV: (op.spec.channels, fan_in, op.kernel, op.kernel),
             OpKind.DEPTHWISE: (op.spec.channels, 1, op.kernel, op.kernel),
@@ -80,9 +80,10 @@ def _random_op(block, output, shapes, rng):
     if kind in (OpKind.CONV, OpKind.DENSE):
         channels = _pick((source.channels, 3, 8), rng)
     weighted = kind in (OpKind.CONV, OpKind.DEPTHWISE, OpKind.DENSE)
+    groups = 2 if kind is OpKind.CONV and source.channels % 2 == channels % 2 == 0 and rng.random() < 0.5 else 1
     activation = _pick(list(Activation), rng) if weighted or kind is OpKind.ADD else Activation.NONE
     draft = Op(kind, inputs, output, TensorSpec(1, 1, channels), kernel, stride, activation,
-               f"{block}.{output}" if weighted else "")
+               f"{block}.{output}" if weighted else "", groups=groups, shuffled=groups > 1 and rng.random() < 0.5)
     return replace(draft, spec=output_spec(draft, tuple(shapes[name] for name in inputs)))
 
 

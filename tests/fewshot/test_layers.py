@@ -6,15 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nasc_search.fewshot.basis import Reach
-from nasc_search.fewshot.layers import CHOICES, LAYER_BASIS, LAYERS, SHAPES, Choice
-from nasc_search.measured.fbnet import OPS, SKIP, LayerShape
+from nasc_search.fewshot.layers import LAYER_BASIS, LAYERS, SHAPES
+from nasc_search.measured.fbnet import CHOICES, OPS, SKIP, Choice, LayerShape
 from tests.fewshot.devices import FBNET_FILE, with_data
 
 networks = st.lists(st.integers(0, SKIP), min_size=len(LAYERS), max_size=len(LAYERS))
 
 
 def test_choices_are_those_of_the_measured_tables():
-    assert (*(choice.name for choice in CHOICES), "skip") == OPS
+    names = "k3_e1 k3_e1_g2 k3_e3 k3_e6 k5_e1 k5_e1_g2 k5_e3 k5_e6 skip"
+    assert " ".join(OPS) == names
+    for choice in CHOICES:
+        groups = f"_g{choice.groups}" if choice.groups > 1 else ""
+        assert choice.name == f"k{choice.kernel}_e{choice.expansion}{groups}"
     assert len(LAYERS) == 22
 
 

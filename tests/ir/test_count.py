@@ -61,3 +61,11 @@ def test_a_shortcut_keeps_its_tensor_alive():
 def test_nothing_needs_no_memory_and_the_identity_its_input():
     assert peak_memory(NETWORK.head(0)) == macs(NETWORK.head(0)) == 0
     assert peak_memory(Block("i", BlockKind.CELL, IN, (), INPUT)) == 192
+
+
+def test_groups_count_what_they_multiply():
+    """4x4x6 to 4x4x4 in two groups: 16 places x 4 channels x 3 inputs, 4 x (3 weights + a bias)."""
+    source, spec = TensorSpec(4, 4, 6), TensorSpec(4, 4, 4)
+    conv = Op(OpKind.CONV, (INPUT,), "y", spec, param="w", groups=2)
+    block = Block("b", BlockKind.CELL, source, (conv,), "y")
+    assert (macs(block), parameters(block)) == (192, 16)

@@ -51,6 +51,12 @@ def test_legal_ops(op):
         (replace(RELU, param="w"), "no weights"),
         (replace(POOL, activation=Activation.RELU), "cannot fuse relu"),
         (replace(DENSE, batch_norm=True), "follows convolutions only"),
+        (replace(CONV, groups=3), "3 groups do not divide 2 and 2 channels"),
+        (replace(CONV, groups=0), "0 groups do not divide"),
+        (replace(CONV, groups=-2), "-2 groups do not divide"),
+        (replace(CONV, shuffled=True), "shuffles the channels of one group"),
+        (replace(DEPTHWISE, groups=2), "depthwise has no groups"),
+        (replace(DENSE, groups=2), "dense has no groups"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.label,
 )

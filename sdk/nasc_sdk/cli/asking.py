@@ -17,7 +17,7 @@ from nasc_sdk.protocol.topics import SERVICE, Topics
 F = TypeVar("F", bound=Callable[..., Any])
 Options = dict[str, str | int | float | bool]
 
-_GOAL = (
+_LIMIT = (
     click.option("--limit-ms", type=float, help="Latency limit of a request, milliseconds  [default: as before]."),
     click.option("--percentile", type=float, help="The limit holds at this percentile  [default: 95]."),
     click.option(
@@ -25,6 +25,9 @@ _GOAL = (
     ),
     click.option("--arena-bytes", type=int, help="Memory for activations on the board  [default: the board's own]."),
     click.option("--flash-bytes", type=int, help="Room for the head's model file  [default: the board's own]."),
+)  # fmt: skip
+_GOAL = (
+    *_LIMIT,
     click.option(
         "--objective", type=click.Choice(["accuracy", "energy"]),
         help="Most accurate candidate, or least energy of the board among those accurate enough  "
@@ -47,7 +50,16 @@ _GOAL = (
 
 def goal_options(function: F) -> F:
     """Options that say what is wanted, the same for ``search`` and ``deploy``."""
-    for option in reversed(_GOAL):
+    return _with(_GOAL, function)
+
+
+def limit_options(function: F) -> F:
+    """Those of them that say what a candidate must keep."""
+    return _with(_LIMIT, function)
+
+
+def _with(options: tuple[Callable[[F], F], ...], function: F) -> F:
+    for option in reversed(options):
         function = option(function)
     return function
 

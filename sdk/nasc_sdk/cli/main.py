@@ -22,6 +22,7 @@ _VERBS: Final[dict[str, str]] = {
     "profile": "Measure per-block latency on a device, or any int8 model here.",
     "calibrate": "Calibrate a device's cost model with a handful of measured heads.",
     "search": "Find the best architecture, cut and encoding under a limit.",
+    "map": "Draw the best candidate over every throughput and round trip.",
     "deploy": "Push a candidate: head to the board, tail to the edge server.",
     "infer": "Run inputs through the deployed split, or any int8 model here.",
     "status": "Show devices, what they run and how they do.",
@@ -49,6 +50,7 @@ Examples:
   nasc-sdk profile --device pi4          time every block on the board
   nasc-sdk calibrate --device pi4        or only the few heads that tell most
   nasc-sdk search --device pi4 --limit-ms 8
+  nasc-sdk map --device pi4              who wins over which links
   nasc-sdk deploy --device pi4
 \b
 Exit status: 0 done; 1 a promise was not held; 2 usage; 3 bad input; 4 a peer is unreachable or broke

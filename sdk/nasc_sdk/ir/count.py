@@ -1,4 +1,7 @@
-"""What a network costs on paper: MACs, parameters, activation bytes and peak memory, in int8."""
+"""What a network costs on paper: MACs, parameters, activation bytes and peak memory, in int8.
+
+A grouped convolution counts what its groups multiply; exported, it is a dense one (ADR 0014).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ def op_macs(op: Op, source: TensorSpec) -> int:
     """Multiply-accumulates of one operator on one sample; ``source`` is its first input's shape."""
     match op.kind:
         case OpKind.CONV:
-            return op.spec.elements * op.kernel**2 * source.channels
+            return op.spec.elements * op.kernel**2 * source.channels // op.groups
         case OpKind.DEPTHWISE:
             return op.spec.elements * op.kernel**2
         case OpKind.DENSE:
@@ -22,7 +25,7 @@ def op_parameters(op: Op, source: TensorSpec) -> int:
     """Weights and biases of one operator, batch norm folded."""
     match op.kind:
         case OpKind.CONV:
-            return op.spec.channels * (op.kernel**2 * source.channels + 1)
+            return op.spec.channels * (op.kernel**2 * source.channels // op.groups + 1)
         case OpKind.DEPTHWISE:
             return op.spec.channels * (op.kernel**2 + 1)
         case OpKind.DENSE:

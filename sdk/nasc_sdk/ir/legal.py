@@ -79,6 +79,12 @@ def _check_op(block: Block, op: Op, shapes: dict[str, TensorSpec]) -> None:
     if op.kind not in _WINDOWED and (op.kernel, op.stride) != (1, 1):
         raise refuse(f"{op.kind.value} has no kernel and no stride")
     inputs = tuple(shapes[name] for name in op.inputs)
+    if op.groups != 1 and op.kind is not OpKind.CONV:
+        raise refuse(f"{op.kind.value} has no groups")
+    if op.groups < 1 or inputs[0].channels % op.groups or op.spec.channels % op.groups:
+        raise refuse(f"{op.groups} groups do not divide {inputs[0].channels} and {op.spec.channels} channels")
+    if op.shuffled and op.groups == 1:
+        raise refuse("shuffles the channels of one group")
     if op.kind is OpKind.ADD and inputs[0] != inputs[1]:
         raise refuse(f"adds {inputs[0]} to {inputs[1]}")
     if op.spec != output_spec(op, inputs):

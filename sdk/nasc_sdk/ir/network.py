@@ -92,13 +92,19 @@ class Op:
     """Key of the weights in the weight store; empty for operators without weights."""
     batch_norm: bool = False
     """Trained with batch norm after it, folded at export."""
+    groups: int = 1
+    """CONV only: output channel ``j`` of ``m`` reads the input channels of group ``j // (m / groups)`` alone."""
+    shuffled: bool = False
+    """... of group ``j % groups`` instead: a grouped convolution with its channels shuffled afterwards (ShuffleNet,
+    arXiv 1707.01083), as one operator. Weights are in the order of the output."""
 
     @property
     def label(self) -> str:
-        """Short name with kernel and stride, e.g. ``conv3x3/2``."""
+        """Short name with kernel, groups and stride, e.g. ``conv3x3/2`` or ``conv1x1g2``."""
         size = f"{self.kernel}x{self.kernel}" if self.kernel > 1 or self.param else ""
+        groups = f"g{self.groups}" if self.groups > 1 else ""
         stride = f"/{self.stride}" if self.stride > 1 else ""
-        return f"{self.kind.value}{size}{stride}"
+        return f"{self.kind.value}{size}{groups}{stride}"
 
 
 @dataclass(frozen=True, slots=True)

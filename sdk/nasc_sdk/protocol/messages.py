@@ -181,6 +181,7 @@ class ServiceVerb(StrEnum):
     CALIBRATE = "calibrate"
     COST_MODEL = "cost-model"
     SEARCH = "search"
+    MAP = "map"
     DEPLOY = "deploy"
     STATUS = "status"
 

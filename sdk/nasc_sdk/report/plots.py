@@ -6,11 +6,12 @@ too; text stays text, in the page's font. The same summary gives the same bytes.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import re
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from nasc_sdk.report.summary import FrontPoint, HeadCheck, LinkState, Mark, Samp
 
 MAX_POINTS: Final = 3000
 MAX_BARS: Final = 40
+_DPI: Final = 120
 
 _INK: Final = "#1c1c1e"
 _MUTED: Final = "#6b6b70"
@@ -70,14 +72,14 @@ def blocks(profile: Profile) -> str:
             share = f"{100 * median / total:.1f} %" if total else ""
             axis.annotate(share, (median + whisker, row), (4, 0), textcoords="offset points", va="center",
                           fontsize=7, color=_MUTED)  # fmt: skip
-        axis.set_yticks(rows, [_plain(_block_label(block)) for block in shown], fontsize=7)
+        axis.set_yticks(rows, [plain(_block_label(block)) for block in shown], fontsize=7)
         axis.set_ylim(max(len(shown), 1) - 0.4, -0.6)
         axis.margins(x=0.08)
         axis.set_xlim(left=0)
         axis.grid(visible=False, axis="y")
         axis.set_xlabel(f"median latency, whisker to p95 ({unit}, measured)")
         axis.set_ylabel("block: operators, shape")
-        axis.set_title(_plain(f"{profile.device}: {len(shown)} of {len(profile.blocks)} timed blocks, with share"))
+        axis.set_title(plain(f"{profile.device}: {len(shown)} of {len(profile.blocks)} timed blocks, with share"))
 
     return _svg(f"per-block latency of {profile.device}", (9.6, 1.2 + 0.19 * max(len(shown), 4)), paint)
 
@@ -107,7 +109,7 @@ def parts(states: Sequence[LinkState]) -> str:
                 at = [place + shift for place in places]
                 axis.bar(at, [_finite(p95) for _, p95 in times], 0.36, color=colour, alpha=0.3, label=f"{label} p95")
                 axis.bar(at, [_finite(p50) for p50, _ in times], 0.36, color=colour, label=f"{label} p50")
-            axis.set_xticks(list(places), [_plain(part.name) for part in state.parts])
+            axis.set_xticks(list(places), [plain(part.name) for part in state.parts])
             axis.grid(visible=False, axis="x")
             axis.set_xlabel("part of a request")
             axis.set_ylabel("latency (ms)")
@@ -142,10 +144,10 @@ def timeline(samples: Sequence[Sample], marks: Sequence[Mark], limit_ms: float) 
             axis.plot(
                 [s.at_s - origin for s in chosen], [s.total_ms for s in chosen], _MARKERS[number % len(_MARKERS)],
                 markersize=2.8, markeredgewidth=0, alpha=0.75, color=_SERVERS.get(pair[0], _MUTED),
-                label=_plain(f"{pair[0]}, contract {pair[1][:8] or 'none'}"),
+                label=plain(f"{pair[0]}, contract {pair[1][:8] or 'none'}"),
             )  # fmt: skip
         axis.axhline(limit_ms, color=_LIMIT, linestyle="--", linewidth=1.1, label=f"limit {limit_ms:g} ms")
-        _log(axis.yaxis, [limit_ms, *(s.total_ms for s in shown)])
+        log_scale(axis.yaxis, [limit_ms, *(s.total_ms for s in shown)])
         _paint_marks(axis, marks, origin, [s.at_s - origin for s in shown])
         axis.set_xlabel("time since the first request or mark (s)")
         axis.set_ylabel("total latency (ms, measured, log)")
@@ -173,10 +175,10 @@ def _paint_front(axis: Any, state: LinkState, limit_ms: float, percentile: float
         axis.plot(chosen.latency_ms, 100 * chosen.accuracy, "*", markersize=13, color=_LIMIT, markeredgecolor=_INK,
                   markeredgewidth=0.7, label="chosen", zorder=5)  # fmt: skip
     axis.axvline(limit_ms, color=_LIMIT, linestyle="--", linewidth=1.1, label=f"limit {limit_ms:g} ms")
-    _log(axis.xaxis, [limit_ms, *(p.latency_ms for p in state.front)])
+    log_scale(axis.xaxis, [limit_ms, *(p.latency_ms for p in state.front)])
     axis.set_xlabel(f"latency p{percentile:g} (ms, predicted, log)")
     axis.set_ylabel("accuracy (%, validation images)")
-    chosen_text = _plain(f"chosen: {state.kind} at cut {state.cut}, {state.accuracy:.2%}")
+    chosen_text = plain(f"chosen: {state.kind} at cut {state.cut}, {state.accuracy:.2%}")
     axis.set_title(f"{_state_title(state)}\n{chosen_text}")
 
 
@@ -188,11 +190,11 @@ def _paint_heads(axis: Any, device: str, checks: Sequence[HeadCheck]) -> None:
     axis.plot(ends, ends, color=_MUTED, linewidth=0.8, label="predicted = measured")
     axis.fill_between(ends, [0.9 * x for x in ends], [1.1 * x for x in ends], color=_MUTED, alpha=0.18, linewidth=0,
                       label="±10 %")  # fmt: skip
-    _log(axis.xaxis, ends)
-    _log(axis.yaxis, [*ends, *(check.predicted_us for check in checks)])
+    log_scale(axis.xaxis, ends)
+    log_scale(axis.yaxis, [*ends, *(check.predicted_us for check in checks)])
     axis.set_xlabel("measured (us, log)")
     axis.set_ylabel("predicted (us, log)")
-    axis.set_title(_plain(device))
+    axis.set_title(plain(device))
 
 
 def _paint_marks(axis: Any, marks: Sequence[Mark], origin: float, times: Sequence[float]) -> None:
@@ -207,7 +209,7 @@ def _paint_marks(axis: Any, marks: Sequence[Mark], origin: float, times: Sequenc
     for place, mark in sorted(zip(at, marks, strict=True), key=lambda pair: pair[0]):
         axis.axvline(place, color=_MUTED, linewidth=0.8)
         after = max(place, after + 0.022 * width)
-        axis.annotate(_plain(mark.text), (after, 0.99), (3, 0), xycoords=("data", "axes fraction"),
+        axis.annotate(plain(mark.text), (after, 0.99), (3, 0), xycoords=("data", "axes fraction"),
                       textcoords="offset points", rotation=90, va="top", ha="left", fontsize=7.5, zorder=4,
                       bbox={"facecolor": _PAGE, "edgecolor": "none", "pad": 0.6})  # fmt: skip
 
@@ -238,7 +240,7 @@ def _times(name: str, rest: str) -> str:
 
 
 def _state_title(state: LinkState) -> str:
-    return _plain(f"{state.name}: {state.rate_mbit_s:g} Mbit/s, {state.round_trip_ms:g} ms round trip")
+    return plain(f"{state.name}: {state.rate_mbit_s:g} Mbit/s, {state.round_trip_ms:g} ms round trip")
 
 
 def _axes(figure: Any, count: int, columns: int) -> list[Any]:
@@ -259,7 +261,7 @@ def _legend_below(figure: Any, markerscale: float = 1.0) -> None:
                       markerscale=markerscale)  # fmt: skip
 
 
-def _log(axis: Any, values: Iterable[float]) -> None:
+def log_scale(axis: Any, values: Iterable[float]) -> None:
     """Log scale with plain numbers as tick labels, dense enough on a short range."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
@@ -281,12 +283,30 @@ def _positive(value: float) -> bool:
     return math.isfinite(value) and value > 0
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text that matplotlib takes as it is: no formulas between dollar signs, no line breaks or control characters."""
     return "".join(char if char.isprintable() else " " for char in text).replace("$", r"\$")
 
 
+def png(size: tuple[float, float], paint: Callable[[Any], None]) -> bytes:
+    """A figure of its own, inches, as a PNG file on a light page. Raises MissingExtraError without matplotlib."""
+    data = io.BytesIO()
+    with _figure({"figure.facecolor": _PAGE, "savefig.facecolor": _PAGE}, size, paint) as figure:
+        figure.savefig(data, format="png", dpi=_DPI, metadata={"Software": None})
+    return data.getvalue()
+
+
 def _svg(name: str, size: tuple[float, float], paint: Callable[[Any], None]) -> str:
+    text = io.StringIO()
+    # A salt of its own for each plot: ids stay unique in the page, and are the same every time.
+    with _figure({"svg.hashsalt": name}, size, paint) as figure:
+        figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    return _inline(text.getvalue(), name)
+
+
+@contextlib.contextmanager
+def _figure(style: dict[Any, Any], size: tuple[float, float], paint: Callable[[Any], None]) -> Iterator[Any]:
+    """Painted, and saved in the same style."""
     try:
         from matplotlib import rc_context
         from matplotlib.figure import Figure
@@ -294,15 +314,12 @@ def _svg(name: str, size: tuple[float, float], paint: Callable[[Any], None]) -> 
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
         raise MissingExtraError("matplotlib", "report") from error
-    text = io.StringIO()
-    # A salt of its own for each plot: ids stay unique in the page, and are the same every time.
-    with rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
+    with rc_context({**_STYLE, **style}), warnings.catch_warnings():
         # The browser has the glyphs that matplotlib's font lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure = Figure(figsize=size, layout="constrained")
         paint(figure)
-        figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    return _inline(text.getvalue(), name)
+        yield figure
 
 
 def _inline(svg: str, name: str) -> str:

@@ -9,17 +9,12 @@ import click
 from nasc_sdk.cli.output import format_table, json_option, print_json
 
 
-class _Numbers(click.ParamType):
-    """Comma-separated numbers."""
-
-    name = "numbers"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
-        """``1,2.5,10`` as floats."""
-        try:
-            return tuple(float(word) for word in str(value).split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not a list of numbers such as 1,2.5,10", param, ctx)
+def _numbers(_: click.Context, option: click.Parameter, text: str | None) -> tuple[float, ...] | None:
+    """``1,2.5,10`` as floats."""
+    try:
+        return None if text is None else tuple(float(word) for word in text.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not a list of numbers such as 1,2.5,10", param=option) from error
 
 
 @click.command(
@@ -55,10 +50,12 @@ Examples:
     "--coding", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Points lost by encodings, JSON as in experiment/coding.json  [default: the shipped table].",
 )
-@click.option("--fixed-cut", type=int, help="Of that baseline  [default: after the first block that halves the map].")
-@click.option("--throughputs", type=_Numbers(), help="Mbit/s, ascending  [default: 12 from 0.5 to 100].")
-@click.option("--round-trips", type=_Numbers(), help="ms, ascending  [default: 7 from 2 to 100].")
-@click.option("--limits-ms", type=_Numbers(), help="Ascending  [default: 5 that suit the board].")
+@click.option("--fixed-cut", type=int, help="Of that baseline  [default: after the block that halves the map first].")
+@click.option(
+    "--throughputs", callback=_numbers, metavar="N,N,...", help="Mbit/s, ascending  [default: 12 from 0.5 to 100]."
+)
+@click.option("--round-trips", callback=_numbers, metavar="N,N,...", help="ms, ascending  [default: 7 from 2 to 100].")
+@click.option("--limits-ms", callback=_numbers, metavar="N,N,...", help="Ascending  [default: 5 that suit the board].")
 @click.option(
     "--output", type=click.Path(file_okay=False, path_type=Path),
     help="Folder for README.md, saved.csv, result.json and plots (needs the extra 'report').",

@@ -19,8 +19,8 @@ from nasc_sdk.ir.count import macs
 from nasc_sdk.ir.network import Block, BlockKind, TensorSpec
 from nasc_search.fewshot.basis import Basis, Reach, basis_of
 from nasc_search.fewshot.cells import CELL_BASIS
-from nasc_search.fewshot.layers import CHOICES, LAYERS
-from nasc_search.measured.fbnet import SKELETONS, LayerShape
+from nasc_search.fewshot.layers import LAYERS
+from nasc_search.measured.fbnet import CHOICES, SKELETONS, LayerShape
 from nasc_search.measured.npz import SpaceName
 from nasc_search.spaces.nb201 import EDGES, EdgeOp, Macro, NB201Space, format_arch
 

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from nasc_search.experiment.anatomy import CONVOLUTIONS, Anatomy, Array
 from nasc_search.fewshot.basis import Reach
-from nasc_search.fewshot.layers import CHOICES, LAYERS
+from nasc_search.fewshot.layers import LAYERS
+from nasc_search.measured.fbnet import CHOICES, SKIP
 from nasc_search.measured.npz import SpaceName
 
 _KINDS: Final = 6
@@ -151,7 +152,7 @@ def _strided(anatomy: Anatomy) -> Array:
 def _constant_macs(anatomy: Anatomy) -> Array:
     if anatomy.space is SpaceName.NB201:
         return anatomy.fixed_macs
-    skips = anatomy.chosen_macs(np.full((1, len(LAYERS)), len(CHOICES)), Reach.EVERY)[0]
+    skips = anatomy.chosen_macs(np.full((1, len(LAYERS)), SKIP), Reach.EVERY)[0]
     return np.asarray(anatomy.fixed_macs + skips, np.float64)
 
 

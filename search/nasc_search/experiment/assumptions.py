@@ -42,6 +42,10 @@ def assumptions(options: Options, anatomy: Anatomy, subject: Subject, fixed_cut:
         "copies to and from a GPU are in no total."
     )
     yield (
+        "Totals are measurements with noise: whoever picks the best of thousands picks lucky ones, which holds for all "
+        "strategies alike."
+    )
+    yield (
         f"Cut 0 sends {options.raw_bytes} bytes compressed to {options.raw_ratio:g} of that (about what PNG leaves of "
         "such images; an assumption), where the raw input may leave at all."
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from nasc_sdk.durable import make_directory, write_durably
 from nasc_search.experiment.document import Document, array
@@ -34,8 +35,8 @@ def region_table(document: Document) -> Table:
             if (entry.setting, entry.baseline, entry.limit_ms, entry.points_lost)
             == (PRIMARY.name, base, limit_ms, STATED_LOSS)
         )
-        known = values[values == values]
-        rows.append((base.value, *shares, f"{known.mean():.0f} %" if known.size else "not allowed"))
+        known = values[np.isfinite(values)]
+        rows.append((base.value, *shares, f"{known.mean():.0f} %") if known.size else (base.value, *"----"))
     return rows
 
 

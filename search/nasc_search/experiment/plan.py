@@ -38,6 +38,8 @@ class Setting:
 SETTINGS: Final = tuple(Setting(raw, encodings) for raw in (True, False) for encodings in (True, False))
 PRIMARY: Final = SETTINGS[0]
 """Fronts are kept for all its links, and the uncertainty is looked at in it."""
+FREEST: Final = Setting(raw_input_stays=False, with_encodings=True)
+"""What is allowed in any setting is allowed in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Grid:
     @property
     def looked_at_limits_ms(self) -> tuple[float, ...]:
         """The middle limit and the largest: what is drawn, and what uncertainty is looked at for."""
-        return tuple(dict.fromkeys((self.limits_ms[len(self.limits_ms) // 2], self.limits_ms[-1])))
+        return tuple(dict.fromkeys((self.limits_ms[(len(self.limits_ms) - 1) // 2], self.limits_ms[-1])))
 
     @property
     def shown(self) -> tuple[tuple[int, int], ...]:

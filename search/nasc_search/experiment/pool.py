@@ -148,4 +148,4 @@ def pareto(gain: Array, cost: Array) -> Ints:
     ordered = gain[order]
     keep = np.ones(len(order), bool)
     keep[1:] = ordered[1:] > np.maximum.accumulate(ordered)[:-1]
-    return order[keep]
+    return np.asarray(order[keep], np.int64)

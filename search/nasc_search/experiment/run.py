@@ -11,7 +11,7 @@ import numpy as np
 
 from nasc_sdk.errors import InfeasibleError, InputError
 from nasc_search.experiment import plan
-from nasc_search.experiment.anatomy import IMAGE, Anatomy, anatomy_of
+from nasc_search.experiment.anatomy import IMAGE, Anatomy, Array, anatomy_of
 from nasc_search.experiment.apportion import Apportioned, Apportioning, Fit, apportion, fit
 from nasc_search.experiment.assumptions import assumptions
 from nasc_search.experiment.coding import Coding, code_cuts, load_coding
@@ -72,7 +72,7 @@ class Options:
 class _Device:
     """Totals, what they say, and how they fall to blocks."""
 
-    total_ms: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+    total_ms: Array
     fitted: Fit
     shares: dict[Apportioning, Apportioned]
 
@@ -86,54 +86,38 @@ def run(options: Options, tell: Tell = lambda _: None) -> Document:
     tell("reading")
     subject = read_subject(options.space, options.accuracy, options.board, options.server)
     anatomy = anatomy_of(subject.space)
-    board, server = (
-        _device(anatomy, subject, total * slowdown)
-        for total, slowdown in (
-            (subject.board_ms, options.board_slowdown),
-            (subject.server_ms, options.server_slowdown),
-        )
-    )
-    pool = Pool.build(
-        subject.accuracy_percent, board.shares[options.apportioning], server.shares[options.apportioning]
-    )
+    board = _device(anatomy, subject, subject.board_ms * options.board_slowdown)
+    server = _device(anatomy, subject, subject.server_ms * options.server_slowdown)
+    chosen = options.apportioning
+    pool = Pool.build(subject.accuracy_percent, board.shares[chosen], server.shares[chosen])
     table = load_coding(options.coding)
     code = partial(
         code_cuts, anatomy, table, options.raw_bytes, options.raw_ratio, board.fitted.ms_per_mac,
         server.fitted.ms_per_mac,
     )  # fmt: skip
-    fixed_cut = _fixed_cut(anatomy, options.fixed_cut)
+    coding, fixed_cut = code(), _fixed_cut(anatomy, options.fixed_cut)
     grid = Grid(options.throughputs_mbit_s, options.round_trips_ms, options.limits_ms or plan.usual_limits_ms(pool))
-    contests = {
-        setting: Contest.build(
-            pool, code(), raw_input_stays=setting.raw_input_stays, with_encodings=setting.with_encodings,
-            fixed_cut=fixed_cut,
-        )
-        for setting in SETTINGS
-    }  # fmt: skip
-    _check_feasible(contests[SETTINGS[2]], grid)
-    swept = {}
-    for setting, contest in contests.items():
-        swept[setting] = sweep(contest, grid, lambda at, setting=setting: tell(f"{setting.name}: {at}"))  # type: ignore[misc]
-    variants = vary(
-        subject.accuracy_percent, board.shares, server.shares, code, options.apportioning, grid, fixed_cut, tell
-    )
+    contests = {setting: Contest.build(pool, coding, setting, fixed_cut) for setting in SETTINGS}
+    _check_feasible(contests[plan.FREEST], grid)
+    swept = {setting: sweep(contest, grid, _telling(tell, setting.name)) for setting, contest in contests.items()}
+    variants = vary(subject.accuracy_percent, board.shares, server.shares, code, chosen, grid, fixed_cut, tell)
     results = _Results(subject, grid, contests, swept)
     return Document(
         experiment="nasc-vs-hwnas",
         version=VERSION,
         space=subject.space.value,
         architectures=subject.size,
-        candidates=_candidates(subject, code()),
+        candidates=subject.size * int(np.isfinite(coding.points_lost).sum()),
         accuracy_source=options.accuracy,
         accuracy_is_proxy=subject.is_proxy,
         best_accuracy_percent=round(float(subject.accuracy_percent.max()), 4),
         board=_entry(options.board, options.board_slowdown, board),
         server=_entry(options.server, options.server_slowdown, server),
         cuts=[str(spec) for spec in anatomy.cuts],
-        apportioning=options.apportioning.value,
+        apportioning=chosen.value,
         fixed_cut=fixed_cut,
         assumptions=list(assumptions(options, anatomy, subject, fixed_cut)),
-        notes=[*subject.notes],
+        notes=list(subject.notes),
         coding=list(table.rows),
         grid=grid,
         saved=results.saved(),
@@ -145,7 +129,11 @@ def run(options: Options, tell: Tell = lambda _: None) -> Document:
     )
 
 
-def _device(anatomy: Anatomy, subject: Subject, total_ms: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> _Device:
+def _telling(tell: Tell, name: str) -> Tell:
+    return lambda text: tell(f"{name}: {text}")
+
+
+def _device(anatomy: Anatomy, subject: Subject, total_ms: Array) -> _Device:
     fitted = fit(anatomy, subject.arch, total_ms)
     shares = {how: apportion(anatomy, subject.arch, total_ms, fitted, how) for how in Apportioning}
     return _Device(total_ms, fitted, shares)
@@ -157,10 +145,6 @@ def _entry(source: str, slowdown: float, device: _Device) -> DeviceEntry:
         source, slowdown, low, middle, high, device.fitted.reach.value, round(device.fitted.r2, 4),
         float(f"{device.fitted.residual_ms:.3g}"),
     )  # fmt: skip
-
-
-def _candidates(subject: Subject, coding: Coding) -> int:
-    return subject.size * int(np.isfinite(coding.points_lost).sum())
 
 
 def _fixed_cut(anatomy: Anatomy, asked: int | None) -> int:

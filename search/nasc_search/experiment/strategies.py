@@ -21,10 +21,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 
 from nasc_search.experiment.coding import Coding
+from nasc_search.experiment.plan import Setting
 from nasc_search.experiment.pool import SLACK, Candidates, Front, LinkState, Pool, pareto
 
 
@@ -40,7 +42,7 @@ class Strategy(StrEnum):
     FIXED_CUT = "fixed_cut"
 
 
-BASELINES = tuple(strategy for strategy in Strategy if strategy is not Strategy.NASC)
+BASELINES: Final[tuple[Strategy, ...]] = tuple(strategy for strategy in Strategy if strategy is not Strategy.NASC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +70,12 @@ class Contest:
     """What NASC chooses from."""
 
     @classmethod
-    def build(
-        cls, pool: Pool, coding: Coding, *, raw_input_stays: bool, with_encodings: bool, fixed_cut: int
-    ) -> Contest:
+    def build(cls, pool: Pool, coding: Coding, setting: Setting, fixed_cut: int) -> Contest:
         """A contest; ``coding`` holds all encodings."""
         plain = coding.only_plain()
-        used = coding if with_encodings else plain
-        joint = pool.candidates(used, range(1 if raw_input_stays else 0, pool.last + 1))
-        return cls(pool, used, plain, raw_input_stays, fixed_cut, joint)
+        used = coding if setting.with_encodings else plain
+        joint = pool.candidates(used, range(int(setting.raw_input_stays), pool.last + 1))
+        return cls(pool, used, plain, setting.raw_input_stays, fixed_cut, joint)
 
     def front(self, strategy: Strategy, link: LinkState) -> Front | None:
         """All that a strategy may end with, as limits go; None where it is not allowed."""

@@ -52,7 +52,9 @@ def sweep(contest: Contest, grid: Grid, tick: Tick = lambda _: None) -> Swept:
     """Look at every link and limit; ``tick`` hears of each throughput."""
     shape = (len(grid.limits_ms), *grid.shape)
     saved = {(base, lost): np.full(shape, np.nan) for base in BASELINES for lost in POINTS_LOST}
-    accuracy = {strategy: np.full(shape, np.nan) for strategy in Strategy}
+    accuracy: dict[Strategy, Array] = {
+        strategy: np.full(shape, np.nan) for strategy in Strategy if strategy is not Strategy.HWNAS_TRADED
+    }
     cuts, why = np.full(shape, -1), np.full(shape, Why.NO_BASELINE, dtype=object)
     for rate, trip in np.ndindex(grid.shape):
         link = grid.link(rate, trip)
@@ -91,7 +93,7 @@ def _within(
     place = front.most_accurate(limit_ms)
     if place is not None:
         accuracy[Strategy.NASC][at] = front.accuracy_percent[place]
-    for base in BASELINES:
+    for base in accuracy.keys() - {Strategy.NASC}:
         works = contest.operating(base, link, limit_ms, 0.0)
         if works is not None and works.latency_ms <= limit_ms:
             accuracy[base][at] = works.accuracy_percent

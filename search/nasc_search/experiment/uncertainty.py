@@ -52,19 +52,12 @@ def vary(
             tick(f"board by {board}, server by {server}")
             pool = Pool.build(accuracy_percent, head, tail)
             scales = LOSS_SCALES if board is chosen and server is chosen else (1.0,)
-            variants += [
-                _variant(_contest(pool, coding_at(scale), fixed_cut), grid, limit_ms, board, server, scale)
-                for scale in scales
-                for limit_ms in grid.looked_at_limits_ms
-            ]
+            for scale in scales:
+                contest = Contest.build(pool, coding_at(scale), PRIMARY, fixed_cut)
+                variants += [
+                    _variant(contest, grid, limit_ms, board, server, scale) for limit_ms in grid.looked_at_limits_ms
+                ]
     return tuple(variants)
-
-
-def _contest(pool: Pool, coding: Coding, fixed_cut: int) -> Contest:
-    return Contest.build(
-        pool, coding, raw_input_stays=PRIMARY.raw_input_stays, with_encodings=PRIMARY.with_encodings,
-        fixed_cut=fixed_cut,
-    )  # fmt: skip
 
 
 def _variant(

@@ -68,7 +68,14 @@ def _weighted(op: Op, x: Real, weights: FoldedWeights) -> Real:
     padded = windows.pad(x, op.kernel // 2)
     if op.kind is OpKind.DEPTHWISE:
         return windows.convolve_depthwise(padded, weight.transpose(1, 2, 3, 0), op.stride) + bias
-    return windows.convolve(padded, weight.transpose(0, 2, 3, 1), op.stride) + bias
+    y = np.empty((len(x), op.spec.height, op.spec.width, op.spec.channels))
+    inputs = x.shape[3] // op.groups
+    for group in range(op.groups):
+        first = group * op.spec.channels // op.groups
+        rows = slice(group, None, op.groups) if op.shuffled else slice(first, first + op.spec.channels // op.groups)
+        part = padded[..., group * inputs : (group + 1) * inputs]
+        y[..., rows] = windows.convolve(part, weight[rows].transpose(0, 2, 3, 1), op.stride)
+    return y + bias
 
 
 def _activate(x: Real, activation: Activation) -> Real:

@@ -10,6 +10,9 @@ Two forms of one network, with equal parameters of every IR tensor:
 In both,
 
 * a convolution whose symmetric padding is not TFLite's SAME (stride 2, even kernels) is PAD + VALID;
+* a grouped CONV is a dense CONV_2D with zeros between the groups: TFLite's builtin kernels run groups in their
+  reference code, 5 to 15 times slower than a dense convolution, and a shuffle would need a TRANSPOSE
+  (docs/adr/0014-grouped-convolutions.md);
 * DENSE is a CONV_2D that covers its whole input: per-channel weights on every runtime;
 * an int8 GLOBAL_POOL is a depthwise convolution that does: MEAN gives different results on different kernels,
   and AVERAGE_POOL_2D cannot change the scale;
@@ -27,6 +30,7 @@ import numpy as np
 from nasc_sdk.bundle import Quantization
 from nasc_sdk.ir.network import INPUT, Activation, Block, Network, Op, OpKind, TensorSpec
 from nasc_search.export.graph import Array, Code, Graph, Node, Padding, Tensor
+from nasc_search.weights import group_mask
 
 # A depthwise pool's weights are as large as they can be, since LiteRT's kernels lose low bits of small sums,
 # and a trace too heavy, so that ties are rounded away from zero everywhere: XNNPACK would round them to even.
@@ -46,7 +50,7 @@ class Parameters(Protocol):
 
     @property
     def weight(self) -> Array:
-        """CONV: (out, in, k, k); DEPTHWISE: (channels, 1, k, k); DENSE: (out, in)."""
+        """As in :class:`~nasc_search.weights.LayerWeights`."""
 
     @property
     def bias(self) -> Array:
@@ -134,7 +138,8 @@ class _Lowering:
     def _convolution(self, block: Block, op: Op, source: Tensor, output: str) -> None:
         layer = self._numbers.layer(block, op)
         depthwise = op.kind is OpKind.DEPTHWISE
-        weight = layer.weight.transpose((1, 2, 3, 0) if depthwise else (0, 2, 3, 1))
+        dense = layer.weight if op.groups == 1 else _dense(op, layer.weight, source.shape[3])
+        weight = dense.transpose((1, 2, 3, 0) if depthwise else (0, 2, 3, 1))
         code = Code.DEPTHWISE_CONV_2D if depthwise else Code.CONV_2D
         inputs, padding = self._padded(source, output, op.kernel, op.stride, op.kernel // 2)
         stored = self._weights(output, weight, layer.bias, layer.scales, source, axis=3 if depthwise else 0)
@@ -231,3 +236,9 @@ class _Lowering:
         dtype = np.dtype(np.float32 if quantization is None else np.int8)
         self.tensors[name] = Tensor(name, shape, dtype, quantization)
         return name
+
+
+def _dense(op: Op, weight: Array, channels: int) -> Array:
+    """(out, channels, k, k) from a grouped convolution's (out, channels / groups, k, k)."""
+    repeated = np.tile(weight, (1, op.groups, 1, 1))
+    return np.asarray(np.where(group_mask(op, channels)[:, :, None, None], repeated, repeated.dtype.type(0)))

@@ -6,46 +6,18 @@ counted against ``skip``: that is all that end-to-end figures can tell.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from nasc_search.fewshot.basis import Basis, Reach
-from nasc_search.measured.fbnet import SKIP, LayerShape, layer_shapes
+from nasc_search.measured.fbnet import CHOICES, SKIP, LayerShape, layer_shapes
 from nasc_search.measured.npz import SpaceName
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """An inverted residual: 1x1 expansion, depthwise k x k, 1x1 projection; both 1x1 in ``groups``."""
-
-    name: str
-    kernel: int
-    expansion: int
-    groups: int = 1
-
-    def macs(self, shape: LayerShape) -> int:
-        """Multiply-accumulates at this shape."""
-        middle, out = shape.inputs * self.expansion, (shape.size // shape.stride) ** 2
-        expand = shape.size**2 * shape.inputs * middle // self.groups
-        return expand + out * middle * self.kernel**2 + out * middle * shape.outputs // self.groups
-
-
-CHOICES: Final = (
-    Choice("k3_e1", 3, 1),
-    Choice("k3_e1_g2", 3, 1, 2),
-    Choice("k3_e3", 3, 3),
-    Choice("k3_e6", 3, 6),
-    Choice("k5_e1", 5, 1),
-    Choice("k5_e1_g2", 5, 1, 2),
-    Choice("k5_e3", 5, 3),
-    Choice("k5_e6", 5, 6),
-)
-"""As in the benchmark's ``OPS``, whose ninth, ``skip``, is what the others are counted against."""
 LAYERS: Final = layer_shapes("cifar100")
 SHAPES: Final = tuple(dict.fromkeys(LAYERS))
 _AT: Final = np.array([SHAPES.index(layer) for layer in LAYERS])

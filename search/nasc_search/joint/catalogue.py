@@ -23,7 +23,7 @@ from nasc_sdk.errors import InputError
 from nasc_sdk.ir.network import Block, TensorSpec
 from nasc_search.export.simplify import simplify_block
 from nasc_search.joint.memory import FILE_BYTES, activation_bytes, model_bytes
-from nasc_search.spaces.space import SearchSpace
+from nasc_search.spaces.space import EnumerableSpace
 
 _FORMAT: Final = "nasc-catalogue-1"
 _REPORT_EVERY: Final = 500
@@ -62,12 +62,12 @@ class Catalogue:
         return tuple((self.archs[flat // blocks], int(flat % blocks)) for flat in first.tolist())
 
 
-def space_digest(space: SearchSpace) -> str:
+def space_digest(space: EnumerableSpace) -> str:
     """Digest of the format, the space's name and its architectures."""
     return hashlib.sha256("\n".join((_FORMAT, space.name, *space.archs)).encode()).hexdigest()
 
 
-def build_catalogue(space: SearchSpace, progress: Callable[[int, int], None] | None = None) -> Catalogue:
+def build_catalogue(space: EnumerableSpace, progress: Callable[[int, int], None] | None = None) -> Catalogue:
     """Walk every architecture; ``progress`` is told (done, total) now and then.
 
     InputError when the architectures differ in the number of blocks or in the shapes at their cuts.
@@ -132,7 +132,7 @@ def load_catalogue(path: Path) -> Catalogue:
 
 
 def open_catalogue(
-    space: SearchSpace, path: Path, progress: Callable[[int, int], None] | None = None
+    space: EnumerableSpace, path: Path, progress: Callable[[int, int], None] | None = None
 ) -> Catalogue:
     """The stored catalogue when it is this space's, else a new one, stored at ``path``."""
     if path.exists():
@@ -150,7 +150,7 @@ def open_catalogue(
 def _describe(block: Block, seen: dict[object, _Facts], keys: dict[str, int]) -> _Facts:
     """(number of the key, activation bytes, file bytes); equal structures are worked out once."""
     ops = tuple(
-        (op.kind, op.inputs, op.output, op.spec, op.kernel, op.stride, op.activation) for op in block.ops
+        (op.kind, op.inputs, op.output, op.spec, op.kernel, op.stride, op.groups, op.activation) for op in block.ops
     )
     structure = (block.kind, block.input, block.output, ops)
     known = seen.get(structure)

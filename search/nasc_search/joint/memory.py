@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -37,7 +38,8 @@ def model_bytes(block: Block) -> int:
     for op in block.ops:
         total += _OP_BYTES
         if op.param:
-            weights = op_parameters(op, block.spec_of(op.inputs[0])) - op.spec.channels
+            # A grouped convolution is exported as a dense one.
+            weights = op_parameters(replace(op, groups=1), block.spec_of(op.inputs[0])) - op.spec.channels
             total += weights + _CHANNEL_BYTES * op.spec.channels
     return total
 

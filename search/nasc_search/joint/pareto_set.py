@@ -126,7 +126,7 @@ def pareto_set(candidates: Candidates) -> ParetoSet:
     )
     accuracy = candidates.accuracy[row, cut, code]
     order = np.lexsort((code, cut, row, -accuracy))
-    kept = order[_unbeaten(costs[order])]
+    kept = order[unbeaten(costs[order])]
     return ParetoSet(accuracy[kept], costs[kept], index[kept])
 
 
@@ -152,7 +152,7 @@ def _column(candidates: Candidates, cut: int, code: int) -> NDArray[np.int64]:
     return rows[kept]
 
 
-def _unbeaten(costs: Array) -> NDArray[np.int64]:
+def unbeaten(costs: Array) -> NDArray[np.int64]:
     """Rows, in order of accuracy, that no row before them equals or beats in all costs."""
     kept = np.empty_like(costs)
     rows = []

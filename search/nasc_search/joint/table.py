@@ -213,7 +213,7 @@ class CandidateTable:
         shape = self.payload_bytes.shape
         sizes, place = self._payload_sizes
         samples = np.sort([link.transfer_ms(size) for size in sizes], axis=1)
-        median, quantile = (_sorted_quantile(samples, p)[place] for p in (50.0, percentile))
+        median, quantile = (sorted_quantile(samples, p)[place] for p in (50.0, percentile))
         median, spread = median.reshape(shape), np.maximum(quantile - median, 0.0).reshape(shape)
         median[-1], spread[-1] = 0.0, 0.0
         return median, spread
@@ -299,7 +299,7 @@ class CandidateTable:
         return row, int(cut), codes
 
 
-def _sorted_quantile(samples: Array, percentile: float) -> Array:
+def sorted_quantile(samples: Array, percentile: float) -> Array:
     """numpy's linear percentile along the second axis of sorted samples, without its 100 us of checks."""
     position = percentile / 100 * (samples.shape[1] - 1)
     low = int(position)

@@ -13,13 +13,51 @@ from typing import Final
 
 from nasc_sdk.errors import InputError
 
-OPS: Final = ("k3_e1", "k3_e1_g2", "k3_e3", "k3_e6", "k5_e1", "k5_e1_g2", "k5_e3", "k5_e6", "skip")
-"""Operators of a layer by number: kernel, expansion, groups."""
-SKIP: Final = len(OPS) - 1
+
+@dataclass(frozen=True, slots=True)
+class LayerShape:
+    """Input size in pixels, channels and stride of a layer."""
+
+    size: int
+    inputs: int
+    outputs: int
+    stride: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An inverted residual: 1x1 expansion, depthwise k x k, 1x1 projection; both 1x1 in ``groups``."""
+
+    name: str
+    kernel: int
+    expansion: int
+    groups: int = 1
+
+    def macs(self, shape: LayerShape) -> int:
+        """Multiply-accumulates at this shape."""
+        middle, out = shape.inputs * self.expansion, (shape.size // shape.stride) ** 2
+        expand = shape.size**2 * shape.inputs * middle // self.groups
+        return expand + out * middle * self.kernel**2 + out * middle * shape.outputs // self.groups
+
+
+CHOICES: Final = (
+    Choice("k3_e1", 3, 1),
+    Choice("k3_e1_g2", 3, 1, 2),
+    Choice("k3_e3", 3, 3),
+    Choice("k3_e6", 3, 6),
+    Choice("k5_e1", 5, 1),
+    Choice("k5_e1_g2", 5, 1, 2),
+    Choice("k5_e3", 5, 3),
+    Choice("k5_e6", 5, 6),
+)
+"""In the benchmark's order; the ninth operator is ``skip``."""
+OPS: Final = (*(choice.name for choice in CHOICES), "skip")
+"""Operators of a layer by number."""
+SKIP: Final = len(CHOICES)
 LAYERS: Final = 22
-_STAGES: Final = ((16, 1), (24, 4), (32, 4), (64, 4), (112, 4), (184, 4), (352, 1))
+STAGES: Final = ((16, 1), (24, 4), (32, 4), (64, 4), (112, 4), (184, 4), (352, 1))
 """(channels, layers) of each stage."""
-_STEM_CHANNELS: Final = 16
+STEM_CHANNELS: Final = 16
 _IMAGE_CHANNELS: Final = 3
 
 
@@ -42,23 +80,13 @@ SKELETONS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class LayerShape:
-    """Input size in pixels, channels and stride of a layer."""
-
-    size: int
-    inputs: int
-    outputs: int
-    stride: int
-
-
 @cache
 def layer_shapes(dataset: str) -> tuple[LayerShape, ...]:
     """The 22 layers of a data set's skeleton, in order; InputError for another data set than the two."""
     skeleton = _skeleton(dataset)
-    size, inputs = skeleton.image // skeleton.stem_stride, _STEM_CHANNELS
+    size, inputs = skeleton.image // skeleton.stem_stride, STEM_CHANNELS
     shapes = []
-    for (outputs, layers), first_stride in zip(_STAGES, skeleton.strides, strict=True):
+    for (outputs, layers), first_stride in zip(STAGES, skeleton.strides, strict=True):
         for layer in range(layers):
             stride = first_stride if layer == 0 else 1
             shapes.append(LayerShape(size, inputs, outputs, stride))
@@ -73,7 +101,7 @@ def fixed_keys(dataset: str) -> tuple[str, ...]:
     size = last.size // last.stride
     header = skeleton.header_channels
     return (
-        _convolution(skeleton.image, _IMAGE_CHANNELS, _STEM_CHANNELS, 3, skeleton.stem_stride),
+        _convolution(skeleton.image, _IMAGE_CHANNELS, STEM_CHANNELS, 3, skeleton.stem_stride),
         _convolution(size, last.outputs, header, 1, 1),
         f"AvgP_H{size}_W{size}_Cin{header}_Cout{header}_kernel{size}_stride1",
         f"FC_Cin{header}_Cout{skeleton.classes}",
@@ -85,10 +113,8 @@ def layer_key(shape: LayerShape, op: int) -> str:
     layer = f"H{shape.size}_W{shape.size}_Cin{shape.inputs}_Cout{shape.outputs}"
     if op == SKIP:
         return f"Skip_{layer}_stride{shape.stride}"
-    words = {word[0]: int(word[1:]) for word in OPS[op].split("_")}
-    return (
-        f"ConvBlock_{layer}_exp{words['e']}_kernel{words['k']}_stride{shape.stride}_group{words.get('g', 1)}"
-    )
+    choice = CHOICES[op]
+    return f"ConvBlock_{layer}_exp{choice.expansion}_kernel{choice.kernel}_stride{shape.stride}_group{choice.groups}"
 
 
 def total(table: Mapping[str, float], arch: Sequence[int], dataset: str) -> float:

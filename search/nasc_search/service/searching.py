@@ -108,15 +108,20 @@ class Searching:
         given = parse_link(options)
         if given is not None:
             return given, "given"
-        report = self._mailbox.get("link", device, LinkReport) or self._store.get("link", device, LinkReport)
-        if report is None and self._store.get("state", device, State) is None:
+        measured = self.measured_link(device)
+        if measured is None and self._store.get("state", device, State) is None:
             raise InputError(f"no device called {device} was ever seen here; nasc-sdk status shows who is there")
-        if report is None:
+        if measured is None:
             raise InputError(
                 f"{device} has not measured its link yet; start the edge server, or give "
                 "--throughput-mbit-s and --round-trip-ms"
             )
-        return Link(report.throughput_mbit_s, report.round_trip_ms, report.loss), "measured"
+        return measured, "measured"
+
+    def measured_link(self, device: str) -> Link | None:
+        """What the board reported last; None when it has not."""
+        report = self._mailbox.get("link", device, LinkReport) or self._store.get("link", device, LinkReport)
+        return None if report is None else Link(report.throughput_mbit_s, report.round_trip_ms, report.loss)
 
     def table(self, device: str, goal: Goal) -> CandidateTable:
         """Candidates of this board and its server, corrected by what was served; InputError when one of them was never

@@ -41,6 +41,7 @@ from nasc_search.service.adapting import Adapting, announcement
 from nasc_search.service.calibrating import Calibrating
 from nasc_search.service.deploying import Deploying
 from nasc_search.service.mailbox import Mailbox
+from nasc_search.service.mapping import map_regimes
 from nasc_search.service.measuring import Measuring
 from nasc_search.service.planner import Planner
 from nasc_search.service.profiling import Profiling
@@ -167,6 +168,8 @@ class Service:
                     document = self._searching.cost_document(request.device)
                 case ServiceVerb.SEARCH:
                     document = self._searching.run(request.device, request.options)
+                case ServiceVerb.MAP:
+                    document = map_regimes(self._searching, request.device, request.options)
                 case ServiceVerb.DEPLOY:
                     document = self._deploying.run(request.device, request.options, progress)
                     deployment = document.deployment

@@ -10,8 +10,7 @@ import torch
 
 from nasc_sdk.durable import make_directory, write_durably
 from nasc_sdk.errors import InputError, MissingExtraError
-from nasc_sdk.ir.network import TensorSpec
-from nasc_search.spaces.nb201 import Macro, NB201Space
+from nasc_search.spaces.registry import KINDS, from_plain, to_plain
 from nasc_search.supernet.model import Supernet, is_coder
 
 FORMAT = 1
@@ -59,8 +58,7 @@ def save(
     except ModuleNotFoundError as error:
         raise MissingExtraError("safetensors", "search") from error
 
-    space = supernet.space
-    assert isinstance(space, NB201Space)
+    kind, macro = to_plain(supernet.space)
     weights = supernet.state_dict() | (average or {})
     live = {name: value for name, value in supernet.named_parameters() if average is not None}
     tensors = {
@@ -70,8 +68,8 @@ def save(
     }
     metadata = {
         "format": str(FORMAT),
-        "space": "nb201",
-        "macro": json.dumps(asdict(space.macro)),
+        "space": kind,
+        "macro": json.dumps(macro),
         "progress": json.dumps(asdict(progress)),
     }
     make_directory(path.parent)
@@ -91,16 +89,15 @@ def load(path: Path) -> Checkpoint:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} is no readable checkpoint: {error}") from error
-    if metadata.get("format") != str(FORMAT) or metadata.get("space") != "nb201":
+    if metadata.get("format") != str(FORMAT) or metadata.get("space") not in KINDS:
         raise InputError(f"{path} is a checkpoint of another format or space: {metadata.get('space', 'unknown')}")
     try:
-        macro = json.loads(metadata["macro"])
-        macro["input"] = TensorSpec(**macro["input"])
+        space = from_plain(metadata["space"], json.loads(metadata["macro"]))
         progress = Progress(**json.loads(metadata["progress"]))
         weights = _group(tensors, "weights")
-        supernet = Supernet(NB201Space(Macro(**macro)), encoded=any(map(is_coder, weights)))
+        supernet = Supernet(space, encoded=any(map(is_coder, weights)))
         supernet.load_state_dict(weights)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (InputError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{path} does not fit its own description: {error}") from error
     return Checkpoint(supernet, progress, _group(tensors, "momentum"), _group(tensors, "live"))
 

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from nasc_sdk.ir.network import INPUT, Activation, Block, Network, Op, OpKind
+from nasc_search.weights import group_mask
 
 WeightedOp = Callable[[Op, torch.Tensor], torch.Tensor]
 """Runs one CONV, DEPTHWISE or DENSE with its batch norm, without its fused activation."""
@@ -27,14 +28,15 @@ def run(
         if tap is not None:
             tap(block, INPUT, x)
         for op in block.ops:
-            values[op.output] = _run_op(op, values, weighted)
+            values[op.output] = run_op(op, values, weighted)
             if tap is not None:
                 tap(block, op.output, values[op.output])
         x = values[block.output] if crossing is None else crossing(block, values[block.output])
     return x
 
 
-def _run_op(op: Op, values: dict[str, torch.Tensor], weighted: WeightedOp) -> torch.Tensor:
+def run_op(op: Op, values: dict[str, torch.Tensor], weighted: WeightedOp) -> torch.Tensor:
+    """One operator of a block on the tensors so far, with its fused activation."""
     source = values[op.inputs[0]]
     match op.kind:
         case OpKind.CONV | OpKind.DEPTHWISE:
@@ -67,4 +69,8 @@ def convolve(op: Op, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor |
     if op.kind is OpKind.DENSE:
         return F.linear(x, weight, bias)
     groups = x.shape[1] if op.kind is OpKind.DEPTHWISE else 1
+    if op.groups > 1:
+        # Dense with zeros, as it is exported: the shuffle needs no copy then.
+        mask = torch.from_numpy(group_mask(op, x.shape[1]))[:, :, None, None]
+        weight = weight.repeat(1, op.groups, 1, 1) * mask
     return F.conv2d(x, weight, bias, op.stride, op.kernel // 2, groups=groups)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 import torch
 
 from nasc_search.data.dataset import Dataset
-from nasc_search.spaces.space import SearchSpace
+from nasc_search.spaces.space import EnumerableSpace, SearchSpace
 from nasc_search.supernet.fold import FoldedNetwork, recalibrate
 from nasc_search.supernet.model import Supernet
 
+_DRAWS_EACH: Final = 20
+"""Of a space that cannot be listed, for each architecture: enough for most of the smallest ones."""
+
 
 def draw(space: SearchSpace, count: int, seed: int) -> tuple[str, ...]:
-    """Distinct architectures, uniformly."""
+    """Distinct architectures, uniformly; fewer where the space has no more."""
     rng = np.random.default_rng(seed)
+    if not isinstance(space, EnumerableSpace):
+        return tuple(dict.fromkeys(space.sample(rng) for _ in range(_DRAWS_EACH * count)))[:count]
     chosen = rng.choice(len(space.archs), size=min(count, len(space.archs)), replace=False)
     return tuple(space.archs[index] for index in chosen.tolist())
 

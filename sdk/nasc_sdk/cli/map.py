@@ -1,0 +1,117 @@
+"""``nasc-sdk map``: the best candidate over every throughput and round trip, at one limit; changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from nasc_sdk.cli.asking import ask_service, given, limit_options
+from nasc_sdk.cli.output import broker_option, device_option, json_option, print_json, site_option
+
+if TYPE_CHECKING:
+    from nasc_sdk.regime.regime_map import MapAnswer
+
+_FORMS: Final = (".json", ".csv", ".png")
+
+
+@click.group(
+    invoke_without_command=True,
+    epilog="""\b
+Examples:
+  nasc-sdk map --limit-ms 8
+  nasc-sdk map --limit-ms 8 --within-points 0.2 --output map.png       fewer candidates, nowhere 0.2 points worse
+  nasc-sdk map --throughput-range 0.5,20 --round-trip-range 2,60 --output map.json
+  nasc-sdk map lookup map.json --throughput-mbit-s 3 --round-trip-ms 12
+""",
+)
+@broker_option
+@site_option
+@device_option
+@limit_options
+@click.option("--throughput-range", metavar="LOW,HIGH", help="Mbit/s  [default: 0.1,100].")
+@click.option("--round-trip-range", metavar="LOW,HIGH", help="Milliseconds  [default: 0.5,100].")
+@click.option("--within-points", type=float, help="Accuracy that an answer may be below the best  [default: 0].")
+@click.option("--steady", is_flag=True, default=None, help="Links never vary  [default: as the board's link did].")
+@click.option(
+    "--output", "path", type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the map: .json (what lookup reads), .csv or .png.",
+)
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context, /, broker_url: str, site: str, device: str, path: Path | None, as_json: bool, **options: Any
+) -> None:
+    """Draw the most accurate candidate over every throughput and round trip, at one limit.
+
+    Every answer keeps the limit, at its percentile, over links that vary as the board's own link did. The board's
+    stored goal counts where an option is left out; its objective does not.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    import msgspec
+
+    from nasc_sdk.errors import InputError
+    from nasc_sdk.protocol.messages import ServiceVerb
+    from nasc_sdk.regime.regime_map import MapAnswer
+    from nasc_sdk.regime.show import draw
+
+    if path is not None and path.suffix.lower() not in _FORMS:
+        raise InputError(f"--output ends in one of {', '.join(_FORMS)}, not {path.name}")
+    document = ask_service(broker_url, site, ServiceVerb.MAP, device, given(options), timeout_s=120.0, quiet=as_json)
+    answer = msgspec.json.decode(document, type=MapAnswer)
+    if path is not None:
+        _write(path, answer)
+    if as_json:
+        print_json(answer)
+        return
+    click.echo(draw(answer.map, answer.here))
+    click.echo(f"{answer.candidates} candidates looked at; built in {answer.build_ms:.0f} ms")
+    if path is not None:
+        click.echo(f"written to {path}")
+
+
+def _write(path: Path, answer: MapAnswer) -> None:
+    from nasc_sdk.durable import write_durably
+    from nasc_sdk.regime.plot import plot
+    from nasc_sdk.regime.regime_map import dump_map
+    from nasc_sdk.regime.show import to_csv
+
+    match path.suffix.lower():
+        case ".json":
+            data = dump_map(answer.map)
+        case ".csv":
+            data = to_csv(answer.map).encode()
+        case _:
+            data = plot(answer.map, answer.here)
+    write_durably(path, data)
+
+
+@command.command(
+    epilog="""\b
+Example:
+  nasc-sdk map lookup map.json --throughput-mbit-s 3 --round-trip-ms 12
+"""
+)
+@click.argument("path", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--throughput-mbit-s", type=float, required=True, help="Uplink, median.")
+@click.option("--round-trip-ms", type=float, required=True, help="Round trip, median.")
+@json_option
+def lookup(path: Path, throughput_mbit_s: float, round_trip_ms: float, as_json: bool) -> None:
+    """Say the best candidate for one link out of a map's JSON file; asks nobody."""
+    from nasc_sdk.errors import InfeasibleError
+    from nasc_sdk.regime.regime_map import load_map
+    from nasc_sdk.regime.show import describe
+
+    regimes = load_map(path)
+    found = regimes.lookup(throughput_mbit_s, round_trip_ms)
+    limit = f"{regimes.limit_ms:g} ms at p{regimes.percentile:g}"
+    if found is None:
+        raise InfeasibleError(f"no candidate of the map keeps {limit} over this link")
+    on_map = regimes.covers(throughput_mbit_s, round_trip_ms)
+    if as_json:
+        print_json({"limit_ms": regimes.limit_ms, "percentile": regimes.percentile, "on_map": on_map, "regime": found})
+        return
+    beside = "" if on_map else "; beside the map, others may be more accurate"
+    click.echo(f"{describe(found)}\nkeeps {limit}{beside}")

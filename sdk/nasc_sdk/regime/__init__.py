@@ -1,0 +1,1 @@
+"""Regime maps: which candidate is best over which links, at one limit."""

@@ -20,7 +20,7 @@ from nasc_search.supernet.train import train
 from tests.cli.test_train import TIMEOUT_S, arguments, pictures
 
 __all__ = ["pictures"]
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 STEPS = 8
 SAME = ("--batch", "8", "--precision", "float32", "--stem-stride", "2", "--evaluate", "0", "--ema", "0.9")
 

@@ -75,7 +75,7 @@ def test_along_a_row_answers_are_exact(steady):
     for row in range(0, len(found.round_trip_ms), 5):
         trip = found.round_trip_ms[row]
         beside = [step * factor for step in found.steps_mbit_s[row] for factor in (1, 1 - 1e-7, 1 + 1e-7)]
-        for throughput in [*beside, *(point[0] for point in points(rng, 10))]:
+        for throughput in [0.3, 300.0, *beside, *(point[0] for point in points(rng, 10))]:
             if not 0.3 <= throughput <= 300:
                 continue
             best = few.winner(link_at(spread, throughput, trip), constraints)

@@ -37,7 +37,9 @@ def test_nothing_keeps_the_limit():
     assert hopeless().lookup(50.0, 5.0) == SLOW
 
 
-@pytest.mark.parametrize("link", [(0.0, 1.0), (-1.0, 1.0), (math.nan, 1.0), (1.0, math.nan), (1.0, -1.0), (math.inf, 1.0)])
+@pytest.mark.parametrize(
+    "link", [(0.0, 1.0), (-1.0, 1.0), (math.nan, 1.0), (1.0, math.nan), (1.0, -1.0), (math.inf, 1.0)]
+)
 def test_links_that_are_none(link):
     with pytest.raises(InputError, match="a link is"):
         MAP.lookup(*link)
@@ -49,7 +51,9 @@ def test_the_policy_gives_what_needs_no_link_where_there_is_none(link):
     assert policy(hopeless())(*link) == NOBODY
 
 
-@pytest.mark.parametrize(("link", "inside"), [((1.0, 0.5), True), ((100.0, 10.0), True), ((0.9, 5.0), False), ((9.0, 11.0), False)])
+@pytest.mark.parametrize(
+    ("link", "inside"), [((1.0, 0.5), True), ((100.0, 10.0), True), ((0.9, 5.0), False), ((9.0, 11.0), False)]
+)
 def test_what_the_map_covers(link, inside):
     assert MAP.covers(*link) is inside
 

@@ -87,8 +87,12 @@ class Loop:
 
     def report_link(self, throughput, round_trip, *, changed=False):
         """As the board would; its own server address leads nowhere, so it reports none itself."""
+        self.report_samples([throughput] * 5, [round_trip] * 5, changed=changed)
+
+    def report_samples(self, throughput, round_trip, *, changed=False):
+        """The same, of a link that varies."""
         report = LinkReport(
-            device=BOARD, throughput_mbit_s=(throughput,) * 5, round_trip_ms=(round_trip,) * 5, changed=changed
+            device=BOARD, throughput_mbit_s=tuple(throughput), round_trip_ms=tuple(round_trip), changed=changed
         )
         self.client.publish_and_wait(Topics(SITE, BOARD).link, encode(report), TIMEOUT_S)
 

@@ -1,11 +1,15 @@
 """Groups: what can be said without a second process; two real ones are in tests/cli/test_train_parallel.py."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from nasc_sdk.errors import InputError
+from nasc_sdk.ir.network import TensorSpec
 from nasc_search.data.batches import Share
+from nasc_search.spaces.fbnet import CIFAR, FBNetMacro, FBNetSpace
+from nasc_search.supernet.model import Supernet
 from nasc_search.supernet.parallel import ALONE, Group, SharedBatchNorm, joined, share_batch_norm
 
 
@@ -57,6 +61,26 @@ def test_shared_batch_norm_is_torchs_where_there_is_one_share():
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
     assert list(shared.state_dict()) == list(plain.state_dict())
     torch.testing.assert_close(shared.eval()(images), plain.eval()(images))
+
+
+class TwoAlike(Group):
+    """Two processes that hold the same images: the other's statistics are ours."""
+
+    def sum(self, tensor):
+        tensor[1] = tensor[0]
+        return tensor
+
+
+def test_operators_that_share_weights_share_batch_norm_as_well():
+    space = FBNetSpace(FBNetMacro.of(CIFAR, TensorSpec(16, 16, 3), 4, width=0.25, depth=1))
+    alone, shared = Supernet(space).train(), Supernet(space).train()
+    share_batch_norm(shared, TwoAlike(Share(0, 2)))
+    assert list(shared.state_dict()) == list(alone.state_dict())
+    torch.manual_seed(0)
+    images = torch.randn(4, 3, 16, 16)
+    for seed in range(3):
+        network = space.network(space.sample(np.random.default_rng(seed)))
+        torch.testing.assert_close(shared(images, network), alone(images, network), rtol=1e-3, atol=1e-4)
 
 
 def test_fewer_channels_are_the_first_ones():

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from nasc_sdk.ir.network import TensorSpec
 from nasc_search.data.dataset import Split
 from nasc_search.export.integer_reference import run as run_integers
 from nasc_search.export.quantize import quantize, quantize_array
+from nasc_search.spaces.fbnet import CIFAR, FBNetMacro, FBNetSpace
 from nasc_search.supernet.model import Supernet
 from nasc_search.supernet.options import TrainOptions
 from nasc_search.supernet.quantization_aware import harden, int8_accuracy, simulate
@@ -66,6 +68,16 @@ def test_what_int8_does_not_hurt_stays_as_it_is(tuned):
     found = harden(replace(tuned, accuracy_after=int8_accuracy(tuned.network, DATA, DATA.validation)), DATA, OPTIONS)
     assert found.network is tuned.network
     assert found.int8_accuracy == found.accuracy_after
+
+
+def test_fbnet_whose_operators_share_weights_is_trained_for_int8():
+    space = FBNetSpace(FBNetMacro.of(CIFAR, TensorSpec(8, 8, 1), 4, width=0.25, depth=1))
+    arch = space.sample(np.random.default_rng(0))
+    begun = retrain(Supernet(space), arch, task(), replace(OPTIONS, steps=1))
+    before = int8_accuracy(begun.network, task(), task().validation)
+    found = harden(replace(begun, accuracy_after=1.0), task(), replace(OPTIONS, steps=40, distillation=0.0))
+    assert found.network is not begun.network
+    assert found.int8_accuracy > before + 0.1
 
 
 def test_what_int8_hurts_is_trained_for_it(tuned):

@@ -41,7 +41,7 @@ Examples:
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, broker_url: str, site: str, device: str, path: Path | None, as_json: bool, **options: Any
+    ctx: click.Context, /, broker_url: str, site: str, device: str, path: Path | None, as_json: bool, **options: Any
 ) -> None:
     """Draw the most accurate candidate over every throughput and round trip, at one limit.
 

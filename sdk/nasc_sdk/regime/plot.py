@@ -58,16 +58,14 @@ def _paint_areas(
 ) -> None:
     accuracy = 100 * np.asarray([*(regime.accuracy for regime in regimes.regimes), np.nan])[places]
     axis.set_facecolor(_NOBODY)
-    shown = np.ma.masked_invalid(accuracy)
-    mesh = axis.pcolormesh(speeds, trips, shown, cmap="viridis", shading="nearest", rasterized=True)
+    # What is not a number is left unpainted.
+    mesh = axis.pcolormesh(speeds, trips, accuracy, cmap="viridis", shading="nearest")
     figure.colorbar(mesh, ax=axis, label="accuracy (%)", pad=0.01, aspect=30)
     edges = np.zeros(places.shape, bool)
     edges[:, 1:] |= places[:, 1:] != places[:, :-1]
     edges[1:] |= places[1:] != places[:-1]
-    axis.pcolormesh(
-        speeds, trips, np.ma.masked_where(~edges, edges), cmap="gray_r", vmin=0, vmax=1, alpha=0.55, shading="nearest",
-        rasterized=True,
-    )  # fmt: skip
+    lines = np.where(edges, 1.0, np.nan)
+    axis.pcolormesh(speeds, trips, lines, cmap="gray_r", vmin=0, vmax=1, alpha=0.55, shading="nearest")
     axis.grid(visible=False)
 
 

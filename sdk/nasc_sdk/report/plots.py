@@ -305,7 +305,7 @@ def _svg(name: str, size: tuple[float, float], paint: Callable[[Any], None]) -> 
 
 
 @contextlib.contextmanager
-def _figure(style: dict[str, str], size: tuple[float, float], paint: Callable[[Any], None]) -> Iterator[Any]:
+def _figure(style: dict[Any, Any], size: tuple[float, float], paint: Callable[[Any], None]) -> Iterator[Any]:
     """Painted, and saved in the same style."""
     try:
         from matplotlib import rc_context

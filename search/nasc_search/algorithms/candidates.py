@@ -75,9 +75,11 @@ class Candidates:
         known = {tuple(row) for row in told[:, self._own].tolist()}
         return np.array([tuple(row) in known for row in points[:, self._own].tolist()], bool)
 
-    def completions(self, points: Points) -> Points:
-        """[n * completions, variables]: every setting of the other variables, for each."""
+    def completions(self, points: Points, only: int | None = None) -> Points:
+        """[n * completions, variables]: every setting of the other variables for each, or only the one so numbered."""
         others = _grid([self.problem.sizes[index] for index in self._others])[:_COMPLETIONS]
+        if only is not None:
+            others = others[[only]]
         expanded = np.repeat(points, len(others), axis=0)
         expanded[:, self._others] = np.tile(others, (len(points), 1))
         return expanded
@@ -127,10 +129,12 @@ class Candidates:
         violations = self.problem.violation(expanded).reshape(len(points), -1)
         least = violations.argmin(axis=1)
         places = np.arange(len(points))
-        return expanded.reshape(len(points), -1, points.shape[1])[places, least], violations[places, least]
+        chosen = expanded.reshape(len(points), -1, points.shape[1])[places, least]
+        return np.asarray(chosen, np.int64), violations[places, least]
 
     def _uniform(self, rng: np.random.Generator, count: int) -> Points:
-        return np.stack([rng.integers(size, size=count) for size in self.problem.sizes], axis=1).astype(np.int64)
+        drawn = [rng.integers(size, size=count) for size in self.problem.sizes]
+        return np.asarray(np.stack(drawn, axis=1), np.int64)
 
     def _mutants(self, rng: np.random.Generator, points: Points, count: int) -> Points:
         parents = points[rng.integers(len(points), size=count)]
@@ -144,7 +148,7 @@ class Candidates:
             changed = np.tile(point, (size, 1))
             changed[:, place] = np.arange(size)
             found.append(changed[np.arange(size) != point[place]])
-        return np.vstack(found)
+        return np.asarray(np.vstack(found), np.int64)
 
     def _raw_features(self, points: Points) -> Array:
         if self.problem.features is None:

@@ -25,6 +25,8 @@ _WEIGHTS_EVERY: Final = 5
 """Evaluations between two choices of the covariance."""
 _FEW: Final = 300
 """Candidates of the largest expected improvement whose completions are compared."""
+_PROBED: Final = 100
+"""Points from which the completion that is feasible most often is told."""
 _GOOD: Final = 5
 """Best points told from whose neighbourhood a local search starts."""
 _TINY: Final = 1e-9
@@ -131,12 +133,19 @@ class ModelBased(Turns):
         return _point(self._candidates.climbed(self.rng, as_points(ranked[:_GOOD]), value)[0])
 
     def _most_likely_feasible(self, points: Points, worth: Array) -> Point:
-        """The best product of worth and chance, over all completions of the most promising points."""
-        shuffled = self.rng.permutation(len(points))
-        few = shuffled[np.argsort(-worth[shuffled], kind="stable")[:_FEW]]
+        """The best product of worth and chance: over all points at the completion that is feasible most often, then
+        over all completions of those that come out best."""
+        feasibility = self._feasibility()
+
+        def chance(asked: Points) -> Array:
+            return feasibility.chance(self._candidates.rows(asked), asked[:, self._others])
+
+        probed = points[self.rng.permutation(len(points))[:_PROBED]]
+        usual = int(chance(self._candidates.completions(probed)).reshape(len(probed), -1).mean(axis=0).argmax())
+        product = worth * chance(self._candidates.completions(points, usual))
+        few = np.argsort(-product, kind="stable")[:_FEW]
         expanded = self._candidates.completions(points[few])
-        chance = self._feasibility().chance(self._candidates.rows(expanded), expanded[:, self._others])
-        product = np.repeat(worth[few], len(expanded) // len(few)) * chance
+        product = np.repeat(worth[few], len(expanded) // len(few)) * chance(expanded)
         product[self._are_told(expanded)] = -np.inf
         return _point(expanded[int(product.argmax())])
 

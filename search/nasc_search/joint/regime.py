@@ -6,11 +6,11 @@ throughputs is the row.
 
 ``T_p`` rises with round trip and with 1/throughput: medians and quantiles of the samples do, and with ``m`` the median,
 ``q`` the quantile and ``c = (q - m) / sqrt(v + (q - m)^2)`` between 0 and 1, so does ``m + sqrt(v + (q - m)^2)``, whose
-derivative is ``(1 - c) m' + c q'``. Hence a row's answers keep the limit at shorter round trips too, and two neighbouring
-rows differ only where something more accurate may fit between them: there, rows are added.
+derivative is ``(1 - c) m' + c q'``. Hence a row's answers keep the limit at shorter round trips too, and two rows side
+by side differ only where something more accurate may fit between them: there, rows are added.
 
-Of candidates that are equally accurate (or in the same step of ``within``), the one that keeps the limit furthest is the
-answer, first of all one that needs no link; :func:`nasc_search.joint.exact.search` takes the fastest.
+Of candidates that are equally accurate (or in the same step of ``within``), the one that keeps the limit furthest is
+the answer, first of all one that needs no link; :func:`nasc_search.joint.exact.search` takes the fastest.
 """
 
 from __future__ import annotations
@@ -157,10 +157,11 @@ class _Lines:
     def row(self, round_trip_ms: float, area: Area) -> _Row:
         """Exact at this round trip."""
         lowest, highest = np.log(area.throughput_mbit_s)
+        # So that what keeps the limit over the slowest link is the answer there too.
+        lowest -= 2 * (_ASIDE - 1)
         which = self.sending
         which = which[self._keeps(which, np.full(which.shape, highest), round_trip_ms)]
         kept, broken = np.full(which.shape, highest), np.full(which.shape, lowest)
-        # Those that keep the limit over the slowest link as well.
         always = self._keeps(which, broken, round_trip_ms)
         kept[always] = lowest
         kept, broken = self._bisected(which, kept, broken, round_trip_ms, _COARSE)
@@ -169,7 +170,7 @@ class _Lines:
         near = broken < reached
         which, kept, broken = which[near], kept[near], broken[near]
         kept, _ = self._bisected(which, kept, broken, round_trip_ms, _FINE)
-        thresholds = (np.exp(kept) * _ASIDE).tolist()
+        thresholds = np.maximum(np.exp(kept) * _ASIDE, area.throughput_mbit_s[0]).tolist()
         steps: list[float] = []
         chosen: list[int] = []
         for place in np.lexsort((kept, self.level[which])).tolist():
@@ -195,7 +196,7 @@ class _Lines:
 def _levels(accuracy: Array, within: float) -> Array:
     """Whole steps below the best; without a step's width each accuracy is a level of its own."""
     if within:
-        return np.floor((accuracy.max(initial=0.0) - accuracy) / within)
+        return np.asarray(np.floor((accuracy.max(initial=0.0) - accuracy) / within), np.float64)
     return -accuracy
 
 

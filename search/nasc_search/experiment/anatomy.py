@@ -26,6 +26,8 @@ from nasc_search.spaces.nb201 import EDGES, EdgeOp, Macro, NB201Space, format_ar
 
 Array = NDArray[np.float64]
 IMAGE: Final = TensorSpec(32, 32, 3)
+CONVOLUTIONS: Final = [CELL_BASIS.names.index(kind.name.lower()) for kind in (EdgeOp.CONV_1X1, EdgeOp.CONV_3X3)]
+"""Columns of NAS-Bench-201's basis that count convolutions of 1x1 and 3x3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,7 @@ def _cells() -> Anatomy:
     by_kind = np.array([_cell_macs(kernel) for kernel in (1, 3)], np.float64)
 
     def chosen(arch: NDArray[np.int64], reach: Reach) -> Array:
-        # Columns 3 and 4 are how many convolutions of either kind run; channels double where the sides halve, so
-        # that a cell costs the same in each stage.
+        # Channels double where the sides halve: a cell costs the same in each stage.
         counts = CELL_BASIS.features(arch, reach)[:, CONVOLUTIONS]
         return np.asarray((counts @ by_kind)[:, None] * is_cell, np.float64)
 
@@ -84,10 +85,6 @@ def _cells() -> Anatomy:
         calls=np.where(is_cell, 1, [len(block.ops) for block in blocks]).astype(np.float64),
         chosen_macs=chosen,
     )
-
-
-CONVOLUTIONS: Final = [CELL_BASIS.names.index(kind.name.lower()) for kind in (EdgeOp.CONV_1X1, EdgeOp.CONV_3X3)]
-"""Columns of NAS-Bench-201's basis that count convolutions of 1x1 and 3x3."""
 
 
 def _cell_macs(kernel: int) -> int:

@@ -74,8 +74,8 @@ def block_ms(anatomy: Anatomy, arch: NDArray[np.int64], fitted: Fit, how: Apport
         return anatomy.fixed_macs + anatomy.chosen_macs(arch, fitted.reach)
     constant = {
         Apportioning.FITTED: _constant_macs(anatomy),
-        Apportioning.ELEMENTS: np.where(anatomy.is_fixed, anatomy.elements, _strided(anatomy) * anatomy.elements),
-        Apportioning.CALLS: np.where(anatomy.is_fixed, anatomy.calls, _strided(anatomy)),
+        Apportioning.ELEMENTS: np.where(anatomy.is_fixed, anatomy.elements, _holds_skips(anatomy) * anatomy.elements),
+        Apportioning.CALLS: np.where(anatomy.is_fixed, anatomy.calls, _holds_skips(anatomy)),
     }[how]
     shared = fitted.coefficients_ms[0] * constant / constant.sum()
     if anatomy.space is SpaceName.FBNET:
@@ -142,8 +142,8 @@ def _fit(anatomy: Anatomy, arch: NDArray[np.int64], total_ms: Array, reach: Reac
     )
 
 
-def _strided(anatomy: Anatomy) -> Array:
-    """[B] One for FBNet's layers: part of the constant is their ``skip``, which is in every network's total."""
+def _holds_skips(anatomy: Anatomy) -> Array:
+    """[B] One for FBNet's layers: their ``skip`` is part of the constant."""
     if anatomy.space is SpaceName.NB201:
         return np.zeros(len(anatomy.blocks))
     return np.where(anatomy.is_fixed, 0.0, 1.0)

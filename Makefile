@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check clean
+.PHONY: demo test check experiment clean
 demo: $(INSTALLED)
 	$(BIN)/nasc-sdk demo $(DEMO)
 
@@ -15,8 +15,12 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# The paper's experiment, with the tables and plots of docs/nasc-vs-hwnas.md, from the benchmarks' files.
+experiment: $(INSTALLED)
+	$(BIN)/python benchmarks/nasc_vs_hwnas.py $(EXPERIMENT)
+
 clean:
-	rm -rf $(VENV) nasc-demo nasc-state .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) nasc-demo nasc-state nasc-vs-hwnas .mypy_cache .ruff_cache .pytest_cache
 
 $(INSTALLED): pyproject.toml constraints.txt
 	scripts/set-up "$(PYTHON)" "$(VENV)"

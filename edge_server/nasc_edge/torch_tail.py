@@ -91,11 +91,11 @@ class TorchTail:
     def _convolution(self, op: Op, source: torch.Tensor) -> torch.Tensor:
         weight, bias = self._weights[op.param]
         if op.shuffled:
-            weight = weight.unflatten(0, (-1, op.groups)).transpose(0, 1).flatten(0, 1)
+            weight = weight.reshape(-1, op.groups, *weight.shape[1:]).transpose(0, 1).flatten(0, 1)
         functional = self._torch.nn.functional
         y: torch.Tensor = functional.conv2d(source, weight, None, op.stride, op.kernel // 2, groups=op.groups)
         if op.shuffled:
-            y = y.unflatten(1, (op.groups, -1)).transpose(1, 2).flatten(1, 2)
+            y = y.reshape(len(y), op.groups, -1, *y.shape[2:]).transpose(1, 2).flatten(1, 2)
         return y + bias[:, None, None]
 
     def _activate(self, op: Op, value: torch.Tensor) -> torch.Tensor:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -22,6 +23,31 @@ def describe_exit(code: int) -> str:
     if code < 0:
         return f"crashed ({signal.Signals(-code).name})"
     return f"ended with status {code}"
+
+
+def converse(command: Sequence[str], request: bytes, timeout_s: float) -> tuple[bytes, str]:
+    """Standard output of a child that is given ``request``, and how it ended, to follow "the process".
+
+    One that does not end in time is killed; what it said until then is the answer.
+    """
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        # Its threads would reserve more memory than a bounded child may have.
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+    ) as child:
+        try:
+            output, _ = child.communicate(request, timeout_s)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            output, _ = child.communicate()
+            return output, f"did not finish within {timeout_s:g} s"
+        except BaseException:
+            child.kill()
+            raise
+        return output, describe_exit(child.returncode)
 
 
 class Child:

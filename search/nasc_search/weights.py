@@ -31,8 +31,12 @@ The input tensor of a block and the output tensor of the block before it carry t
 """
 
 
+def group_of(op: Op) -> NDArray[np.int64]:
+    """[out] The group of input channels that each output channel of a CONV reads."""
+    out = np.arange(op.spec.channels)
+    return out % op.groups if op.shuffled else out * op.groups // op.spec.channels
+
+
 def group_mask(op: Op, channels: int) -> NDArray[np.bool_]:
     """[out, in] True where an output channel of a CONV reads an input channel; ``channels`` is how many there are."""
-    out = np.arange(op.spec.channels)
-    group = out % op.groups if op.shuffled else out * op.groups // op.spec.channels
-    return np.asarray(group[:, None] == np.arange(channels) * op.groups // channels)
+    return np.asarray(group_of(op)[:, None] == np.arange(channels) * op.groups // channels)

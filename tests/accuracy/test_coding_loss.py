@@ -29,7 +29,7 @@ def test_it_predicts_what_it_has_not_seen():
     assert "held-out" in str(fitted)
     unseen = samples(200, seed=1, noise=0.0)
     found = [
-        float(fitted.predict(np.asarray([one.ops]), np.asarray([one.plain]), one.cut, one.encoding)[0])
+        float(fitted.predict(np.asarray([one.ops]), np.asarray([one.plain]))[0, one.cut, one.encoding])
         for one in unseen
     ]
     assert np.abs(np.asarray(found) - [one.accuracy for one in unseen]).mean() < 0.004
@@ -38,8 +38,9 @@ def test_it_predicts_what_it_has_not_seen():
 def test_nothing_gains_by_being_encoded():
     fitted = CodingLoss.fit(samples(100), CUTS, ENCODINGS)
     plain = np.linspace(0, 1, 50)
-    found = fitted.predict(np.tile([3, 0, 0, 0, 0, 3], (50, 1)), plain, 4, 2)
-    assert (found <= plain).all()
+    found = fitted.predict(np.tile([3, 0, 0, 0, 0, 3], (50, 1)), plain)
+    assert found.shape == (50, CUTS, ENCODINGS)
+    assert (found <= plain[:, None, None]).all()
     assert (found >= 0).all()
 
 

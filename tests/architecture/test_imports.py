@@ -178,6 +178,6 @@ def test_a_board_loads_no_torch(module):
 
 
 def test_verbs_of_other_packages_load_no_torch_until_they_run():
-    verbs = ("train", "service", "demo", "prior")
+    verbs = ("train", "service", "demo", "prior", "experiment")
     code = "import nasc_edge.cli, " + ", ".join(f"nasc_search.cli.{verb}" for verb in verbs)
     assert not loaded(code, "torch", "numpy")

@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from nasc_sdk.cost.calibrated import Stop
 from nasc_sdk.cost.features import parse_key
 from nasc_sdk.cost.model import predict_heads
 from nasc_sdk.errors import InputError
 from nasc_sdk.profiling.profile import Measurement, Profile, Timing, Validity
-from nasc_search.calibrate.calibration import Budget, Calibration, Stop
+from nasc_search.calibrate.calibration import Budget, Calibration
 from nasc_search.calibrate.operators import known_device
 from nasc_search.joint.catalogue import build_catalogue
 from tests.calibrate import synthetic

@@ -1,5 +1,6 @@
 """``nasc-sdk train`` as a process: a folder of images to a folder that the service opens."""
 
+import hashlib
 import json
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from nasc_sdk.cli.main import cli
 from nasc_sdk.errors import InputError, StorageError
 from nasc_search.pretrained.load import load_accuracies, open_pretrained, save_accuracies
 from nasc_search.supernet.checkpoint import load
+from nasc_search.supernet.own_weights import OwnWeights
 
 pytestmark = pytest.mark.system
 TIMEOUT_S = 90
@@ -67,6 +69,41 @@ def test_training_leaves_what_the_service_opens(pictures, tmp_path):
     assert not beside.exists()
 
 
+def fbnet(pictures, output, *more):
+    return CliRunner().invoke(cli, [
+        "train", "--dataset", "folder", "--data", str(pictures), "--space", "fbnet", "--steps", "2", "--batch", "2",
+        "--threads", "1", "--output", str(output), *more,
+    ])  # fmt: skip
+
+
+def test_fbnet_is_trained_and_the_service_says_why_it_does_not_take_it(pictures, tmp_path):
+    output = tmp_path / "supernet.safetensors"
+    small = ("--width", "0.2", "--depth", "1", "--skeleton", "imagenet")
+    done = fbnet(pictures, output, *small, "--evaluate", "2", "--json")
+    assert done.exit_code == 0, done.output
+    name = json.loads(done.stdout)["space"]
+    assert name.startswith("fbnet-32x32x1-w0.2-d1.1.1.1.1.1.1-s2.1.2.2.2.1.2.1-h1984-k2")
+    assert load(output).supernet.space.name == name
+    assert {len(arch) for arch in load_accuracies(output.with_name("accuracy.npz"))} == {7}
+    with pytest.raises(InputError, match="too many architectures to list"):
+        open_pretrained(tmp_path, tmp_path)
+    # The same file is no start for cells.
+    refused = run(pictures, output, "--resume")
+    assert isinstance(refused.exception, InputError)
+    assert "of another run" in str(refused.exception)
+
+
+@pytest.mark.parametrize(
+    ("space", "strange"),
+    [("fbnet", ("--channels", "4")), ("fbnet", ("--stem-stride", "1")), ("nb201", ("--width", "1"))],
+)
+def test_options_of_another_space_are_refused(pictures, tmp_path, space, strange):
+    refused = fbnet(pictures, tmp_path / "s", "--space", space, *strange)
+    assert isinstance(refused.exception, InputError)
+    assert f"--space {space} has no {strange[0]}" in str(refused.exception)
+    assert not (tmp_path / "s").exists()
+
+
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_who_is_ended_saves_and_another_run_is_refused(pictures, tmp_path, end):
     output = tmp_path / "supernet.safetensors"
@@ -105,3 +142,49 @@ def test_the_shipped_folder_opens(tmp_path):
     assert set(trained.evaluated) <= set(trained.catalogue.archs)
     assert trained.progress.step == trained.progress.steps
     assert not list(tmp_path.iterdir())
+
+
+def test_the_winner_is_kept_where_the_service_looks(pictures, tmp_path):
+    output = tmp_path / "supernet.safetensors"
+    assert run(pictures, output, "--evaluate", "2").exit_code == 0
+    same = ["--dataset", "folder", "--data", str(pictures), "--batch", "8", "--threads", "1", "--json"]
+    winner = ["train", "winner", "--pretrained", str(tmp_path), *same, "--steps", "30", "--ema", "0.8"]
+    done = CliRunner().invoke(cli, [*winner, "--teacher", str(output)])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["arch"] in load_accuracies(tmp_path / "accuracy.npz")
+    assert 0 <= found["test_accuracy"] <= 1
+    own, digest = tmp_path / "own", hashlib.sha256(output.read_bytes()).hexdigest()[:16]
+    kept = OwnWeights(own, digest).get(found["arch"], load(output).supernet)
+    assert (kept is not None) == found["kept"] == (own / "accuracy.npz").exists()
+    if kept:
+        assert load_accuracies(own / "accuracy.npz") == {found["arch"]: found["validation_accuracy"]}
+    assert not (tmp_path / "own" / "winner.safetensors").exists()
+    unknown = CliRunner().invoke(cli, [*winner, "--arch", "nonsense"])
+    assert isinstance(unknown.exception, InputError)
+
+
+def test_options_reach_the_training(pictures, tmp_path):
+    output = tmp_path / "s.safetensors"
+    more = [
+        "--rule", "sandwich", "--augment", "none", "--label-smoothing", "0.1", "--ema", "0.5",
+        "--precision", "float32", "--evaluate", "0",
+    ]  # fmt: skip
+    assert run(pictures, output, *more).exit_code == 0
+    assert load(output).progress.recipe == "rule=sandwich augmentations=none label_smoothing=0.1 ema_decay=0.5"
+    assert load(output).live
+    other = run(pictures, output, *more, "--rule", "uniform", "--resume")
+    assert "of another run" in str(other.exception)
+
+
+def test_a_teacher_of_other_images_is_refused(pictures, tmp_path):
+    from nasc_search.supernet.checkpoint import Progress, save
+    from nasc_search.supernet.model import Supernet
+    from tests.supernet.tasks import DENSE_CELL, SPACE
+
+    other = tmp_path / "other.safetensors"
+    save(other, Supernet(SPACE), Progress("shades", 0, 0, 1, 8, 0.1), {})
+    for teacher, reason in ((f"{other}:{DENSE_CELL}", "trained for 8x8x1 images"), (str(other), "is not there")):
+        refused = run(pictures, tmp_path / "s.safetensors", "--teacher", teacher)
+        assert isinstance(refused.exception, InputError)
+        assert reason in str(refused.exception)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from nasc_sdk.errors import InputError
-from nasc_search.data.augment import DEFAULT, Augmentation, augment, draw
+from nasc_search.data.augment import augment, draw
+from nasc_search.data.augmentations import DEFAULT, Augmentation
 from nasc_search.data.batches import Share, draw_batch
 from nasc_search.data.dataset import Dataset, Split
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nasc_sdk.cost.model import Z95
 from nasc_sdk.errors import InputError
 from nasc_search.fewshot.basis import Reach
 from nasc_search.fewshot.gaussian import noise_of
@@ -128,8 +129,8 @@ def test_the_factor_is_of_samples_that_nothing_knew():
         weights = np.exp(weights - weights.max())
         mean, variance = mixture(weights / weights.sum(), means, variances)
         scores.append(abs(values[at] - mean) / np.sqrt(variance))
-    # The largest of ten; the normal distribution's 1.645 counts as five samples.
-    assert predictor.factor == pytest.approx(max(scores) ** (2 / 3) * 1.645 ** (1 / 3), rel=1e-6)
+    # The largest of ten; the normal distribution's factor counts as five samples.
+    assert predictor.factor == pytest.approx(max(scores) ** (2 / 3) * Z95 ** (1 / 3), rel=1e-6)
 
 
 def unseen(predictor, reach, component, values, at):

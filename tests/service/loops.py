@@ -21,7 +21,9 @@ from nasc_sdk.processes import Family
 from nasc_sdk.protocol.messages import LatencyReport, LinkReport, ServiceEvent, ServiceVerb, decode, encode
 from nasc_sdk.protocol.topics import SERVICE, Topics
 from nasc_search.data.dataset import Dataset
+from nasc_search.encodings.measure import draw_encoded
 from nasc_search.joint.catalogue import build_catalogue
+from nasc_search.joint.table import accuracy_key
 from nasc_search.service.planner import Planner
 from nasc_search.service.records import Deployment
 from nasc_search.service.service import Service
@@ -137,21 +139,31 @@ def start_broker(family, directory, port):
     return family.start("broker", "broker", "--json", *place)[1]["url"]
 
 
-@lru_cache(maxsize=1)
-def _planner():
-    return Planner(SPACE, build_catalogue(SPACE), accuracies())
+def coded_accuracies():
+    """Two points less for each halving of the bits and channels of some encoded cuts."""
+    found = accuracies()
+    for candidate, _ in zip(draw_encoded(Supernet(SPACE, 4, encoded=True), SPACE.archs, 0), range(60), strict=False):
+        encoding = candidate.encoding
+        halvings = np.log2(8 / encoding.bits) + (np.log2(32 / encoding.bottleneck) if encoding.bottleneck else 0)
+        found[accuracy_key(candidate)] = found[candidate.arch] - 0.02 * float(halvings)
+    return found
+
+
+@lru_cache(maxsize=2)
+def _planner(coded):
+    return Planner(SPACE, build_catalogue(SPACE), coded_accuracies() if coded else accuracies())
 
 
 @contextlib.contextmanager
-def serving(url, database, name="service"):
-    """A search service in this process; its store."""
+def serving(url, database, name="service", *, coded=False):
+    """A search service in this process; its store. With ``coded`` it knows what narrow cuts cost."""
     data = Dataset(
         "shades", ("black", "dark", "light", "white"), (0.4,), (0.3,),
         split(256, 0), split(64, 1), split(64, 2), split(64, 3),
     )  # fmt: skip
     store = Store(database)
-    workshop = Workshop(Supernet(SPACE, 4), data)
-    service = Service(MqttClient(url, name), SITE, store, workshop, _planner(), "weights")
+    workshop = Workshop(Supernet(SPACE, 4, encoded=True), data)
+    service = Service(MqttClient(url, name), SITE, store, workshop, _planner(coded), "weights")
     service.start()
     try:
         yield store
@@ -160,7 +172,7 @@ def serving(url, database, name="service"):
 
 
 @contextlib.contextmanager
-def open_loop(directory):
+def open_loop(directory, *, coded=False):
     """Everything started and stopped."""
     torch.set_num_threads(1)
     with Family(directory) as family:
@@ -174,7 +186,7 @@ def open_loop(directory):
         watcher = MqttClient(url, "watcher")
         watcher.connect(TIMEOUT_S)
         try:
-            with serving(url, directory / "service.sqlite") as store:
+            with serving(url, directory / "service.sqlite", coded=coded) as store:
                 yield Loop(family, directory, url, agent["address"], watcher, store)
         finally:
             watcher.close()

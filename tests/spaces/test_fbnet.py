@@ -86,11 +86,10 @@ def test_networks_are_legal_and_share_their_cuts():
 
 
 def test_covering_archs_hold_every_weight():
-    held = {op.param: op for arch in SMALL.covering_archs() for _, op in SMALL.network(arch).ops() if op.param}
+    held = {op for arch in SMALL.covering_archs() for _, op in SMALL.network(arch).ops()}
     rng = np.random.default_rng(1)
     for _ in range(50):
-        for _, op in SMALL.network(SMALL.sample(rng)).ops():
-            assert not op.param or held[op.param] == op
+        assert {op for _, op in SMALL.network(SMALL.sample(rng)).ops()} <= held
 
 
 def test_samples_are_uniform():
@@ -110,7 +109,9 @@ def test_code_and_arch_are_the_same_thing(code):
     assert SPACE.network(arch).arch == arch
 
 
-@pytest.mark.parametrize("arch", ["", "0" * 21, "0" * 23, "9" * 22, " " * 22, "٠" * 22, "²" * 22, "0" * 21 + "\n", "-" * 22])
+@pytest.mark.parametrize(
+    "arch", ["", "0" * 21, "0" * 23, "9" * 22, " " * 22, "\u0660" * 22, "\u00b2" * 22, "0" * 21 + "\n", "-" * 22]
+)
 def test_other_strings_are_refused(arch):
     with pytest.raises(InputError, match="22 digits from 0 to 8"):
         SPACE.network(arch)
@@ -158,7 +159,7 @@ def test_names_tell_skeletons_apart():
     ids=str,
 )  # fmt: skip
 def test_other_skeletons_are_refused(wrong):
-    with pytest.raises(InputError, match="FBNet|width"):
+    with pytest.raises(InputError, match=r"FBNet|width"):
         replace(MACRO, **wrong)
 
 

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from nasc_sdk.errors import InputError
-from nasc_search.data.augment import Augmentation
+from nasc_search.data.augmentations import Augmentation
+from nasc_search.data.dataset import Dataset
+from nasc_search.supernet.checkpoint import load
 from nasc_search.supernet.model import Supernet
 from nasc_search.supernet.options import TrainOptions
 from nasc_search.supernet.retrain import accuracy_of, folded, retrain
@@ -15,8 +17,12 @@ from tests.supernet.tasks import DENSE_CELL, SPACE, task
 OPTIONS = TrainOptions(24, 32, 0.05, seed=1)
 
 
-def test_averaged_taught_and_cut_out_it_learns_and_repeats():
-    teacher = retrain(Supernet(SPACE, 4), DENSE_CELL, task(), replace(OPTIONS, steps=60)).network
+@pytest.fixture(scope="module")
+def teacher():
+    return retrain(Supernet(SPACE, 4), DENSE_CELL, task(), replace(OPTIONS, steps=60)).network
+
+
+def test_averaged_taught_and_cut_out_it_learns_and_repeats(teacher):
     options = replace(
         OPTIONS, ema_decay=0.9, label_smoothing=0.1, augmentations=(Augmentation.SHIFT, Augmentation.CUTOUT)
     )
@@ -52,9 +58,8 @@ def test_the_average_is_what_is_returned():
     assert moved[1] < moved[0]
 
 
-def test_a_perfect_teacher_beats_wrong_labels():
+def test_a_good_teacher_beats_wrong_labels(teacher):
     """With all weight on the teacher, labels do not matter."""
-    teacher = retrain(Supernet(SPACE, 4), DENSE_CELL, task(), replace(OPTIONS, steps=60)).network
     good = task()
     wrong = replace(good, train=replace(good.train, labels=(good.train.labels + 1) % 4))
     options = replace(OPTIONS, steps=60, distillation=1.0)
@@ -75,3 +80,28 @@ def test_the_supernet_stays_as_it_is():
     before = {name: tensor.clone() for name, tensor in supernet.state_dict().items()}
     retrain(supernet, DENSE_CELL, task(), replace(OPTIONS, steps=2, ema_decay=0.5))
     assert all(torch.equal(before[name], tensor) for name, tensor in supernet.state_dict().items())
+
+
+def test_interrupted_it_goes_on_from_its_checkpoint(tmp_path):
+    options, path = replace(OPTIONS, steps=4, ema_decay=0.9), tmp_path / "s.safetensors"
+    whole = retrain(Supernet(SPACE, 4), DENSE_CELL, task(), options)
+    with pytest.raises(KeyboardInterrupt):
+        retrain(Supernet(SPACE, 4), DENSE_CELL, task(Third), options, path=path)
+    assert load(path).progress.step == 2
+    with pytest.raises(InputError, match="of another run"):
+        retrain(Supernet(SPACE, 4), SPACE.archs[-1], task(), options, path=path, resume=True)
+    resumed = retrain(Supernet(SPACE, 4), DENSE_CELL, task(), options, path=path, resume=True)
+    assert resumed.network.version == whole.network.version
+
+
+class Third(Dataset):
+    """Ctrl-C at the start of the third step; before it, images are scaled for two evaluations."""
+
+    __slots__ = ()
+    calls = 0
+
+    def scale(self, images):
+        Third.calls += 1
+        if Third.calls == 5:
+            raise KeyboardInterrupt
+        return Dataset.scale(self, images)

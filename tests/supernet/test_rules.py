@@ -7,8 +7,12 @@ import pytest
 
 from nasc_sdk.errors import InputError
 from nasc_sdk.ir.count import macs
+from nasc_sdk.ir.network import TensorSpec
+from nasc_search.measured.fbnet import OPS
+from nasc_search.spaces.fbnet import CIFAR, FBNetMacro, FBNetSpace
 from nasc_search.spaces.nb201 import EDGES, EdgeOp, format_arch
-from nasc_search.supernet.rules import SamplingRule, by_size, draw, largest, paths, smallest
+from nasc_search.supernet.options import SamplingRule
+from nasc_search.supernet.rules import by_size, draw, largest, paths, smallest
 from tests.supernet.tasks import SPACE
 
 
@@ -72,3 +76,26 @@ def test_a_space_without_choices_is_trained_uniformly_only():
     assert len(draw(Opaque(), SamplingRule.UNIFORM, 0, 1, rng)) == 1
     with pytest.raises(InputError, match="only --rule uniform"):
         draw(Opaque(), SamplingRule.FAIR, 0, 1, rng)
+
+
+FBNET = FBNetSpace(FBNetMacro.of(CIFAR, TensorSpec(16, 16, 3), 4, width=0.25, depth=1))
+
+
+@pytest.mark.parametrize("rule", SamplingRule)
+def test_fbnet_is_trained_by_every_rule(rule):
+    drawn = draw(FBNET, rule, 30, 100, np.random.default_rng(0))
+    assert len(drawn) == paths(FBNET, rule)
+    assert all(network.output.channels == 4 for network in drawn)
+
+
+def test_fbnet_unlocks_kernels_and_expansions_in_phases():
+    """The largest operators first; then a smaller kernel at the same expansion, then smaller expansions."""
+
+    def operators(step):
+        drawn = [draw(FBNET, SamplingRule.SHRINKING, step, 100, np.random.default_rng(seed))[0] for seed in range(40)]
+        return {OPS[choice] for network in drawn for choice in FBNET.encode(network.arch)}
+
+    assert operators(0) == {"k5_e6"}
+    assert operators(7) == {"k5_e6", "k3_e6"}
+    assert operators(13) == {"k5_e6", "k3_e6", "k5_e3"}
+    assert operators(50) == set(OPS)

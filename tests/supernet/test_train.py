@@ -10,8 +10,7 @@ from nasc_sdk.errors import InputError, StorageError
 from nasc_search.data.dataset import Dataset
 from nasc_search.supernet.checkpoint import load
 from nasc_search.supernet.model import Supernet
-from nasc_search.supernet.options import TrainOptions
-from nasc_search.supernet.rules import SamplingRule
+from nasc_search.supernet.options import SamplingRule, TrainOptions
 from nasc_search.supernet.sampling import draw, evaluate
 from nasc_search.supernet.schedule import learning_rate
 from nasc_search.supernet.train import train
@@ -178,12 +177,14 @@ def test_a_resumed_run_goes_on_by_its_rule_and_with_its_average(tmp_path, more):
 
 
 def test_the_average_is_what_a_checkpoint_holds(tmp_path):
-    supernet = Supernet(SPACE, 5)
+    supernet, plain = Supernet(SPACE, 5), Supernet(SPACE, 5)
     train(supernet, task(), replace(OPTIONS, ema_decay=0.9), tmp_path / "s", ignore)
+    train(plain, task(), OPTIONS, None, ignore)
     found = load(tmp_path / "s")
-    last = dict(supernet.named_parameters())
-    assert all(torch.equal(found.live[name], value) for name, value in last.items())
-    assert not all(torch.equal(found.supernet.state_dict()[name], value) for name, value in last.items())
+    assert equal(found.live, dict(plain.named_parameters()))
+    averages = found.supernet.state_dict()
+    assert all(torch.equal(averages[name], value) for name, value in supernet.named_parameters())
+    assert not equal(found.live, averages)
 
 
 def test_bfloat16_learns_as_well(tmp_path):

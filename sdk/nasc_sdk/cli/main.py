@@ -37,6 +37,7 @@ _OTHER_HELP: Final[dict[str, str]] = {
     "train": "Train a supernet, resumable and seeded.",
     "cost-model": "Show, export, compare cost models; evaluate few-shot prediction.",
     "prior": "Import measured tables of benchmarks, list them, fit priors on them.",
+    "experiment": "Compare joint search with others on measured benchmarks.",
     "service": "Run the search service.",
     "edge": "Run the edge server that holds the tails.",
 }

@@ -1,23 +1,40 @@
-"""The search service's answer to ``calibrate``, as the command line reads it."""
+"""Steps of a calibration, and the search service's answer to ``calibrate`` as the command line reads it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, Final
 
 import msgspec
 
 from nasc_sdk.errors import RemoteProtocolError
 
-_WHY: Final = {
-    "precise": "the predictions are as sure as was asked for",
-    "budget": "as many heads were measured as was allowed",
-    "time": "the board was busy for as long as was allowed",
-    "prior": "nothing was to be measured",
+
+class Stop(StrEnum):
+    """Why a calibration ended."""
+
+    PRECISE = "precise"
+    """Every prediction is as sure as was asked for."""
+    BUDGET = "budget"
+    """As many heads as allowed, or as there are to choose among, were measured."""
+    TIME = "time"
+    """The board was busy for as long as allowed."""
+    PRIOR = "prior"
+    """Nothing was to be measured: the model is what is known of another device."""
+
+
+_WHY: Final[dict[str, str]] = {
+    Stop.PRECISE: "the predictions are as sure as was asked for",
+    Stop.BUDGET: "as many heads were measured as was allowed",
+    Stop.TIME: "the board was busy for as long as was allowed",
+    Stop.PRIOR: "nothing was to be measured",
 }
 
 
-class CheckedHead(msgspec.Struct, frozen=True):
-    """A held-out head: predicted with its 90 % interval, and measured; microseconds."""
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """A head that was not fitted on: predicted with its 90 % interval, and measured; microseconds."""
 
     title: str
     predicted_us: float
@@ -25,19 +42,28 @@ class CheckedHead(msgspec.Struct, frozen=True):
     high_us: float
     measured_us: Annotated[float, msgspec.Meta(gt=0)]
 
+    @property
+    def inside(self) -> bool:
+        """Whether the interval holds the measurement."""
+        return self.low_us <= self.measured_us <= self.high_us
 
-class CalibrationStep(msgspec.Struct, frozen=True):
-    """What was known after a batch; errors are relative."""
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is known after a batch; shares are relative errors of held-out heads."""
 
     measured_heads: int
     interval: float
+    """Half a 90 % interval, relative: nine heads of ten are at least as sure."""
     mean_error: float
     max_error: float
     rank_correlation: float
     inside: int
-    held_out: tuple[CheckedHead, ...]
+    held_out: tuple[HeldOut, ...]
     board_s: float
-    speed: float
+    """How long the board was busy so far, held-out heads included."""
+    speed: float = 1.0
+    """Of the board during this batch, against the first: by heads that were timed in both."""
 
 
 class Calibrated(msgspec.Struct, frozen=True):
@@ -45,7 +71,7 @@ class Calibrated(msgspec.Struct, frozen=True):
 
     device: str
     stop: str
-    steps: tuple[CalibrationStep, ...]
+    steps: tuple[Step, ...]
     board_s: float
     prior: str = ""
 

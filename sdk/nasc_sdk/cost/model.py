@@ -59,11 +59,6 @@ class CostModel:
         """Standard error of each operator's time."""
         return tuple(np.sqrt(np.diag(np.asarray(self.covariance))[1:]).tolist())
 
-    @property
-    def invocation_error_us(self) -> float:
-        """Standard error of the invocation."""
-        return math.sqrt(self.covariance[0][0])
-
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
@@ -96,19 +91,25 @@ class BlockTimes:
         return np.asarray(np.sqrt(np.maximum(np.diag(self.covariance), 0.0)))
 
 
+def count_operators(heads: Sequence[Sequence[str]], op_keys: Sequence[str]) -> Array:
+    """[heads, operators] How often each head, given by its block keys, runs each operator; all are in ``op_keys``."""
+    column = {op: index for index, op in enumerate(op_keys)}
+    counts = np.zeros((len(heads), len(op_keys)))
+    for row, keys in enumerate(heads):
+        for key in keys:
+            for op, number in parse_block(key)[1].items():
+                counts[row, column[op]] += number
+    return counts
+
+
 def predict_blocks(model: CostModel, keys: Sequence[str]) -> BlockTimes:
     """Time that each block adds inside a head, by block key.
 
     Operators that were never measured are scaled by their work from the nearest measured one of their kind, with an
     error of their own. Raises InputError when the model knows no operator at all.
     """
-    features = [parse_block(key)[1] for key in keys]
-    op_keys = sorted({op for block in features for op in block})
-    column = {op: index for index, op in enumerate(op_keys)}
-    counts = np.zeros((len(keys), len(op_keys)))
-    for row, block in enumerate(features):
-        for op, count in block.items():
-            counts[row, column[op]] = count
+    op_keys = sorted({op for key in keys for op in parse_block(key)[1]})
+    counts = count_operators([(key,) for key in keys], op_keys)
     weights, extra, missing = _weights(model, op_keys)
     loads = counts @ weights
     covariance = np.asarray(model.covariance)

@@ -13,10 +13,9 @@ import msgspec
 import numpy as np
 
 from nasc_sdk.cost.features import describe_block
-from nasc_sdk.cost.model import CostModel, predict_blocks
+from nasc_sdk.cost.model import Z95, CostModel, predict_blocks
 from nasc_sdk.errors import InputError
 
-_Z90: Final = 1.645
 _HEADER: Final = ("block", "operators", "us", "low_us", "high_us", "extrapolated")
 
 
@@ -35,7 +34,7 @@ class BlockRow:
     @property
     def error_us(self) -> float:
         """Standard error."""
-        return (self.high_us - self.us) / _Z90
+        return (self.high_us - self.us) / Z95
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +55,8 @@ def tabulate(model: CostModel, keys: Sequence[str]) -> CostDocument:
             key,
             describe_block(key),
             us,
-            max(us - _Z90 * error, 0.0),
-            us + _Z90 * error,
+            max(us - Z95 * error, 0.0),
+            us + Z95 * error,
             any(op.rpartition("*")[0] in missing for op in key.split("|")[1:]),
         )
         for key, us, error in zip(keys, predicted.us.tolist(), errors.tolist(), strict=True)

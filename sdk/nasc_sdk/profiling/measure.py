@@ -109,9 +109,9 @@ def measure(
     """Time every unit of the plan, in microseconds, in the plan's order; with a sensor, power as well.
 
     ``root`` is where /proc and /sys are. A process that profiles again and again hands in its ``speed``
-    (:func:`nasc_sdk.profiling.speed.process_speed`), so that full speed is the same in all profiles. Plans of unknown origin go through
-    :func:`nasc_sdk.runtime.check.check_models` first. Raises InputError when a unit cannot be loaded or fed,
-    StoppedError soon after ``should_stop`` returned true.
+    (:func:`nasc_sdk.profiling.speed.process_speed`), so that full speed is the same in all profiles. Plans of
+    unknown origin go through :func:`nasc_sdk.runtime.check.check_models` first. Raises InputError when a unit
+    cannot be loaded or fed, StoppedError soon after ``should_stop`` returned true.
     """
     if rounds < 1 or not plan.items:
         raise InputError("a profile needs at least one round and one unit")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import struct
-import subprocess
 import sys
 from collections.abc import Sequence
 from typing import BinaryIO, Final
@@ -17,7 +16,7 @@ from typing import BinaryIO, Final
 import msgspec
 
 from nasc_sdk.errors import InputError
-from nasc_sdk.processes import describe_exit
+from nasc_sdk.processes import converse
 from nasc_sdk.runtime.base import Kernels, Runtime, check_header
 from nasc_sdk.runtime.interpreter import first_line
 
@@ -44,20 +43,7 @@ def check_models(
         check_header(model, name)
     request = b"".join(_LENGTH.pack(len(model)) + model for _, model in models)
     command = [sys.executable, "-P", "-m", "nasc_sdk.runtime.check", runtime.name, kernels.value]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-    ) as child:
-        try:
-            output, _ = child.communicate(request, timeout_s)
-            ended = describe_exit(child.returncode)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            output, _ = child.communicate()
-            ended = f"did not finish within {timeout_s:g} s"
+    output, ended = converse(command, request, timeout_s)
     answers = output.splitlines()
     lost = f"the runtime {ended} on it; the file is probably damaged"
     for index, (name, _) in enumerate(models):

@@ -23,6 +23,7 @@ _SHRUNK: Final = 0.5
 _FOLDS: Final = 5
 MIN_SAMPLES: Final = 20
 _OPS: Final = 5
+_CELL: Final = 1 + _OPS
 _POINTS: Final = 100.0
 
 
@@ -64,22 +65,31 @@ class CodingLoss:
         mean_plain = float(plain.mean())
         ops = np.asarray([item.ops for item in samples], np.int64)
         at, code = (np.asarray([getattr(item, name) for item in samples]) for name in ("cut", "encoding"))
-        rows = _features(ops, at, code, plain - mean_plain, cuts, encodings)
+        rows = _columns(_cell(ops, plain - mean_plain), at, code, cuts, encodings)
         loss = _POINTS * (plain - accuracy)
         folds = np.random.default_rng(seed).permutation(len(samples)) % _FOLDS
-        held = {penalty: _held_out(rows, loss, folds, penalty) for penalty in _PENALTIES}
-        best = min(_PENALTIES, key=lambda penalty: float(np.square(held[penalty] - loss).sum()))
-        found = plain - held[best] / _POINTS
+        held = _held_out(rows, loss, folds)
+        best = int(np.square(held - loss[:, None]).sum(axis=0).argmin())
+        found = plain - held[:, best] / _POINTS
         return cls(
-            cuts, encodings, mean_plain, _solve(rows, loss, best), len(samples),
+            cuts, encodings, mean_plain, _solve(rows, loss)[:, best], len(samples),
             spearman(found, accuracy), kendall(found, accuracy), float(np.abs(found - accuracy).mean()),
         )  # fmt: skip
 
-    def predict(self, ops: Ops, plain: Array, cut: int, encoding: int) -> Array:
-        """Accuracy, 0..1, of (n, 6) cells that are encoded at a cut; at most ``plain``, their accuracy without."""
-        places = np.full(len(ops), cut), np.full(len(ops), encoding)
-        rows = _features(ops, *places, plain - self.mean_plain, self.cuts, self.encodings)
-        return np.asarray(np.clip(plain - np.maximum(rows @ self.coefficients, 0.0) / _POINTS, 0.0, 1.0))
+    def predict(self, ops: Ops, plain: Array) -> Array:
+        """Accuracy ``[n, cuts, encodings]``, 0..1, of (n, 6) cells at every cut; at most ``plain`` [n], without."""
+        cut, encoding = np.divmod(np.arange(self.cuts * self.encodings), self.encodings)
+        shape = self.cuts, self.encodings
+        # Every column is a feature of the place, or one of the cell times one of the place.
+        nothing = np.zeros((len(cut), _CELL))
+        fixed = _columns(nothing, cut, encoding, *shape) @ self.coefficients
+        slopes = [
+            _columns(nothing + np.eye(_CELL)[part], cut, encoding, *shape) @ self.coefficients - fixed
+            for part in range(_CELL)
+        ]
+        points = fixed + _cell(ops, plain - self.mean_plain) @ np.stack(slopes)
+        loss = np.maximum(points, 0.0).reshape(len(ops), *shape) / _POINTS
+        return np.asarray(np.clip(plain[:, None, None] - loss, 0.0, 1.0))
 
     def __str__(self) -> str:
         return (
@@ -88,24 +98,31 @@ class CodingLoss:
         )
 
 
-def _features(
-    ops: Ops, cut: NDArray[np.int64], encoding: NDArray[np.int64], plain: Array, cuts: int, encodings: int
+def _cell(ops: Ops, plain: Array) -> Array:
+    """[n, 6] How accurate each cell is, and the live operators in it."""
+    return np.hstack([plain[:, None] * 10, np.eye(_OPS)[live_ops(ops)].sum(axis=1) / ops.shape[1]])
+
+
+def _columns(
+    cell: Array, cut: NDArray[np.int64], encoding: NDArray[np.int64], cuts: int, encodings: int
 ) -> Array:
     at, code = np.eye(cuts)[cut], np.eye(encodings)[encoding]
     both = np.einsum("ni,nj->nij", at, code).reshape(len(cut), -1)
-    counts = np.eye(_OPS)[live_ops(ops)].sum(axis=1) / ops.shape[1]
-    cell = np.hstack([plain[:, None] * 10, counts])
     of_cell = [_SHRUNK**2 * np.einsum("ni,nj->nij", cell, part).reshape(len(cut), -1) for part in (at, code)]
     return np.hstack([np.ones((len(cut), 1)), at, code, _SHRUNK * both, _SHRUNK * cell, *of_cell])
 
 
-def _solve(rows: Array, loss: Array, penalty: float) -> Array:
-    return np.asarray(np.linalg.solve(rows.T @ rows + penalty * np.eye(rows.shape[1]), rows.T @ loss), np.float64)
+def _solve(rows: Array, loss: Array) -> Array:
+    """Coefficients ``[columns, penalties]``; one decomposition serves all penalties."""
+    values, vectors = np.linalg.eigh(rows.T @ rows)
+    turned = vectors.T @ (rows.T @ loss)
+    return np.asarray(vectors @ (turned[:, None] / (values[:, None] + np.asarray(_PENALTIES))), np.float64)
 
 
-def _held_out(rows: Array, loss: Array, folds: NDArray[np.int64], penalty: float) -> Array:
-    found = np.zeros(len(loss))
+def _held_out(rows: Array, loss: Array, folds: NDArray[np.int64]) -> Array:
+    """``[n, penalties]``, each row predicted without its fold."""
+    found = np.zeros((len(loss), len(_PENALTIES)))
     for fold in range(_FOLDS):
         out = folds == fold
-        found[out] = rows[out] @ _solve(rows[~out], loss[~out], penalty)
+        found[out] = rows[out] @ _solve(rows[~out], loss[~out])
     return found

@@ -7,13 +7,13 @@ and never fitted on, so that after every batch the error on them is known.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from nasc_sdk.cost.calibrated import HeldOut, Step, Stop
 from nasc_sdk.cost.features import parse_key
-from nasc_sdk.cost.model import CostModel, predict_heads
+from nasc_sdk.cost.model import Z95, CostModel, predict_heads
 from nasc_sdk.errors import InputError
 from nasc_sdk.profiling.profile import Measurement, Profile, Timing, Validity
 from nasc_sdk.profiling.validity import Code, same_conditions, verdict
@@ -37,20 +37,6 @@ _ANCHORS: Final = 4
 """Heads of the first batch that every later one times again: they tell whether the machine still runs at that speed."""
 _SAME_SPEED: Final = 0.03
 _ATTEMPTS: Final = 3
-_Z90: Final = 1.645
-
-
-class Stop(StrEnum):
-    """Why a calibration ended."""
-
-    PRECISE = "precise"
-    """Every prediction is as sure as was asked for."""
-    BUDGET = "budget"
-    """As many heads as allowed, or as there are to choose among, were measured."""
-    TIME = "time"
-    """The board was busy for as long as allowed."""
-    PRIOR = "prior"
-    """Nothing was to be measured: the model is what is known of another device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,40 +56,6 @@ class Budget:
             raise InputError(
                 f"a budget takes at least one head and some time, not {self.heads} heads in {self.board_s} s"
             )
-
-
-@dataclass(frozen=True, slots=True)
-class HeldOut:
-    """A head that was not fitted on: predicted with its 90 % interval, and measured; microseconds."""
-
-    title: str
-    predicted_us: float
-    low_us: float
-    high_us: float
-    measured_us: float
-
-    @property
-    def inside(self) -> bool:
-        """Whether the interval holds the measurement."""
-        return self.low_us <= self.measured_us <= self.high_us
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What is known after a batch; shares are relative errors of held-out heads."""
-
-    measured_heads: int
-    interval: float
-    """Half a 90 % interval, relative: nine heads of ten are at least as sure."""
-    mean_error: float
-    max_error: float
-    rank_correlation: float
-    inside: int
-    held_out: tuple[HeldOut, ...]
-    board_s: float
-    """How long the board was busy so far, held-out heads included."""
-    speed: float = 1.0
-    """Of the board during this batch, against the first: by heads that were timed in both."""
 
 
 class Calibration:
@@ -204,7 +156,7 @@ class Calibration:
     def _step(self, model: CostModel) -> Step:
         assert self._profile is not None
         every = predict_heads(model, self._candidates.keys)
-        interval = float(np.quantile(_Z90 * every.error_us / np.maximum(every.us, 1e-9), 0.9))
+        interval = float(np.quantile(Z95 * every.error_us / np.maximum(every.us, 1e-9), 0.9))
         held = self._check(model)
         errors = [abs(item.predicted_us / item.measured_us - 1.0) for item in held] or [0.0]
         return Step(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from nasc_sdk.cost.features import join_blocks, parse_block
-from nasc_sdk.cost.model import CostModel
+from nasc_sdk.cost.model import CostModel, count_operators
 from nasc_search.calibrate.design import DesignHead
 from nasc_search.calibrate.operators import OperatorPrior
 
@@ -66,17 +66,6 @@ def draw_candidates(
     op_keys = tuple(sorted({op for key in catalogue.block_keys for op in parse_block(key)[1]}))
     counts = count_operators(list(heads), op_keys)
     return Candidates(tuple(heads.values()), tuple(heads), op_keys, counts, np.array(list(weight.values())))
-
-
-def count_operators(heads: list[tuple[str, ...]], op_keys: tuple[str, ...]) -> Array:
-    """[heads, operators] How often each runs."""
-    column = {op: at for at, op in enumerate(op_keys)}
-    counts = np.zeros((len(heads), len(op_keys)))
-    for row, keys in enumerate(heads):
-        for key in keys:
-            for op, number in parse_block(key)[1].items():
-                counts[row, column[op]] += number
-    return counts
 
 
 def relative_covariance(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasc_sdk.cost.features import join_blocks, parse_block, parse_key
-from nasc_sdk.cost.model import Z95, CostModel
+from nasc_sdk.cost.model import Z95, CostModel, count_operators
 from nasc_sdk.errors import InputError
 from nasc_sdk.ir.network import BlockKind
 from nasc_sdk.profiling.profile import Conditions, Measurement, Profile, TimeUnit, Validity
@@ -178,12 +178,7 @@ def _solve(prior: OperatorPrior, rows: Sequence[_Usable]) -> tuple[float, Poster
     Unknowns: invocation, what it differs by in a lone block, operators, what they differ by in a lone block.
     """
     size = len(prior.op_keys)
-    column = {op: at for at, op in enumerate(prior.op_keys)}
-    counts = np.zeros((len(rows), size))
-    for at, row in enumerate(rows):
-        for key in row.keys:
-            for op, number in parse_block(key)[1].items():
-                counts[at, column[op]] += number
+    counts = count_operators([row.keys for row in rows], prior.op_keys)
     us = np.array([row.us for row in rows])
     alone = np.array([[0.0 if row.whole else 1.0] for row in rows])
     design = np.hstack([np.ones((len(rows), 1)), alone, counts, alone * counts])

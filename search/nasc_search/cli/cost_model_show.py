@@ -11,8 +11,6 @@ from nasc_sdk.cli.output import broker_option, format_table, json_option, print_
 if TYPE_CHECKING:
     from nasc_sdk.cost.table import CostDocument
 
-_Z90 = 1.645
-
 
 @click.command(
     "show",
@@ -40,6 +38,8 @@ def command(source: str, top: int, broker_url: str, site: str, as_json: bool) ->
 
 
 def _text(document: CostDocument, top: int) -> str:
+    from nasc_sdk.cost.model import Z95
+
     model = document.model
     conditions = model.conditions
     operators = sorted(zip(model.op_keys, model.op_us, model.op_error_us, strict=True), key=lambda item: -item[1])
@@ -50,7 +50,7 @@ def _text(document: CostDocument, top: int) -> str:
         "",
         format_table(
             ("operator, inside a head", "us", "90 % interval"),
-            [(key, f"{us:.2f}", f"± {_Z90 * error:.2f}") for key, us, error in operators],
+            [(key, f"{us:.2f}", f"± {Z95 * error:.2f}") for key, us, error in operators],
         ),
         "",
         format_table(

@@ -7,11 +7,12 @@ draws as much as one that holds all of it, and then works on its part alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nasc_search.data.augmentations import Augmentation
 
 SHIFT_PIXELS: Final = 2
 CUTOUT_SHARE: Final = 0.5
@@ -20,22 +21,6 @@ COLOUR_STRENGTH: Final = 0.3
 """Brightness, contrast and saturation are scaled by 1 minus to 1 plus this."""
 _LUMA: Final = np.asarray((0.299, 0.587, 0.114), np.float32)
 """ITU-R BT.601."""
-
-
-class Augmentation(StrEnum):
-    """What may be done to training images."""
-
-    FLIP = "flip"
-    """Mirror half of the images."""
-    SHIFT = "shift"
-    """Move each by up to two pixels in both directions; edges are filled with zeros."""
-    CUTOUT = "cutout"
-    """Blank a square at a random place (DeVries & Taylor 2017, arXiv 1708.04552)."""
-    COLOUR = "colour"
-    """Brightness, contrast and, for colour images, saturation."""
-
-
-DEFAULT: Final = (Augmentation.FLIP, Augmentation.SHIFT)
 
 
 @dataclass(frozen=True, slots=True)

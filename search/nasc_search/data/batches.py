@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasc_sdk.errors import InputError
-from nasc_search.data.augment import Augmentation, augment, draw
+from nasc_search.data.augment import augment, draw
+from nasc_search.data.augmentations import Augmentation
 from nasc_search.data.dataset import Dataset, Split
 
 

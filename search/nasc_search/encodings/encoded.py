@@ -58,7 +58,7 @@ def encoded_float(
     """
     _check(network, cut, encoding)
     if encoding.bottleneck and not supernet.encoded:
-        raise InputError(f"{encoding}: this supernet was trained without encoders (nasc-sdk train --encoder-steps)")
+        raise InputError(f"{encoding}: this supernet was trained without encoders (nasc-sdk train encoders)")
     if encoding.bottleneck:
         network, place = narrowed(network, cut, encoding.bottleneck), cut + 1
         codes = bottleneck_codes(encoding.bits)

@@ -73,7 +73,8 @@ def train_encoders(
         with deferred_interrupt() as interrupted:
             for step in range(options.steps):
                 pace.tell(step + 1, _step(supernet, optimizer, dataset, options, step, arch, joint))
-                interrupted()
+                if interrupted():
+                    raise KeyboardInterrupt
     finally:
         supernet.requires_grad_(True)
         supernet.eval()

@@ -11,7 +11,7 @@ In both,
 
 * a convolution whose symmetric padding is not TFLite's SAME (stride 2, even kernels) is PAD + VALID;
 * a grouped CONV is a dense CONV_2D with zeros between the groups: TFLite's builtin kernels run groups in their
-  reference code, ten times slower than a dense convolution, and a shuffle would need a TRANSPOSE
+  reference code, 5 to 15 times slower than a dense convolution, and a shuffle would need a TRANSPOSE
   (docs/adr/0014-grouped-convolutions.md);
 * DENSE is a CONV_2D that covers its whole input: per-channel weights on every runtime;
 * an int8 GLOBAL_POOL is a depthwise convolution that does: MEAN gives different results on different kernels,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from nasc_sdk.cost.model import Z95
 from nasc_sdk.errors import InputError
 from nasc_search.fewshot.basis import Basis, Reach, basis_of
 from nasc_search.fewshot.gaussian import Component, Prior, condition, left_out, prior_from
@@ -31,7 +32,6 @@ NOISES: Final = (0.001, 0.003, 0.01, 0.02, 0.05, 0.1)
 """Relative deviations of measurements that are considered."""
 _LEAST_WEIGHT: Final = 1e-4
 MIN_SAMPLES: Final = 3
-_NORMAL_FACTOR: Final = 1.645
 _NORMAL_SAMPLES: Final = 5
 """The largest of ten scores scatters widely: the normal distribution's factor counts as much as five samples do."""
 _LEAST_FACTOR: Final = 0.3
@@ -146,4 +146,4 @@ def _factor(components: Sequence[tuple[Reach, Component, float]], values: Array)
     rank = min(math.ceil(0.9 * (len(values) + 1)), len(values))
     found = math.log(max(float(scores[rank - 1]), _LEAST_FACTOR))
     share = len(values) / (len(values) + _NORMAL_SAMPLES)
-    return math.exp(share * found + (1 - share) * math.log(_NORMAL_FACTOR))
+    return math.exp(share * found + (1 - share) * math.log(Z95))

@@ -60,7 +60,8 @@ class LayeredCosts:
         if self.board_ms.ndim != 2 or self.board_ms.shape != self.server_ms.shape or not self.board_ms.size:
             raise InputError(f"layer costs of shapes {self.board_ms.shape} and {self.server_ms.shape} are not [L, C]")
         if self.payload_bytes.shape != (len(self.board_ms) + 3,):
-            raise InputError(f"{len(self.payload_bytes)} payloads are not one for each of {len(self.board_ms) + 3} cuts")
+            cuts = len(self.board_ms) + 3
+            raise InputError(f"{len(self.payload_bytes)} payloads are not one for each of {cuts} cuts")
         fixed = (self.stem_board_ms, self.stem_server_ms, self.classifier_board_ms, self.classifier_server_ms)
         times = (self.board_ms, self.server_ms)
         if not np.isfinite(fixed).all() or any(np.isnan(ms).any() or np.isneginf(ms).any() for ms in times):
@@ -105,9 +106,13 @@ def layered_costs(space: LayeredSpace, board: CostModel, server: CostModel) -> L
 
 
 def _payload_bytes(space: LayeredSpace) -> NDArray[np.int64]:
-    # The shapes between blocks depend on no choice.
-    first = [next(filter(None, (_taken(space, layer, c) for c in range(n)))) for layer, n in enumerate(space.choices)]
-    specs = [space.stem.input, space.stem.output_spec, *(block.output_spec for block in first)]
+    specs = [space.stem.input, space.stem.output_spec]
+    for layer, choices in enumerate(space.choices):
+        # The shapes between blocks depend on no choice.
+        block = next(filter(None, (_taken(space, layer, choice) for choice in range(choices))), None)
+        if block is None:
+            raise InputError(f"{space.name}: layer {layer} takes no choice")
+        specs.append(block.output_spec)
     return np.array([*(INT8.payload_bytes(spec) for spec in specs), 0], np.int64)
 
 

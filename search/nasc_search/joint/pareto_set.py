@@ -155,7 +155,7 @@ def _column(candidates: Candidates, cut: int, code: int) -> NDArray[np.int64]:
 def unbeaten(costs: Array) -> NDArray[np.int64]:
     """Rows, in order of accuracy, that no row before them equals or beats in all costs."""
     kept = np.empty_like(costs)
-    rows = []
+    rows: list[int] = []
     for place, cost in enumerate(costs):
         before = kept[: len(rows)]
         if not (before <= cost).all(axis=1).any():

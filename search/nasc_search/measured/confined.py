@@ -6,8 +6,6 @@ is bounded by the system, and its parent looks at what it left as at anybody's f
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Final
@@ -15,7 +13,7 @@ from typing import Final
 import msgspec
 
 from nasc_sdk.errors import InputError, NascError, StorageError
-from nasc_sdk.processes import describe_exit
+from nasc_sdk.processes import converse
 
 MEMORY_BYTES: Final = 480 << 20
 """Address space of the child, so that it stays below 512 MB whatever it holds."""
@@ -44,24 +42,7 @@ def convert(data: bytes, folder: Path, where: str, timeout_s: float = TIMEOUT_S)
     if sys.platform == "win32":
         raise InputError(f"{where}: pickles are read where the system bounds a process; import it on Linux or macOS")
     command = [sys.executable, "-P", "-m", "nasc_search.measured.confined", str(folder.absolute())]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        # Its threads would reserve more memory than the child may have.
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-    ) as child:
-        try:
-            output, _ = child.communicate(data, timeout_s)
-            ended = describe_exit(child.returncode)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            output, _ = child.communicate()
-            ended = f"did not finish within {timeout_s:g} s"
-        except BaseException:
-            child.kill()
-            raise
+    output, ended = converse(command, data, timeout_s)
     try:
         outcome = msgspec.json.decode(output, type=Outcome)
     except msgspec.DecodeError as error:

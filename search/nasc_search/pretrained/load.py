@@ -24,6 +24,7 @@ SUPERNET: Final = "supernet.safetensors"
 ACCURACY: Final = "accuracy.npz"
 CATALOGUE: Final = "catalogue.npz"
 OWN: Final = "own"
+CODED: Final = "coded.npz"
 _DEMO: Final = "fashion_mnist"
 
 
@@ -42,6 +43,8 @@ class Pretrained:
     """Weights of sub-networks that were trained alone (:class:`nasc_search.supernet.own_weights.OwnWeights`)."""
     own_accuracy: dict[str, float]
     """Of these, by :func:`nasc_search.joint.table.accuracy_key`; the predictor does not learn from them."""
+    coded: dict[str, float]
+    """Accuracy of encoded sub-networks with the shared weights, by the same key."""
 
 
 def open_pretrained(
@@ -93,5 +96,11 @@ def _open(folder: Path, cache: Path, progress: Callable[[int, int], None] | None
         catalogue,
         digest,
         own if trained_alone else None,
-        load_accuracies(own / ACCURACY) if trained_alone else {},
+        load_accuracies(own / ACCURACY) | _coded(own) if trained_alone else {},
+        _coded(folder),
     )
+
+
+def _coded(folder: Path) -> dict[str, float]:
+    path = folder / CODED
+    return load_accuracies(path) if path.exists() else {}

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from nasc_search.joint.catalogue import open_catalogue
-from nasc_search.pretrained.load import ACCURACY, CATALOGUE, SUPERNET, load_accuracies, save_accuracies
+from nasc_search.pretrained.load import ACCURACY, CATALOGUE, CODED, SUPERNET, load_accuracies, save_accuracies
 from nasc_search.spaces.space import listed
 from nasc_search.supernet.checkpoint import load, save
 
@@ -16,6 +16,9 @@ def ship(checkpoint_path: Path, target: Path) -> None:
     checkpoint = load(checkpoint_path)
     save(target / SUPERNET, checkpoint.supernet, checkpoint.progress, {})
     save_accuracies(target / ACCURACY, load_accuracies(checkpoint_path.with_name(ACCURACY)))
+    coded = checkpoint_path.with_name(CODED)
+    if coded.exists():
+        save_accuracies(target / CODED, load_accuracies(coded))
     open_catalogue(listed(checkpoint.supernet.space), target / CATALOGUE)
 
 

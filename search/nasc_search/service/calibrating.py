@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nasc_sdk.cost.calibrated import Step, Stop
 from nasc_sdk.cost.features import parse_block
 from nasc_sdk.cost.model import CostModel
 from nasc_sdk.errors import InputError
 from nasc_sdk.profiling.profile import Profile
 from nasc_sdk.protocol.messages import Role
-from nasc_search.calibrate.calibration import Budget, Calibration, Step, Stop
+from nasc_search.calibrate.calibration import Budget, Calibration
 from nasc_search.calibrate.fit import model_of_known
 from nasc_search.calibrate.operators import known_device
 from nasc_search.calibrate.report import FitReport

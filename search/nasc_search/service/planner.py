@@ -117,12 +117,12 @@ def _coded_accuracy(plain: Array, ops: Ops, cuts: int, loss: CodingLoss | None) 
     """[A, K, E], or as it is where nothing loses any."""
     if loss is None:
         return plain
-    coded = np.broadcast_to(plain[:, None, None], (len(plain), cuts, len(ENCODINGS))).copy()
-    for place, encoding in enumerate(ENCODINGS):
-        evaluated_as = ENCODINGS.index(replace(encoding, entropy=Entropy.NONE))
-        if encoding not in PLAIN:
-            for cut in range(1, cuts - 1):
-                coded[:, cut, place] = loss.predict(ops, plain, cut, evaluated_as)
+    evaluated_as = [ENCODINGS.index(replace(encoding, entropy=Entropy.NONE)) for encoding in ENCODINGS]
+    coded = loss.predict(ops, plain)[:, :, evaluated_as]
+    whole = [encoding in PLAIN for encoding in ENCODINGS]
+    coded[:, :, whole] = plain[:, None, None]
+    # At either end nothing is encoded.
+    coded[:, [0, cuts - 1]] = plain[:, None, None]
     return coded
 
 

@@ -63,10 +63,10 @@ def _serve(options: Options, stopped: threading.Event) -> None:
             f"the supernet {space.name} is not for {dataset.name}: {dataset.input}, {len(dataset.classes)} classes"
         )
     store = Store(directory / "service.sqlite")
-    evaluated = store.accuracies(trained.weights) | trained.evaluated
+    evaluated = store.accuracies(trained.weights) | trained.coded | trained.evaluated
     own = OwnWeights(directory / "own-weights", trained.weights, trained.own_folder)
     workshop = Workshop(trained.supernet, dataset, own)
-    most_accurate = max(evaluated, key=lambda key: (key in trained.catalogue.archs, evaluated[key]))
+    most_accurate = max(trained.evaluated, key=lambda arch: trained.evaluated[arch])
     planner = Planner(space, trained.catalogue, evaluated, deflated=workshop.deflated(most_accurate))
     planner.add(trained.own_accuracy | store.accuracies(trained.weights))
     client = MqttClient(options.broker_url, f"nasc-{options.site}-service")

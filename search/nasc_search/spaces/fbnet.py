@@ -5,6 +5,10 @@ one or two groups; or ``skip``. Where a layer keeps its shape, skip is nothing a
 where it does not, skip is a 1x1 convolution with batch norm and ReLU, as in the benchmark. Operators and channels are
 those of :mod:`nasc_search.measured.fbnet`. At 22 layers that is 9^22 architectures: they are never listed.
 
+Operators of a layer share weights: a smaller expansion takes the first channels of the largest, a 3x3 kernel the
+middle of the 5x5 one, groups the weights within them; only skips have their own. Where all weights are separate a
+supernet of a chain learns next to nothing at first, since each layer's input comes from nine others.
+
 An ``arch`` is one digit for each layer, the operator's number in ``OPS``.
 """
 
@@ -190,18 +194,17 @@ def _inverted_residual(layer: Layer, choice: Choice) -> Block:
     middle = source.channels * choice.expansion
     wide = TensorSpec(source.height, source.width, middle)
     small = TensorSpec(target.height, target.width, middle)
-    param = f"{layer.name}.{choice.name}"
     ops = [
         Op(
             OpKind.CONV, (INPUT,), "expanded", wide, groups=choice.groups, shuffled=choice.groups > 1,
-            activation=Activation.RELU, param=f"{param}.expand", batch_norm=True,
+            activation=Activation.RELU, param=f"{layer.name}.expand", batch_norm=True,
         ),
         Op(
             OpKind.DEPTHWISE, ("expanded",), "filtered", small, choice.kernel, layer.stride,
-            activation=Activation.RELU, param=f"{param}.depthwise", batch_norm=True,
+            activation=Activation.RELU, param=f"{layer.name}.depthwise", batch_norm=True,
         ),
         Op(
-            OpKind.CONV, ("filtered",), "projected", target, groups=choice.groups, param=f"{param}.project",
+            OpKind.CONV, ("filtered",), "projected", target, groups=choice.groups, param=f"{layer.name}.project",
             batch_norm=True,
         ),
     ]  # fmt: skip

@@ -46,7 +46,8 @@ def from_plain(kind: str, macro: Any) -> SearchSpace:
 def _value(plain: Any, hint: Any) -> object:
     """A field of a macro; TypeError where the plain value is of another type."""
     if hint is TensorSpec:
-        return TensorSpec(**{name: _value(size, int) for name, size in dict(plain).items()})
+        sizes: dict[str, Any] = {name: _value(size, int) for name, size in dict(plain).items()}
+        return TensorSpec(**sizes)
     if hint == tuple[int, ...]:
         if not isinstance(plain, list | tuple):
             raise TypeError(f"{plain!r:.40} is no list")

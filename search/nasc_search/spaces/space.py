@@ -20,6 +20,10 @@ from nasc_sdk.ir.network import Block, Network
 class SearchSpace(Protocol):
     """A set of architectures on one macro skeleton: all share input, classes and cut positions."""
 
+    def __hash__(self) -> int:
+        """Spaces are values, as their frozen dataclasses make them: what is worked out of one may be kept by it."""
+        ...
+
     @property
     def name(self) -> str:
         """Name and macro parameters in one line; equal for equal spaces."""
@@ -66,6 +70,10 @@ class ChoiceSpace(SearchSpace, Protocol):
     @property
     def choices(self) -> Sequence[int]:
         """Number of choices at each position of a code."""
+        ...
+
+    def __hash__(self) -> int:
+        """Equal for equal spaces: what follows from the choices is worked out once for each."""
         ...
 
     def decode(self, code: Sequence[int]) -> str:

@@ -18,12 +18,13 @@ class WeightAverage:
         self._decay = decay
         self._live = [parameter.detach() for parameter in supernet.parameters()]
         self._names = [name for name, _ in supernet.named_parameters()]
-        self._average: list[torch.Tensor | torch.nn.Parameter] = [value.clone() for value in self._live]
+        self._average = [value.clone() for value in self._live]
 
     def update(self, step: int) -> None:
         """Take in the weights after ``step`` (counted from 0)."""
         decay = min(self._decay, (1 + step) / (10 + step))
-        get_ema_multi_avg_fn(decay)(self._average, self._live, None)
+        average_into = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call] # torch types it so
+        average_into(self._average, self._live, None)
 
     @property
     def weights(self) -> dict[str, torch.Tensor]:

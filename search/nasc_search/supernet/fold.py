@@ -30,15 +30,14 @@ def recalibrate(
 
     def weighted(op: Op, x: torch.Tensor) -> torch.Tensor:
         layer = supernet.layer(op.param)
-        y = convolve(op, x, layer.weight, layer.bias)
-        weight: torch.Tensor = layer.weight
-        bias: torch.Tensor | None = layer.bias
-        if layer.norm is not None:
+        weight, bias, affine = layer.weight_of(op, x.shape[1]), layer.bias_of(op), layer.affine_of(op)
+        y = convolve(op, x, weight, bias)
+        if affine is not None:
             variance, mean = torch.var_mean(y, (0, 2, 3), correction=0)
-            gain = layer.norm.weight * torch.rsqrt(variance + EPSILON)
-            shift = layer.norm.bias - mean * gain
+            gain = affine[0] * torch.rsqrt(variance + EPSILON)
+            shift = affine[1] - mean * gain
             y = y * gain[:, None, None] + shift[:, None, None]
-            weight, bias = layer.weight * gain[:, None, None, None], shift
+            weight, bias = weight * gain[:, None, None, None], shift
         assert bias is not None
         folded[op.param] = LayerWeights(_array(weight), _array(bias))
         return y

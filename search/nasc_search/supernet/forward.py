@@ -28,14 +28,15 @@ def run(
         if tap is not None:
             tap(block, INPUT, x)
         for op in block.ops:
-            values[op.output] = _run_op(op, values, weighted)
+            values[op.output] = run_op(op, values, weighted)
             if tap is not None:
                 tap(block, op.output, values[op.output])
         x = values[block.output] if crossing is None else crossing(block, values[block.output])
     return x
 
 
-def _run_op(op: Op, values: dict[str, torch.Tensor], weighted: WeightedOp) -> torch.Tensor:
+def run_op(op: Op, values: dict[str, torch.Tensor], weighted: WeightedOp) -> torch.Tensor:
+    """One operator of a block on the tensors so far, with its fused activation."""
     source = values[op.inputs[0]]
     match op.kind:
         case OpKind.CONV | OpKind.DEPTHWISE:

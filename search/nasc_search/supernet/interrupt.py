@@ -9,23 +9,24 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def deferred_interrupt() -> Iterator[Callable[[], None]]:
-    """Holds SIGINT back inside the block; what it yields raises KeyboardInterrupt once one has come.
+def deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Holds back the signals that raise KeyboardInterrupt; what it yields says whether one has come.
 
-    Outside the main thread, where Python delivers no signals, it does nothing.
+    SIGINT, and SIGTERM where the caller gave it the same handler. Outside the main thread, where Python delivers no
+    signals, it does nothing.
     """
     asked = threading.Event()
-
-    def check() -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield check
-        return
-    before = signal.signal(signal.SIGINT, lambda *_: asked.set())
+    held: list[int] = []
+    if threading.current_thread() is threading.main_thread():
+        held = [
+            number
+            for number in (signal.SIGINT, signal.SIGTERM)
+            if signal.getsignal(number) is signal.default_int_handler
+        ]
+    for number in held:
+        signal.signal(number, lambda *_: asked.set())
     try:
-        yield check
+        yield asked.is_set
     finally:
-        # None: a handler that was not installed from Python, which cannot be put back from here.
-        signal.signal(signal.SIGINT, signal.default_int_handler if before is None else before)
+        for number in held:
+            signal.signal(number, signal.default_int_handler)

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from enum import StrEnum
 
-from nasc_search.data.augment import DEFAULT, Augmentation
-from nasc_search.supernet.rules import SamplingRule
+from nasc_search.data.augmentations import DEFAULT, Augmentation
 
 _IN_PROGRESS = frozenset({"steps", "batch", "learning_rate", "seed"})
 _OF_THE_MACHINE = frozenset({"checkpoint_every_s", "bfloat16"})
+
+
+class SamplingRule(StrEnum):
+    """How the sub-networks of a step are drawn; see :mod:`nasc_search.supernet.rules`."""
+
+    UNIFORM = "uniform"
+    """One sub-network, uniformly: the best at equal CPU time on NAS-Bench-201."""
+    FAIR = "fairnas"
+    """Strict fairness (Chu et al. 2021, arXiv 1907.01845): as many sub-networks as an edge has choices, so that every
+    choice of every edge is trained once; one update from the mean of their gradients."""
+    SANDWICH = "sandwich"
+    """The largest, the smallest and a random one (Yu & Huang 2019, arXiv 1903.05134); the largest teaches both."""
+    SHRINKING = "shrinking"
+    """From the largest network to the whole space, one choice of each position after another (progressive shrinking,
+    Cai et al. 2020, arXiv 1908.09791)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +48,15 @@ class TrainOptions:
     distillation: float = 0.5
     """The teacher's weight in the loss, 0..1, where there is a teacher."""
 
-    def recipe(self, teacher: str = "") -> str:
+    def recipe(self, arch: str = "", teacher: str = "") -> str:
         """What differs from the defaults and changes the result, in one line; empty for the defaults."""
         told = [
             f"{field.name}={_text(getattr(self, field.name))}"
             for field in fields(self)
             if field.name not in _IN_PROGRESS | _OF_THE_MACHINE and getattr(self, field.name) != field.default
         ]
-        return " ".join([*told, f"teacher={teacher}"] if teacher else told)
+        told += [f"{name}={value}" for name, value in (("arch", arch), ("teacher", teacher)) if value]
+        return " ".join(told)
 
 
 def _text(value: object) -> str:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from nasc_sdk.errors import InputError
 from nasc_search.data.dataset import Dataset, Split
-from nasc_search.supernet.average import WeightAverage
 from nasc_search.supernet.fold import FoldedNetwork, recalibrate
-from nasc_search.supernet.interrupt import deferred_interrupt
 from nasc_search.supernet.loss import Teacher
 from nasc_search.supernet.model import Supernet
 from nasc_search.supernet.options import TrainOptions
-from nasc_search.supernet.pace import Pace, StepReport
-from nasc_search.supernet.step import optimizer_of, take_step
+from nasc_search.supernet.pace import StepReport
+from nasc_search.supernet.train import train
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +28,8 @@ class FineTuned:
     """A copy of the shared weights in which those of this sub-network are its own."""
     accuracy_before: float
     accuracy_after: float
+    int8_accuracy: float | None = None
+    """Of the whole network in int8, where it was looked at."""
 
     @property
     def better(self) -> bool:
@@ -46,37 +47,27 @@ def retrain(
     report: Callable[[StepReport], None] = lambda step: None,
     inherit: bool = True,
     present: FoldedNetwork | None = None,
+    path: Path | None = None,
+    resume: bool = False,
 ) -> FineTuned:
     """Train ``arch`` alone on the training images; deterministic in ``options.seed``; ``supernet`` stays as it is.
 
     It begins with the shared weights or, without ``inherit``, from nothing. With ``options.ema_decay`` the averaged
     weights are the result; with a teacher (any FoldedNetwork of the same classes) its answers are learnt as well.
-    ``present`` is what the result is compared with, by default the sub-network with the shared weights.
+    ``present`` is what the result is compared with, by default the sub-network with the shared weights. With ``path``
+    checkpoints and a log are kept there, from which ``resume`` goes on.
 
-    Raises InputError for an unknown architecture, and without training images; KeyboardInterrupt ends it between
-    steps, with nothing kept.
+    Raises InputError for an unknown architecture, without training images, and for a ``path`` of another run;
+    KeyboardInterrupt ends it between steps, with nothing kept but the checkpoint.
     """
     if dataset.train is None:
         raise InputError(
             f"training needs the training images of {dataset.name}, of which only a part is shipped; "
             "name their folder with --data FOLDER"
         )
-    network = supernet.space.network(arch)
-    own = copy.deepcopy(supernet) if inherit else Supernet(supernet.space, options.seed)
-    optimizer = optimizer_of(own)
-    average = WeightAverage(own, options.ema_decay) if options.ema_decay else None
     before = accuracy_of(present or folded(supernet, arch, dataset), dataset, dataset.validation)
-    pace = Pace(options.steps, options.batch, report)
-    own.train()
-    with deferred_interrupt() as check_interrupt:
-        for step in range(options.steps):
-            loss = take_step(own, optimizer, dataset, options, step, network, teacher=teacher)
-            if average is not None:
-                average.update(step)
-            pace.tell(step + 1, loss)
-            check_interrupt()
-    if average is not None:
-        own.load_state_dict(average.weights, strict=False)
+    own = copy.deepcopy(supernet) if inherit else Supernet(supernet.space, options.seed, encoded=supernet.encoded)
+    train(own, dataset, options, path, report, resume, arch=arch, teacher=teacher)
     tuned = folded(own.eval(), arch, dataset)
     return FineTuned(tuned, own, before, accuracy_of(tuned, dataset, dataset.validation))
 

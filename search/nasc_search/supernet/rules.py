@@ -8,7 +8,6 @@ costs with that choice there and the largest ones elsewhere.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from functools import lru_cache
 from itertools import product
 from typing import Final, assert_never
@@ -19,27 +18,13 @@ from nasc_sdk.errors import InputError
 from nasc_sdk.ir.count import macs, parameters
 from nasc_sdk.ir.network import Network
 from nasc_search.spaces.space import ChoiceSpace, SearchSpace
+from nasc_search.supernet.options import SamplingRule
 
 UNLOCKED_AFTER: Final = 0.5
 """Share of the steps after which progressive shrinking samples from the whole space."""
 _DRAWS: Final = 100
 
 Code = tuple[int, ...]
-
-
-class SamplingRule(StrEnum):
-    """Rules of drawing."""
-
-    UNIFORM = "uniform"
-    """One sub-network, uniformly: the best at equal CPU time on NAS-Bench-201."""
-    FAIR = "fairnas"
-    """Strict fairness (Chu et al. 2021, arXiv 1907.01845): as many sub-networks as an edge has choices, so that every
-    choice of every edge is trained once; one update from the mean of their gradients."""
-    SANDWICH = "sandwich"
-    """The largest, the smallest and a random one (Yu & Huang 2019, arXiv 1903.05134); the largest teaches both."""
-    SHRINKING = "shrinking"
-    """From the largest network to the whole space, one choice of each position after another (progressive shrinking,
-    Cai et al. 2020, arXiv 1908.09791)."""
 
 
 def draw(space: SearchSpace, rule: SamplingRule, step: int, steps: int, rng: np.random.Generator) -> list[Network]:
@@ -94,7 +79,7 @@ def _smallest(space: ChoiceSpace) -> str:
 
 @lru_cache(maxsize=8)
 def by_size(space: ChoiceSpace) -> tuple[Code, ...]:
-    """Choices of each position, the smallest first: by MACs, then parameters, then number."""
+    """Choices of each position that a network may have, the smallest first: by MACs, then parameters, then number."""
     covering = max(space.covering_archs(), key=lambda arch: macs(space.network(arch)))
     code = list(space.encode(covering))
     orders = []
@@ -102,8 +87,9 @@ def by_size(space: ChoiceSpace) -> tuple[Code, ...]:
         sizes = {}
         for choice in range(count):
             arch = _decoded(space, [*code[:position], choice, *code[position + 1 :]])
-            network = None if arch is None else space.network(arch)
-            sizes[choice] = (-1, -1) if network is None else (macs(network), parameters(network))
+            if arch is not None:
+                network = space.network(arch)
+                sizes[choice] = macs(network), parameters(network)
         order = tuple(sorted(sizes, key=lambda choice: (sizes[choice], choice)))
         code[position] = order[-1]
         orders.append(order)

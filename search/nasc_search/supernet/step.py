@@ -12,13 +12,15 @@ from typing import Final
 import numpy as np
 import torch
 
+from nasc_sdk.errors import InputError
 from nasc_sdk.ir.network import Network
 from nasc_search.data.batches import draw_batch
 from nasc_search.data.dataset import Dataset
 from nasc_search.supernet.loss import Teacher, loss_of
 from nasc_search.supernet.model import Supernet
-from nasc_search.supernet.options import TrainOptions
-from nasc_search.supernet.rules import SamplingRule, draw
+from nasc_search.supernet.options import SamplingRule, TrainOptions
+from nasc_search.supernet.parallel import ALONE, Group
+from nasc_search.supernet.rules import draw
 from nasc_search.supernet.schedule import learning_rate
 
 WEIGHT_DECAY: Final = 5e-4
@@ -42,20 +44,28 @@ def take_step(
     network: Network | None = None,
     *,
     teacher: Teacher | None = None,
+    group: Group = ALONE,
 ) -> torch.Tensor:
-    """One batch through ``network``, or through the sub-networks drawn for this step; the mean of their losses."""
+    """One batch through ``network``, or through the sub-networks drawn for this step; the mean of their losses.
+
+    In a group of processes, each takes its share of the batch; loss and gradients are those of the whole.
+    Raises InputError when loss or gradients are no numbers; the weights are then those of the step before.
+    """
     assert dataset.train is not None
     rng = np.random.default_rng((options.seed, step))
-    drawn, known = draw_batch(dataset, dataset.train, options.batch, options.augmentations, rng)
+    drawn, known = draw_batch(dataset, dataset.train, options.batch, options.augmentations, rng, group.share)
     # Images come as NHWC: seen as NCHW they are channels_last without a copy.
     images, labels = torch.from_numpy(drawn).permute(0, 3, 1, 2), torch.from_numpy(known)
     networks = [network] if network else draw(supernet.space, options.rule, step, options.steps, rng)
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate(step, options)
+    for parameters in optimizer.param_groups:
+        parameters["lr"] = learning_rate(step, options)
     optimizer.zero_grad(set_to_none=True)
     loss = _backward(supernet, networks, images, labels, options, teacher)
     active = [parameter for parameter in supernet.parameters() if parameter.grad is not None]
-    torch.nn.utils.clip_grad_norm_(active, CLIP_NORM)
+    loss = group.average_gradients(active, loss)
+    # Checked before the weights are touched: what is saved afterwards is still of use.
+    if not torch.isfinite(torch.nn.utils.clip_grad_norm_(active, CLIP_NORM)):
+        raise InputError(f"training diverged at step {step} (loss {float(loss):.3g}); use a lower learning rate")
     optimizer.step()
     return loss
 

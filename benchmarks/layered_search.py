@@ -1,0 +1,158 @@
+"""The exact search over FBNet's 9^22 networks: fronts, queries, and the gap to enumeration and to a binned search.
+
+    python benchmarks/layered_search.py ../shared/data/fbnet_cifar100_lut.json [--board raspi4] [--server titan_rtx_1]
+
+Layer times are HW-NAS-Bench's, as recovered from whole networks: relative to "skip", so that what is common to all
+networks (stem, classifier, skips) is taken to be a tenth at the stem and a tenth at the classifier, the rest spread
+over the layers. The score is made up: it grows with the logarithm of a layer's multiply-accumulates, with seeded noise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasc_search.joint.layered import LayeredCosts
+from nasc_search.joint.layered_search import LayeredSearch, State
+
+BINS = 20_000
+INPUT_BYTES = 3072
+
+
+def read_costs(path: Path, board: str, server: str) -> LayeredCosts:
+    """From the table of recovered layer times."""
+    table = json.loads(path.read_text())
+    shapes = [layer["shape_id"] for layer in table["layers"]]
+    times = {}
+    for name in (board, server):
+        found = table["devices"][name]
+        common = found["intercept_ms"] / len(shapes)
+        layers = np.asarray(found["rel_ms"])[shapes] + 0.8 * common
+        # Least squares leaves some choices a little faster than nothing.
+        times[name] = np.maximum(layers, 1e-4), 0.1 * found["intercept_ms"]
+    payload = [INPUT_BYTES, table["layers"][0]["H_in"] ** 2 * table["layers"][0]["C_in"]]
+    payload += [layer["out_elems"] for layer in table["layers"]]
+    (board_ms, board_end), (server_ms, server_end) = times[board], times[server]
+    return LayeredCosts(board_ms, server_ms, board_end, server_end, board_end, server_end, np.asarray([*payload, 0]))
+
+
+def scores(costs: LayeredCosts) -> np.ndarray:
+    """Diminishing returns, seeded."""
+    rng = np.random.default_rng(3)
+    work = np.log1p(costs.board_ms / costs.board_ms.mean())
+    return np.asarray(work + 0.1 * rng.normal(size=work.shape))
+
+
+def binned(costs: LayeredCosts, score: np.ndarray, state: State) -> float:
+    """Best score with head times rounded up to bins of the limit: the usual dynamic program, for comparison."""
+    width, best = state.limit_ms / BINS, -np.inf
+    link = costs.payload_bytes * 8e-3 / state.throughput_mbit_s + state.round_trip_ms
+
+    def grown(fixed: float, ms: np.ndarray, gained: np.ndarray, slower: float) -> list[np.ndarray]:
+        start = np.full(BINS + 1, -np.inf)
+        at = int(np.ceil(slower * fixed / width))
+        if at <= BINS:
+            start[at] = 0.0
+        every = [start]
+        for row, gain in zip(slower * ms, gained, strict=True):
+            grid = np.full(BINS + 1, -np.inf)
+            for took, added in zip(np.ceil(row / width).astype(int), gain, strict=True):
+                if took <= BINS:
+                    grid[took:] = np.maximum(grid[took:], every[-1][: BINS + 1 - took] + added)
+            every.append(grid)
+        return [np.maximum.accumulate(grid) for grid in every]
+
+    heads = grown(costs.stem_board_ms, costs.board_ms, score, state.board)
+    tails = grown(costs.classifier_server_ms, costs.server_ms[::-1], score[::-1], state.server)[::-1]
+    for cut in range(1, len(score) + 2):
+        left = int((state.limit_ms - link[cut]) / width)
+        if left >= 0:
+            best = max(best, float((heads[cut - 1][: left + 1] + tails[cut - 1][left::-1]).max()))
+    alone = int((state.limit_ms - state.board * costs.classifier_board_ms) / width)
+    return max(best, float(heads[-1][alone])) if alone >= 0 else best
+
+
+def enumerated(costs: LayeredCosts, score: np.ndarray, state: State) -> float:
+    """Every network of a few layers."""
+    layers = np.arange(len(score))
+    choices = np.asarray(list(itertools.product(range(score.shape[1]), repeat=len(score))))
+    total, best = score[layers, choices].sum(axis=1), -np.inf
+    link = costs.payload_bytes * 8e-3 / state.throughput_mbit_s + state.round_trip_ms
+    for cut in range(1, len(score) + 3):
+        on_board = layers < cut - 1
+        ms = state.board * (costs.stem_board_ms + (costs.board_ms[layers, choices] * on_board).sum(axis=1))
+        if cut < len(score) + 2:
+            tail = costs.classifier_server_ms + (costs.server_ms[layers, choices] * ~on_board).sum(axis=1)
+            ms = ms + state.server * tail + link[cut]
+        else:
+            ms = ms + state.board * costs.classifier_board_ms
+        best = max(best, float(total[ms <= state.limit_ms].max(initial=-np.inf)))
+    return best
+
+
+def main() -> None:
+    """Build, query, compare."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", type=Path)
+    parser.add_argument("--board", default="raspi4")
+    parser.add_argument("--server", default="titan_rtx_1")
+    parser.add_argument("--states", type=int, default=200)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    costs = read_costs(given.table, given.board, given.server)
+    score = scores(costs)
+    begun = time.perf_counter()
+    search = LayeredSearch(costs, score)
+    built_ms = 1e3 * (time.perf_counter() - begun)
+    rng = np.random.default_rng(1)
+    slowest = float(costs.board_ms.max(axis=1).sum())
+    low, high = np.log([[0.5, 1, 0.1 * slowest, 0.5, 0.5], [100, 50, 1.2 * slowest, 2, 2]])
+    states = [State(*state) for state in np.exp(rng.uniform(low, high, (given.states, 5))).tolist()]
+    took = []
+    for state in states:
+        begun = time.perf_counter()
+        search.best(state)
+        took.append(1e3 * (time.perf_counter() - begun))
+    begun = time.perf_counter()
+    near = [search.near(state) for state in states[:20]]
+    near_ms = 1e3 * (time.perf_counter() - begun) / 20
+    exact = {state: answer.score for state in states[:20] if (answer := search.best(state))}
+    behind = [exact[state] - binned(costs, score, state) for state in exact]
+    six = costs.payload_bytes[[*range(8), -1]]
+    small = replace(costs, board_ms=costs.board_ms[:6], server_ms=costs.server_ms[:6], payload_bytes=six)
+    shallow = LayeredSearch(small, score[:6])
+    gaps = []
+    for state in (replace(state, limit_ms=0.4 * state.limit_ms) for state in states[:10]):
+        answer, most = shallow.best(state), enumerated(small, score[:6], state)
+        gaps.append(abs(most - answer.score) if answer else float(np.isfinite(most)))
+    score_range = float(np.ptp(list(exact.values())))
+    result: dict[str, Any] = {
+        "networks": "9^22",
+        "largest_front": search.points,
+        "build_ms": built_ms,
+        "query_ms": dict(zip(("p50", "p95"), np.percentile(took, (50, 95)).tolist(), strict=True)),
+        "near_ms": near_ms,
+        "near": float(np.mean([len(one) for one in near])),
+        "above_binned_share_of_range": {"least": min(behind) / score_range, "most": max(behind) / score_range},
+        "gap_to_enumeration_9^6": max(gaps),
+    }
+    if given.json:
+        print(json.dumps(result))
+        return
+    print(f"fronts of up to {search.points} points, built in {built_ms:.0f} ms")
+    query, above = result["query_ms"], result["above_binned_share_of_range"]
+    print(f"query {query['p50']:.2f} ms p50, {query['p95']:.2f} ms p95")
+    print(f"{result['near']:.0f} candidates near the best in {near_ms:.1f} ms")
+    print(f"above a program with {BINS} bins by {above['least']:.2%} to {above['most']:.2%} of the range of scores")
+    print(f"gap to all 9^6 networks of six layers: {max(gaps):.1e}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""``nasc-sdk train encoders``: what narrows the cuts of a pretrained supernet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nasc_sdk.cli.output import json_option, print_json
+from nasc_search.cli.train_options import (
+    DataOptions,
+    RecipeOptions,
+    data_options,
+    recipe_options,
+    saved_when_ended,
+    tell,
+)
+
+
+@click.command(
+    "encoders",
+    epilog="""\b
+Examples:
+  nasc-sdk train encoders --pretrained runs/mine --steps 9000
+  nasc-sdk train encoders --pretrained runs/mine --arch '|nor_conv_3x3~0|+...' --steps 6000 --learning-rate 0.03
+""",
+)
+@click.option(
+    "--pretrained", type=click.Path(path_type=Path), required=True, help="Folder that nasc-sdk train left."
+)
+@click.option("--arch", default="", help="Only of this sub-network, and its own weights with them  [default: shared]")
+@click.option(
+    "--evaluate", default=600, show_default=True, type=click.IntRange(0),
+    help="Encoded sub-networks evaluated afterwards, drawn at random; with --arch all of its own are.",
+)
+@data_options
+@recipe_options(steps=9000, learning_rate=0.1)
+@json_option
+def command(
+    pretrained: Path, arch: str, evaluate: int, data: DataOptions, recipe: RecipeOptions, as_json: bool
+) -> None:
+    """Train encoders and decoders (bottlenecks of few channels, 4 and 2 bits) for every cut, by distillation.
+
+    The search then chooses among encodings, too; their accuracies are left in coded.npz. Ctrl-C keeps what shared
+    encoders learnt.
+    """
+    from nasc_search.torch_extra import require_torch
+
+    require_torch("search")
+    from nasc_search.pretrained.encoders import train_own_encoders, train_shared_encoders
+
+    task, options = data.load(), recipe.options()
+
+    def evaluated(done: int, total: int, found: dict[str, float]) -> None:
+        click.echo(f"\revaluated {done}/{total}  best {max(found.values()):.2%}   ", nl=False, err=True)
+
+    with saved_when_ended("Go on with the same command" if not arch else ""):
+        if arch:
+            made = train_own_encoders(pretrained, arch, task, options, tell, evaluated)
+        else:
+            made = train_shared_encoders(pretrained, task, options, evaluate, tell, evaluated)
+    if as_json:
+        print_json(made)
+        return
+    of = f"{arch}: validation accuracy {made.plain:.2%} without encoding; " if arch else ""
+    click.echo(f"\n{of}{made.evaluated} encoded sub-networks evaluated")

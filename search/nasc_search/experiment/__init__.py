@@ -1,0 +1,1 @@
+"""Experiments on measured benchmarks: joint search of architecture and split against searches that ignore the split."""

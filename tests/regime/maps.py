@@ -1,5 +1,7 @@
 """A small regime map by hand: two rows, a split that needs a link, and the board alone."""
 
+from dataclasses import replace
+
 from nasc_sdk.candidate import Candidate, CutEncoding
 from nasc_sdk.regime.regime_map import NOBODY, Regime, RegimeMap, Spread
 
@@ -27,6 +29,4 @@ MAP = RegimeMap(
 
 def hopeless():
     """The same where the board alone is too slow."""
-    from dataclasses import replace
-
     return replace(MAP, answers=((NOBODY, 1, 0), (NOBODY, 1)), regimes=(FAST, SLOW), local=NOBODY)

@@ -164,6 +164,29 @@ def test_the_winner_is_kept_where_the_service_looks(pictures, tmp_path):
     assert isinstance(unknown.exception, InputError)
 
 
+def test_encoders_are_kept_where_the_service_looks(pictures, tmp_path):
+    output = tmp_path / "supernet.safetensors"
+    assert run(pictures, output, "--evaluate", "2").exit_code == 0
+    same = ["--dataset", "folder", "--data", str(pictures), "--batch", "8", "--threads", "1", "--steps", "3"]
+    encoders = ["train", "encoders", "--pretrained", str(tmp_path), *same]
+    shared = CliRunner().invoke(cli, [*encoders, "--evaluate", "3", "--json"])
+    assert shared.exit_code == 0, shared.output
+    assert json.loads(shared.stdout)["evaluated"] == 3 == len(load_accuracies(tmp_path / "coded.npz"))
+    assert load(output).supernet.encoded
+    arch = next(iter(load_accuracies(tmp_path / "accuracy.npz")))
+    alone = CliRunner().invoke(cli, [*encoders, "--arch", arch])
+    assert alone.exit_code == 0, alone.output
+    assert "without encoding" in alone.output
+    one = CliRunner().invoke(cli, [*encoders, "--arch", arch, "--cut", "4", "--bits", "2", "--bottleneck", "2"])
+    assert one.exit_code == 0, one.output
+    trained = open_pretrained(tmp_path, tmp_path / "cache")
+    assert trained.own_accuracy[arch] > 0
+    assert f"{arch} cut 4 int2, 2 channels" in trained.own_accuracy
+    assert set(trained.coded) == set(load_accuracies(tmp_path / "coded.npz"))
+    for wrong in (["--cut", "4"], ["--arch", arch, "--cut", "99"], ["--arch", arch, "--cut", "4", "--bottleneck", "3"]):
+        assert CliRunner().invoke(cli, [*encoders, *wrong]).exit_code != 0
+
+
 def test_options_reach_the_training(pictures, tmp_path):
     output = tmp_path / "s.safetensors"
     more = [

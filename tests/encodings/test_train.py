@@ -8,12 +8,13 @@ import torch
 from nasc_sdk.candidate import Candidate, CutEncoding
 from nasc_sdk.errors import InputError
 from nasc_search.encodings.measure import draw_encoded, evaluate_encoded, lossy
-from nasc_search.encodings.train import train_encoders
+from nasc_search.encodings.train import train_encoders, train_for_cut
 from nasc_search.joint.table import accuracy_key
 from nasc_search.service.workshop import Workshop
 from nasc_search.supernet.finetune import finetune
 from nasc_search.supernet.model import Supernet
 from nasc_search.supernet.options import TrainOptions
+from nasc_search.supernet.own_weights import OwnWeights
 from tests.supernet.tasks import DENSE_CELL, SPACE, task
 
 NARROW = Candidate(DENSE_CELL, 2, CutEncoding(4, 2))
@@ -84,3 +85,20 @@ def test_every_cut_knows_what_loses_accuracy():
     assert lossy(network, 0) == lossy(network, network.cuts[-1]) == ()
     assert CutEncoding(4, 2) in lossy(network, 2)
     assert CutEncoding(4, 2) not in lossy(network, 2, encoders=False)
+
+
+def test_one_cut_is_trained_alone_and_kept_with_its_head(tmp_path):
+    shared = learnt()
+    shop = Workshop(shared, task(), OwnWeights(tmp_path, "supernet"))
+    before, plain = shop.accuracy(NARROW), shop.accuracy(Candidate(DENSE_CELL, 2))
+    trained = train_for_cut(shared, task(), TrainOptions(120, 32, 0.1), lambda step: None, NARROW)
+    heads = [own.layer("stem.conv").weight for own in (shared, trained)]
+    assert torch.equal(*heads)
+    OwnWeights(tmp_path, "supernet").put_cut(NARROW, trained)
+    again = Workshop(shared, task(), OwnWeights(tmp_path, "supernet"))
+    assert again.accuracy(NARROW) > before + 0.25
+    assert again.accuracy(Candidate(DENSE_CELL, 2)) == plain, "the tail is of use with this encoding only"
+    OwnWeights(tmp_path, "supernet").put(DENSE_CELL, shared)
+    assert Workshop(shared, task(), OwnWeights(tmp_path, "supernet")).accuracy(NARROW) == before, "another head"
+    with pytest.raises(InputError, match="no encoder"):
+        train_for_cut(shared, task(), TrainOptions(1), lambda step: None, Candidate(DENSE_CELL, 2, CutEncoding(4)))

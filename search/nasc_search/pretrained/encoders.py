@@ -1,7 +1,8 @@
 """Encoders and decoders for the cuts of a pretrained folder, and what they cost in accuracy.
 
 Without an architecture they belong to the shared weights and change ``supernet.safetensors``; with one they are trained
-together with that sub-network's own weights, and kept in ``own`` beside what :mod:`.winner` leaves.
+together with that sub-network's own weights, and kept in ``own`` beside what :mod:`.winner` leaves; with a cut as well,
+what follows the head is trained for that one candidate.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -20,7 +21,7 @@ from nasc_sdk.errors import InputError
 from nasc_search.data.dataset import Dataset
 from nasc_search.encodings.encoded import encoded_float
 from nasc_search.encodings.measure import evaluate_encoded, lossy
-from nasc_search.encodings.train import train_encoders
+from nasc_search.encodings.train import train_encoders, train_for_cut
 from nasc_search.joint.table import accuracy_key
 from nasc_search.pretrained.load import ACCURACY, CODED, OWN, SUPERNET, load_accuracies, save_accuracies
 from nasc_search.supernet.checkpoint import load, save
@@ -79,23 +80,60 @@ def train_own_encoders(
     folder: Path, arch: str, dataset: Dataset, options: TrainOptions, report: Callable[[StepReport], None],
     evaluated: Evaluated,
 ) -> Encoders:  # fmt: skip
-    """Train one sub-network and its encoders together, from its own weights where it has some, and evaluate each cut.
+    """Train one sub-network and its encoders together, then these alone; from its own weights where it has some.
+
+    All encodings of all cuts are evaluated.
 
     Ctrl-C keeps nothing. Raises InputError for an unknown architecture or a folder without a supernet.
     """
     shared = with_encoders(load(folder / SUPERNET).supernet, options.seed)
     shared.space.network(arch)
-    directory = make_directory(folder / OWN)
-    own = OwnWeights(directory, hashlib.sha256((folder / SUPERNET).read_bytes()).hexdigest()[:16])
+    own, directory = _own(folder)
     trained = own.get(arch, shared) or copy.deepcopy(shared)
     train_encoders(trained, dataset, options, report, arch=arch, joint=True)
+    train_encoders(trained, dataset, replace(options, seed=options.seed + 1), report, arch=arch)
     own.put(arch, trained)
     plain = accuracy_of(folded(trained, arch, dataset), dataset, dataset.validation)
     coded = evaluate_cuts(trained, arch, dataset, evaluated)
-    for name, found in ((ACCURACY, {arch: plain}), (CODED, coded)):
-        path = directory / name
-        save_accuracies(path, (load_accuracies(path) if path.exists() else {}) | found)
+    _remember(directory / ACCURACY, {arch: plain})
+    _remember(directory / CODED, coded)
     return Encoders(arch, plain, len(coded))
+
+
+def train_one_cut(
+    folder: Path, candidate: Candidate, dataset: Dataset, options: TrainOptions, report: Callable[[StepReport], None]
+) -> Encoders:
+    """Train what follows the head of one encoded candidate, and keep it where it is more accurate than before.
+
+    Ctrl-C keeps nothing. Raises InputError for an unknown architecture, cut or encoding, and without a supernet.
+    """
+    shared = with_encoders(load(folder / SUPERNET).supernet, options.seed)
+    own, directory = _own(folder)
+    base = own.get(candidate.arch, shared) or shared
+    before = _accuracy_of(own.get(accuracy_key(candidate), base) or base, candidate, dataset)
+    trained = train_for_cut(base, dataset, options, report, candidate)
+    after = _accuracy_of(trained, candidate, dataset)
+    if after > before:
+        own.put_cut(candidate, trained)
+    _remember(directory / CODED, {accuracy_key(candidate): max(before, after)})
+    plain = accuracy_of(folded(base, candidate.arch, dataset), dataset, dataset.validation)
+    return Encoders(candidate.arch, plain, 1)
+
+
+def _own(folder: Path) -> tuple[OwnWeights, Path]:
+    directory = make_directory(folder / OWN)
+    return OwnWeights(directory, hashlib.sha256((folder / SUPERNET).read_bytes()).hexdigest()[:16]), directory
+
+
+def _remember(path: Path, found: dict[str, float]) -> None:
+    save_accuracies(path, (load_accuracies(path) if path.exists() else {}) | found)
+
+
+def _accuracy_of(supernet: Supernet, candidate: Candidate, dataset: Dataset) -> float:
+    calibration = torch.from_numpy(dataset.normalise(dataset.calibration.images))
+    network = supernet.space.network(candidate.arch)
+    made, _ = encoded_float(supernet, network, candidate.cut, candidate.encoding, calibration)
+    return accuracy_of(made, dataset, dataset.validation)
 
 
 def with_encoders(supernet: Supernet, seed: int) -> Supernet:
@@ -104,7 +142,7 @@ def with_encoders(supernet: Supernet, seed: int) -> Supernet:
         return supernet
     made = Supernet(supernet.space, seed, encoded=True)
     missing = set(made.load_state_dict(supernet.state_dict(), strict=False).missing_keys)
-    assert missing == set(made.state_of(made.coders)), "encoders and nothing else were missing"
+    assert missing <= set(made.state_of(made.coders)), "encoders and nothing else are missing"
     return made
 
 

@@ -83,7 +83,8 @@ class Workshop:
         if key == candidate.arch:
             return encode_plainly(prepared.folded, prepared.quantized, candidate.cut, encoding)
         if key not in prepared.encoded:
-            place = prepared.supernet, prepared.network, candidate.cut
+            supernet = (self._own.get(key, prepared.supernet) if self._own else None) or prepared.supernet
+            place = supernet, prepared.network, candidate.cut
             prepared.encoded[key] = encode(*place, encoding, self._calibration, RANGE_IMAGES)
         found = prepared.encoded[key]
         # Deflating changes the contract, nothing else.

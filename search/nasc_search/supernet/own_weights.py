@@ -12,8 +12,11 @@ from typing import Final
 
 import torch
 
+from nasc_sdk.candidate import Candidate
 from nasc_sdk.durable import make_directory, write_durably
 from nasc_sdk.errors import InputError
+from nasc_search.encodings.blocks import narrowed
+from nasc_search.joint.table import accuracy_key
 from nasc_search.supernet.model import Supernet
 
 _FORMAT: Final = "nasc-own-weights-2"
@@ -21,7 +24,7 @@ _FORMAT: Final = "nasc-own-weights-2"
 
 
 class OwnWeights:
-    """A folder of files, named by supernet and architecture: another supernet's are never taken.
+    """A folder of files, named by supernet and architecture (or encoded cut): another supernet's are never taken.
 
     What is not in ``directory`` is looked for in ``shipped``, which is not written to.
     """
@@ -32,22 +35,30 @@ class OwnWeights:
 
     def put(self, arch: str, trained: Supernet) -> None:
         """Keep the weights that ``arch`` uses, and all encoders; whole or not at all; raises StorageError."""
+        used = {op.param for _, op in trained.space.network(arch).ops() if op.param} | trained.coders
+        self._put(arch, trained, used)
+
+    def put_cut(self, candidate: Candidate, trained: Supernet) -> None:
+        """Keep what follows the head of one encoded candidate, its encoder included; for nothing but this encoding."""
+        channels, network = candidate.encoding.bottleneck, trained.space.network(candidate.arch)
+        after = narrowed(network, candidate.cut, channels).tail(candidate.cut)
+        self._put(accuracy_key(candidate), trained, {op.param for _, op in after.ops() if op.param})
+
+    def _put(self, key: str, trained: Supernet, used: set[str]) -> None:
         from safetensors.torch import save
 
-        used = {op.param for _, op in trained.space.network(arch).ops() if op.param} | trained.coders
         arrays = {name: value.contiguous() for name, value in trained.state_of(used).items()}
-        write_durably(self._path(self._directory, arch), save(arrays, {"arch": arch, "supernet": self._supernet}))
+        write_durably(self._path(self._directory, key), save(arrays, {"key": key, "supernet": self._supernet}))
 
-    def get(self, arch: str, shared: Supernet) -> Supernet | None:
-        """A copy of ``shared`` with the sub-network's own weights; None for one without.
+    def get(self, key: str, shared: Supernet) -> Supernet | None:
+        """A copy of ``shared`` with own weights of an architecture, or an encoded cut by its accuracy's key.
 
-        InputError for a file that is damaged.
+        None where there are none; InputError for a file that is damaged.
         """
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        folders = [self._directory, *([self._shipped] if self._shipped else [])]
-        path = next((path for folder in folders if (path := self._path(folder, arch)).exists()), None)
+        path = self._find(key)
         if path is None:
             return None
         try:
@@ -59,6 +70,15 @@ class OwnWeights:
             raise InputError(f"{path} holds no weights: {error}; delete it to use the supernet's") from error
         return own
 
-    def _path(self, folder: Path, arch: str) -> Path:
-        digest = hashlib.sha256(f"{_FORMAT} {self._supernet} {arch}".encode()).hexdigest()[:32]
+    def _find(self, key: str) -> Path | None:
+        folders = [self._directory, *([self._shipped] if self._shipped else [])]
+        return next((path for folder in folders if (path := self._path(folder, key)).exists()), None)
+
+    def _path(self, folder: Path, key: str) -> Path:
+        arch = key.partition(" cut ")[0]
+        if key != arch:
+            # What follows a head is of no use to another one: trained anew, an architecture leaves its cuts behind.
+            head = self._find(arch)
+            key += f" {hashlib.sha256(head.read_bytes()).hexdigest()}" if head else ""
+        digest = hashlib.sha256(f"{_FORMAT} {self._supernet} {key}".encode()).hexdigest()[:32]
         return folder / f"{digest}.safetensors"

@@ -179,7 +179,7 @@ def test_encoders_are_kept_where_the_service_looks(pictures, tmp_path):
     assert "without encoding" in alone.output
     one = CliRunner().invoke(cli, [*encoders, "--arch", arch, "--cut", "4", "--bits", "2", "--bottleneck", "2"])
     assert one.exit_code == 0, one.output
-    trained = open_pretrained(tmp_path, tmp_path / "cache")
+    trained = open_pretrained(tmp_path, tmp_path)
     assert trained.own_accuracy[arch] > 0
     assert f"{arch} cut 4 int2, 2 channels" in trained.own_accuracy
     assert set(trained.coded) == set(load_accuracies(tmp_path / "coded.npz"))

@@ -88,7 +88,10 @@ class Pipeline:
 
     def _split(self, head: _Head, image: Image, started: float) -> Answer:
         cut, head_ms = self._run(head, image)
-        answer = self._edge.ask(head.contract, head.encoder(cut))
+        begun = time.perf_counter()
+        payload = head.encoder(cut)
+        head_ms += (time.perf_counter() - begun) * 1e3
+        answer = self._edge.ask(head.contract, payload)
         return Answer(
             label=int(answer.logits.argmax()),
             logits=tuple(answer.logits.tolist()),

@@ -272,6 +272,13 @@ class CandidateTable:
                 accuracy[place], evaluated[place] = value, True
         return replace(self, accuracy=accuracy, evaluated=evaluated)
 
+    def only(self, rows: NDArray[np.bool_]) -> CandidateTable:
+        """The table of some architectures, in their order: searched so much faster."""
+        kept = np.flatnonzero(rows)
+        per_arch = ("accuracy", "evaluated", "head_ms", "head_sd_ms", "tail_ms", "tail_sd_ms")
+        arrays = {name: getattr(self, name)[kept] for name in (*per_arch, "arena_bytes", "flash_bytes")}
+        return replace(self, archs=tuple(self.archs[row] for row in kept.tolist()), **arrays)
+
     def named(self, keys: Collection[str]) -> NDArray[np.bool_]:
         """[A, K, E]: whose :func:`accuracy_key` is among ``keys``; strangers are passed over."""
         found = np.zeros(self.accuracy.shape, bool)

@@ -221,6 +221,7 @@ def announcement(deployment: Deployment) -> str:
     """A rollout in one line."""
     predicted = deployment.predicted
     return (
-        f"{predicted.kind.value} at cut {deployment.candidate.cut}, accuracy {predicted.accuracy:.2%}, "
+        f"{predicted.kind.value} at cut {deployment.candidate.cut} ({deployment.candidate.encoding}), "
+        f"accuracy {predicted.accuracy:.2%}, "
         f"predicted p95 {predicted.limited_ms:.2f} ms: {deployment.reason}"
     )

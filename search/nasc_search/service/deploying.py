@@ -26,6 +26,7 @@ from nasc_search.service.planner import (
     decide,
     decide_at_once,
     decide_nearest,
+    evaluated_part,
     neighbourhood,
     winners,
 )
@@ -139,7 +140,7 @@ class Deploying:
         deployment = self._roll_out(
             device, proposal.goal, decision.chosen, fallback, link, proposal.reason, seconds
         )
-        shown = fronts(proposal.table, link, proposal.goal.constraints)
+        shown = fronts(evaluated_part(proposal.table) or proposal.table, link, proposal.goal.constraints)
         return DeployAnswer(deployment, explain(decision), shown, power=proposal.table.power)
 
     def _evaluate(self, candidate: Candidate) -> float:

@@ -158,13 +158,19 @@ def decide_at_once(
     ``ready`` to be installed come first, unless another is more accurate by ``MARGIN``, or saves ``SAVING`` where that
     counts. Raises InfeasibleError when nothing meets the constraints.
     """
-    known = _only_evaluated(table)
+    known = evaluated_part(table) or _only_evaluated(table)
     careful = replace(constraints, limit_ms=HEADROOM * constraints.limit_ms)
     try:
         best, constraints = search(known, link, careful), careful
     except InfeasibleError:
-        best = search(known, link, constraints)
-    at_hand = _only_evaluated(replace(table, evaluated=table.evaluated & table.named(ready)))
+        try:
+            best = search(known, link, constraints)
+        except InfeasibleError:
+            # Whatever keeps the limit then is better than nothing, and its accuracy unknown.
+            return search(_only_evaluated(table), link, constraints)
+    at_hand = evaluated_part(replace(known, evaluated=known.evaluated & known.named(ready)))
+    if at_hand is None:
+        return best
     if best.saving is not None:
         # The floor is that of all candidates, not of those at hand.
         constraints = replace(constraints, aim=replace(constraints.aim, min_accuracy=max(best.saving.floor, 0.0)))
@@ -181,7 +187,7 @@ def decide_at_once(
 
 def decide_nearest(table: CandidateTable, link: Link, constraints: Constraints) -> Decision:
     """The same for constraints that nothing meets: what comes nearest to the limit, whatever the aim."""
-    return search_nearest(_only_evaluated(table), link, constraints)
+    return search_nearest(evaluated_part(table) or _only_evaluated(table), link, constraints)
 
 
 def winners(table: CandidateTable, links: Iterable[Link], constraints: Constraints) -> tuple[Scored, ...]:
@@ -196,6 +202,12 @@ def winners(table: CandidateTable, links: Iterable[Link], constraints: Constrain
             best = score(table, link, constraints, *index)
             found.setdefault(accuracy_key(best.candidate), best)
     return tuple(found.values())
+
+
+def evaluated_part(table: CandidateTable) -> CandidateTable | None:
+    """Only architectures of which something was evaluated: some hundreds, searched in milliseconds; None without any."""
+    rows = table.evaluated.any(axis=(1, 2))
+    return _only_evaluated(table.only(rows)) if rows.any() else None
 
 
 def _only_evaluated(table: CandidateTable) -> CandidateTable:

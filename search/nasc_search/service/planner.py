@@ -205,7 +205,7 @@ def winners(table: CandidateTable, links: Iterable[Link], constraints: Constrain
 
 
 def evaluated_part(table: CandidateTable) -> CandidateTable | None:
-    """Only architectures of which something was evaluated: some hundreds, searched in milliseconds; None without any."""
+    """Only architectures of which something was evaluated: a few hundred, searched in milliseconds; None if none."""
     rows = table.evaluated.any(axis=(1, 2))
     return _only_evaluated(table.only(rows)) if rows.any() else None
 

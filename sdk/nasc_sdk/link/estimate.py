@@ -9,7 +9,8 @@ last pings (a machine's hiccups only add to a ping, and a round trip that is tak
 nothing); the pair then says exactly what was measured.
 
 Rule 1: a transfer is informative when it took longer than the round trip by more than the round trip's own
-    noise.
+    noise, and by more than a request takes beyond a ping whatever it carries: else the link would look as slow as
+    the payload is small.
 Rule 2: one that did not still shows a lower bound. When that is above the last estimate, the link got
     faster, and the bound is the estimate; otherwise the sample is set aside and the earlier value stays.
 Rule 3: a transfer clearly faster than the round trip, or far from the last estimate, says that the round trip
@@ -32,6 +33,10 @@ MAX_MBIT_S: Final = 100_000.0
 MIN_MBIT_S: Final = 1e-4
 MIN_PINGS: Final = 3
 """Fewer are not enough for a median: the first one on a connection is often slow."""
+_REQUEST_MS: Final = 0.5
+"""What a request may take beyond a ping, however small it is."""
+_SMALL_BYTES: Final = 1000
+"""Payloads above it count on less and less of that: it is little beside what they take themselves."""
 FAR: Final = 1.5
 """A throughput by this factor from the last one is far."""
 
@@ -125,7 +130,9 @@ class LinkEstimator:
         if on_wire_ms < -noise_ms:
             self._outdated = True
         faster = self._throughput is None or throughput > self._throughput
-        if on_wire_ms > noise_ms or (faster and not self._outdated):
+        least_ms = noise_ms + _REQUEST_MS * (_SMALL_BYTES / payload_bytes if payload_bytes > _SMALL_BYTES else 1.0)
+        known = self._throughput is not None or payload_bytes >= _SMALL_BYTES
+        if on_wire_ms > least_ms or (faster and known and not self._outdated):
             if self._throughput is not None and not 1 / FAR < throughput / self._throughput < FAR:
                 self._outdated = True
             self._throughput, self._throughput_s = throughput, now_s

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -160,14 +160,13 @@ def saved_when_ended(go_on: str) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _gathered(name: str, kind: Callable[..., Any], *options: Callable[[Any], Any]) -> Decorator:
+def _gathered(name: str, kind: type[DataOptions | RecipeOptions], *options: Callable[[Any], Any]) -> Decorator:
     """The options' values as one argument ``name`` of a kind."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
         def gather(**given: Any) -> None:
-            fields = kind.__dataclass_fields__  # type: ignore[attr-defined] # both kinds are dataclasses
-            gathered = kind(**{field: given.pop(field) for field in fields})
+            gathered = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
             command(**{**given, name: gathered})
 
         decorated: Callable[..., None] = gather

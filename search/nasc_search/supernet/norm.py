@@ -15,7 +15,8 @@ class PartialBatchNorm(nn.BatchNorm2d):
         channels = input.shape[1]
         if channels == self.num_features:
             return super().forward(input)
-        assert self.running_mean is not None and self.running_var is not None  # noqa: PT018 - both or none
+        assert self.running_mean is not None
+        assert self.running_var is not None
         return F.batch_norm(
             input, self.running_mean[:channels], self.running_var[:channels], self.weight[:channels],
             self.bias[:channels], self.training, self.momentum or 0.0, self.eps,

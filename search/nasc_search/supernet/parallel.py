@@ -171,8 +171,10 @@ class SharedBatchNorm(PartialBatchNorm):
     @torch.no_grad()
     def _remember(self, mean: torch.Tensor, variance: torch.Tensor, count: int) -> None:
         """Running statistics, with the unbiased variance as in torch."""
-        assert self.running_mean is not None and self.running_var is not None  # noqa: PT018 - both or none
-        assert self.num_batches_tracked is not None and self.momentum is not None  # noqa: PT018
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        assert self.momentum is not None
         self.num_batches_tracked += 1
         self.running_mean[: len(mean)].lerp_(mean, self.momentum)
         self.running_var[: len(mean)].lerp_(variance * (count / max(count - 1, 1)), self.momentum)

@@ -1,7 +1,7 @@
 """How well the shipped supernet ranks cells: its accuracies against those of the same cells trained alone.
 
     python benchmarks/supernet_ranking.py                    the report, from the reference kept in benchmarks/data
-    python benchmarks/supernet_ranking.py --train --cells nb201_accuracy.npz --seed 0      train it anew (hours)
+    python benchmarks/supernet_ranking.py --train --cells nb201_accuracy.npz    train it anew: hours, resumable
 
 The reference: 24 cells, one of each of 24 equal strata of NAS-Bench-201's CIFAR-10 accuracy, each trained alone from
 nothing with two seeds on the shipped skeleton. Its accuracies are those on the 10,000 test images; the supernet's are
@@ -14,12 +14,14 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from nasc_sdk.durable import write_durably
 from nasc_sdk.ir.count import macs, parameters
 from nasc_search.accuracy.ranking import kendall, spearman
 from nasc_search.data.fashion_mnist import load
@@ -28,11 +30,12 @@ from nasc_search.spaces.nb201 import NB201Space, format_arch, is_connected, pars
 from nasc_search.supernet.fold import FoldedNetwork, recalibrate
 from nasc_search.supernet.model import Supernet
 from nasc_search.supernet.options import TrainOptions
+from nasc_search.supernet.precision import Precision
 from nasc_search.supernet.sampling import evaluate
 from nasc_search.supernet.step import optimizer_of, take_step
 
 REFERENCE = Path(__file__).parent / "data" / "ranking_reference.json"
-CELLS, SEEDS, STEPS, DRAWS = 24, (0, 1), 1200, 2000
+CELLS, SEEDS, STEPS, DRAWS = 24, (0, 1), 800, 2000
 
 
 def strata(path: Path) -> list[str]:
@@ -49,7 +52,7 @@ def train_alone(space: NB201Space, arch: str, seed: int, data: Any) -> float:
     """Accuracy on the test images after ``STEPS`` steps from nothing."""
     network = space.network(arch)
     own = Supernet(space, seed)
-    options = TrainOptions(STEPS, 64, 0.1, seed, bfloat16=True)
+    options = TrainOptions(STEPS, 64, 0.1, seed, bfloat16=Precision.AUTO.is_bfloat16())
     optimizer = optimizer_of(own)
     own.train()
     for step in range(STEPS):
@@ -60,17 +63,15 @@ def train_alone(space: NB201Space, arch: str, seed: int, data: Any) -> float:
     return folded.accuracy(torch.from_numpy(data.normalise(data.test.images)), torch.from_numpy(data.test.labels))
 
 
-def train(cells: Path, seed: int, path: Path, space: NB201Space) -> None:
-    """Every cell with one seed; what the file holds already is not trained again."""
+def train(cells: Path, path: Path, space: NB201Space) -> None:
+    """Every cell with every seed; what the file holds already is not trained again."""
     data = load(need_train=True)
-    for arch in strata(cells):
+    for arch, seed in product(strata(cells), SEEDS):
         done = json.loads(path.read_text()) if path.exists() else {}
         if str(seed) not in done.get(arch, {}):
-            accuracy = train_alone(space, arch, seed, data)
-            done.setdefault(arch, {})[str(seed)] = accuracy
-            path.write_text(json.dumps(done, indent=1) + "\n")
-            count = sum(str(seed) in found for found in done.values())
-            print(f"{count}/{CELLS} {accuracy:.4f} {arch}", flush=True)
+            done.setdefault(arch, {})[str(seed)] = accuracy = train_alone(space, arch, seed, data)
+            write_durably(path, (json.dumps(done, indent=1) + "\n").encode())
+            print(f"{sum(map(len, done.values()))}/{CELLS * len(SEEDS)} {accuracy:.4f} {arch}", flush=True)
 
 
 def interval(first: np.ndarray, second: np.ndarray) -> list[float]:
@@ -114,7 +115,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train", action="store_true")
     parser.add_argument("--cells", type=Path, help="nb201_accuracy.npz: `ops` and `cifar10_test_200`")
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--reference", type=Path, default=REFERENCE)
     parser.add_argument("--supernet", type=Path, help="folder of a trained supernet  [default: the shipped one]")
     parser.add_argument("--json", action="store_true")
@@ -124,7 +124,7 @@ def main() -> None:
         trained = open_pretrained(given.supernet, Path(cache))
     space = trained.supernet.space
     if given.train:
-        train(given.cells, given.seed, given.reference, space)
+        train(given.cells, given.reference, space)
         return
     reference = json.loads(given.reference.read_text())
     found = evaluate(trained.supernet, load(), tuple(reference), {}, lambda done, total, _: None)

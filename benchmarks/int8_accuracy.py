@@ -30,7 +30,7 @@ from nasc_search.export.float_writer import write_float
 from nasc_search.export.forms import Form
 from nasc_search.export.quantize import dequantize_array, quantize_array
 from nasc_search.export.writer import write_int8
-from nasc_search.joint.table import accuracy_key
+from nasc_search.joint.table import accuracy_key, parse_accuracy_key
 from nasc_search.pretrained.load import Pretrained, open_pretrained
 from nasc_search.service.workshop import Workshop
 from nasc_search.supernet.own_weights import OwnWeights
@@ -76,7 +76,8 @@ def main() -> None:
         own = OwnWeights(Path(folder) / "own", trained.weights, trained.own_folder)
         data = load()
         workshop = Workshop(trained.supernet, data, own)
-        arch = max(trained.own_accuracy, key=lambda key: (" cut " not in key, trained.own_accuracy[key]))
+        whole = {key: value for key, value in trained.own_accuracy.items() if parse_accuracy_key(key)[1] is None}
+        arch = max(whole, key=whole.__getitem__)
         prepared = workshop.prepare(arch)
         last = prepared.network.cuts[-1]
         images = data.normalise(data.test.images)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from nasc_sdk.errors import InputError
 from nasc_search.calibrate.fit import fit
 from nasc_search.encodings.blocks import encoder_block
 from nasc_search.joint.build import build_table
-from nasc_search.joint.table import accuracy_key
+from nasc_search.joint.table import accuracy_key, parse_accuracy_key
 from tests.calibrate import synthetic
 from tests.joint.catalogues import catalogue, random_accuracy
 
@@ -72,9 +73,18 @@ def test_accuracies_of_encoded_cuts_stand_for_themselves(models):
     assert found.evaluated[3, 2].all()
     assert found.accuracy[3, 1] == pytest.approx([0.75] * 3), "what is predicted of other cuts moves along"
     assert found.evaluated[3, 1].tolist() == [True, False, False]
-    for stranger in ("nobody", f"{arch} cut 0 int4", f"{arch} cut 2 int3", f"{arch} cut x int4"):
+    for stranger in ("nobody", f"{arch} cut 0 int4", f"{arch} cut 2 int3"):
         with pytest.raises(InputError, match="not in the candidate table"):
             table.with_accuracy({stranger: 0.5})
+
+
+def test_accuracy_keys_parse_back():
+    arch, code = catalogue().archs[3], CutEncoding(bits=4, bottleneck=2, entropy=Entropy.ZLIB)
+    key = accuracy_key(Candidate(arch, 2, code))
+    assert parse_accuracy_key(key) == (arch, 2, str(replace(code, entropy=Entropy.NONE)))
+    assert parse_accuracy_key(accuracy_key(Candidate(arch, 2, INT8))) == (arch, None, "")
+    with pytest.raises(InputError, match="names no cut"):
+        parse_accuracy_key(f"{arch} cut x int4")
 
 
 def test_shapes_and_numbers_are_checked(models):

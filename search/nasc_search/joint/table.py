@@ -111,6 +111,18 @@ def accuracy_key(candidate: Candidate) -> str:
     return f"{candidate.arch} cut {candidate.cut} {replace(encoding, entropy=INT8.entropy)}"
 
 
+def parse_accuracy_key(key: str) -> tuple[str, int | None, str]:
+    """Inverse of :func:`accuracy_key`: architecture, cut and the encoding's name; None and "" for a whole architecture.
+
+    InputError where the cut is no number.
+    """
+    arch, encoded, rest = key.partition(" cut ")
+    cut, _, name = rest.partition(" ")
+    if encoded and not cut.isdecimal():
+        raise InputError(f"{key!r} names no cut of an architecture")
+    return arch, int(cut) if encoded else None, name
+
+
 # Not slotted: the cached properties below live in the instance's dictionary.
 @dataclass(frozen=True)
 class CandidateTable:
@@ -285,7 +297,7 @@ class CandidateTable:
         for key in keys:
             if key in self.index_of:
                 found[self.index_of[key]] |= self._lossless
-            elif " cut " in key and key.partition(" cut ")[0] in self.index_of:
+            elif parse_accuracy_key(key)[0] in self.index_of:
                 found[self._coded_place(key)] = True
         return found
 
@@ -296,14 +308,13 @@ class CandidateTable:
 
     def _coded_place(self, key: str) -> tuple[int, int, list[int]]:
         """Row, cut and encodings that share one accuracy."""
-        arch, _, rest = key.partition(" cut ")
-        cut, _, name = rest.partition(" ")
+        arch, cut, name = parse_accuracy_key(key)
         row = self.index_of.get(arch)
         named = [replace(code, entropy=INT8.entropy) for code in self.encodings]
         codes = [index for index, code in enumerate(named) if str(code) == name]
-        if row is None or not codes or not (cut.isdecimal() and 0 < int(cut) < self.cuts - 1):
+        if row is None or cut is None or not codes or not 0 < cut < self.cuts - 1:
             raise InputError(f"{key} is not in the candidate table")
-        return row, int(cut), codes
+        return row, cut, codes
 
 
 def sorted_quantile(samples: Array, percentile: float) -> Array:

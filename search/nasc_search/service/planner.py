@@ -27,7 +27,7 @@ from nasc_search.joint.catalogue import Catalogue
 from nasc_search.joint.contenders import contenders
 from nasc_search.joint.exact import Decision, finalists, search, search_nearest
 from nasc_search.joint.scored import Scored, score
-from nasc_search.joint.table import CandidateTable, Constraints, Overheads, accuracy_key
+from nasc_search.joint.table import CandidateTable, Constraints, Overheads, accuracy_key, parse_accuracy_key
 from nasc_search.spaces.space import SearchSpace
 
 FINALISTS: Final = 3
@@ -70,7 +70,7 @@ class Planner:
         self.catalogue, self._deflated = catalogue, deflated or {}
         listed = frozenset(catalogue.archs)
         # An encoded cut's accuracy goes with that of the architecture.
-        self._evaluated = {key: value for key, value in evaluated.items() if key.partition(" cut ")[0] in listed}
+        self._evaluated = {key: value for key, value in evaluated.items() if parse_accuracy_key(key)[0] in listed}
         known = tuple(arch for arch in self._evaluated if arch in listed)
         self.predictor = AccuracyPredictor.fit(
             np.asarray([space.encode(arch) for arch in known]),
@@ -106,10 +106,9 @@ def fit_coding_loss(
     places = {str(encoding): place for place, encoding in enumerate(ENCODINGS)}
     samples = []
     for key, accuracy in evaluated.items():
-        arch, _, rest = key.partition(" cut ")
-        cut, _, name = rest.partition(" ")
-        if name in places and arch in evaluated:
-            samples.append(Coded(space.encode(arch), int(cut), places[name], evaluated[arch], accuracy))
+        arch, cut, name = parse_accuracy_key(key)
+        if cut is not None and name in places and arch in evaluated:
+            samples.append(Coded(space.encode(arch), cut, places[name], evaluated[arch], accuracy))
     return CodingLoss.fit(samples, cuts, len(ENCODINGS), seed) if len(samples) >= MIN_CODED else None
 
 

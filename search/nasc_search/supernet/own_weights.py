@@ -16,7 +16,7 @@ from nasc_sdk.candidate import Candidate
 from nasc_sdk.durable import make_directory, write_durably
 from nasc_sdk.errors import InputError
 from nasc_search.encodings.blocks import narrowed
-from nasc_search.joint.table import accuracy_key
+from nasc_search.joint.table import accuracy_key, parse_accuracy_key
 from nasc_search.supernet.model import Supernet
 
 _FORMAT: Final = "nasc-own-weights-2"
@@ -75,8 +75,8 @@ class OwnWeights:
         return next((path for folder in folders if (path := self._path(folder, key)).exists()), None)
 
     def _path(self, folder: Path, key: str) -> Path:
-        arch = key.partition(" cut ")[0]
-        if key != arch:
+        arch, cut, _ = parse_accuracy_key(key)
+        if cut is not None:
             # What follows a head is of no use to another one: trained anew, an architecture leaves its cuts behind.
             head = self._find(arch)
             key += f" {hashlib.sha256(head.read_bytes()).hexdigest()}" if head else ""

@@ -3,10 +3,10 @@
     python benchmarks/supernet_ranking.py                    the report, from the reference kept in benchmarks/data
     python benchmarks/supernet_ranking.py --train --cells nb201_accuracy.npz    train it anew: hours, resumable
 
-The reference: 24 cells, one of each of 24 equal strata of NAS-Bench-201's CIFAR-10 accuracy, each trained alone from
-nothing with two seeds on the shipped skeleton. Its accuracies are those on the 10,000 test images; the supernet's are
-those on the validation images, which neither training saw. Seed against seed tells how far the reference repeats
-itself; the interval is a bootstrap over cells.
+The reference: 24 different networks, one of each of 24 equal strata of NAS-Bench-201's CIFAR-10 accuracy, each trained
+alone from nothing with two seeds on the shipped skeleton. Its accuracies are those on the 10,000 test images; the
+supernet's are those on the validation images, which neither training saw. Seed against seed tells how far the reference
+repeats itself; the interval is a bootstrap over cells.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import torch
 
 from nasc_sdk.durable import write_durably
 from nasc_sdk.ir.count import macs, parameters
+from nasc_sdk.ir.network import INPUT, BlockKind, Network
 from nasc_search.accuracy.ranking import kendall, spearman
 from nasc_search.data.fashion_mnist import load
 from nasc_search.pretrained.load import open_pretrained
@@ -35,17 +36,31 @@ from nasc_search.supernet.sampling import evaluate
 from nasc_search.supernet.step import optimizer_of, take_step
 
 REFERENCE = Path(__file__).parent / "data" / "ranking_reference.json"
-CELLS, SEEDS, STEPS, DRAWS = 24, (0, 1), 800, 2000
+CELLS, SEEDS, STEPS, DRAWS, TRIES = 24, (0, 1), 800, 2000, 50
 
 
-def strata(path: Path) -> list[str]:
-    """One connected cell of each stratum, drawn with a fixed seed."""
+def strata(path: Path, space: NB201Space) -> list[str]:
+    """One connected cell of each stratum, drawn with a fixed seed; no two of them are one network."""
     with np.load(path, allow_pickle=False) as data:
         ops, quality = data["ops"], data["cifar10_test_200"]
     rows = np.flatnonzero([is_connected(row) for row in ops.tolist()])
     rows = rows[np.argsort(quality[rows], kind="stable")]
     rng = np.random.default_rng(20)
-    return [format_arch(ops[int(rng.choice(part))].tolist()) for part in np.array_split(rows, CELLS)]
+    drawn: dict[str, str] = {}
+    for part in np.array_split(rows, CELLS):
+        archs = [format_arch(ops[row].tolist()) for row in rng.permutation(part)[:TRIES]]
+        arch = next(arch for arch in archs if function_of(space.network(arch)) not in drawn)
+        drawn[function_of(space.network(arch))] = arch
+    return list(drawn.values())
+
+
+def function_of(network: Network) -> str:
+    """What the network computes, whatever its edges are called: cells that differ in detours by skips are one."""
+    cell = next(block for block in network.blocks if block.kind is BlockKind.CELL)
+    made: dict[str, str] = {INPUT: INPUT}
+    for op in cell.ops:
+        made[op.output] = f"{op.kind}{op.kernel}({','.join(sorted(made[name] for name in op.inputs))})"
+    return made[cell.output]
 
 
 def train_alone(space: NB201Space, arch: str, seed: int, data: Any) -> float:
@@ -66,7 +81,7 @@ def train_alone(space: NB201Space, arch: str, seed: int, data: Any) -> float:
 def train(cells: Path, path: Path, space: NB201Space) -> None:
     """Every cell with every seed; what the file holds already is not trained again."""
     data = load(need_train=True)
-    for arch, seed in product(strata(cells), SEEDS):
+    for arch, seed in product(strata(cells, space), SEEDS):
         done = json.loads(path.read_text()) if path.exists() else {}
         if str(seed) not in done.get(arch, {}):
             done.setdefault(arch, {})[str(seed)] = accuracy = train_alone(space, arch, seed, data)

@@ -25,7 +25,7 @@ from nasc_search.export.simplify import simplify_block
 from nasc_search.joint.memory import FILE_BYTES, activation_bytes, model_bytes
 from nasc_search.spaces.space import EnumerableSpace
 
-_FORMAT: Final = "nasc-catalogue-1"
+_FORMAT: Final = "nasc-catalogue-2"
 _REPORT_EVERY: Final = 500
 
 _Facts = tuple[int, int, int]

@@ -9,11 +9,12 @@ from typing import Final
 from nasc_sdk.ir.count import op_parameters
 from nasc_sdk.ir.network import INPUT, Block, Op, OpKind
 
-# What the exporter writes beside weights: tables of the file, of each block (names) and of each operator, and
-# for each output channel a bias and the scales and zero points of weights and bias.
-FILE_BYTES: Final = 300
-_BLOCK_BYTES: Final = 165
-_OP_BYTES: Final = 275
+# What the exporter writes beside weights, in the builtin form: tables of the file, of an operator with weights (three
+# tensors), of one without, of a PAD, and for each output channel a bias and the scales and zero points of both.
+FILE_BYTES: Final = 400
+_WEIGHTED_BYTES: Final = 400
+_PLAIN_BYTES: Final = 130
+_PAD_BYTES: Final = 340
 _CHANNEL_BYTES: Final = 28
 _ALIGNMENT: Final = 16
 
@@ -34,14 +35,21 @@ def activation_bytes(block: Block) -> int:
 
 def model_bytes(block: Block) -> int:
     """What a simplified block adds to an int8 model file: weights, biases, quantization and tables."""
-    total = _BLOCK_BYTES if block.ops else 0
-    for op in block.ops:
-        total += _OP_BYTES
-        if op.param:
-            # A grouped convolution is exported as a dense one.
-            weights = op_parameters(replace(op, groups=1), block.spec_of(op.inputs[0])) - op.spec.channels
-            total += weights + _CHANNEL_BYTES * op.spec.channels
-    return total
+    return sum(_op_bytes(op, block) for op in block.ops)
+
+
+def _op_bytes(op: Op, block: Block) -> int:
+    pads = _PAD_BYTES * (len(_steps(op, block)) - 1)
+    source = block.spec_of(op.inputs[0])
+    if op.param:
+        # A grouped convolution is exported as a dense one.
+        weights = op_parameters(replace(op, groups=1), source) - op.spec.channels
+    elif op.kind is OpKind.GLOBAL_POOL:
+        # A depthwise convolution of equal weights.
+        weights = source.elements
+    else:
+        return pads + _PLAIN_BYTES
+    return pads + _WEIGHTED_BYTES + weights + _CHANNEL_BYTES * op.spec.channels
 
 
 def _steps(op: Op, block: Block) -> list[_Step]:

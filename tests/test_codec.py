@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from nasc_sdk import zstd
 from nasc_sdk.agent.quantize import CutEncoder
 from nasc_sdk.bundle import Quantization
 from nasc_sdk.candidate import CutEncoding, Entropy
@@ -75,16 +76,20 @@ def test_every_truncation_is_refused(entropy):
         CutCodec(contract).decode(payload, 2)
 
 
-def test_a_bomb_is_not_expanded():
-    contract = contract_of(entropy=Entropy.ZLIB)
-    bomb = zlib.compress(bytes(100 << 20), 9)
-    with pytest.raises(RemoteProtocolError, match="more"):
+@pytest.mark.parametrize(
+    ("entropy", "bomb"),
+    [(Entropy.ZLIB, zlib.compress(bytes(100 << 20), 9)), (Entropy.ZSTD, zstd.compress(bytes(100 << 20)))],
+)
+def test_a_bomb_is_not_expanded(entropy, bomb):
+    contract = contract_of(entropy=entropy)
+    with pytest.raises(RemoteProtocolError, match=r"more|104857600"):
         CutCodec(contract).decode(bomb, 1)
     assert not CutCodec(contract).fits(len(bomb), 1)
 
 
-def test_noise_does_not_outgrow_the_bound():
-    contract = contract_of(8, channels=64, size=128, entropy=Entropy.ZLIB)
+@pytest.mark.parametrize("entropy", [Entropy.ZLIB, Entropy.ZSTD])
+def test_noise_does_not_outgrow_the_bound(entropy):
+    contract = contract_of(8, channels=64, size=128, entropy=entropy)
     stored = np.random.default_rng(0).integers(-128, 128, (1, 128, 128, 64)).astype(np.int8)
     payload = CutEncoder(contract, MADE)(stored)
     assert len(payload) > stored.size
@@ -106,3 +111,9 @@ def test_what_cannot_be_is_said(contract):
     assert unsupported(contract)
     with pytest.raises(ValueError, match=r"bits|bottleneck|scale"):
         CutCodec(contract)
+
+
+def test_a_coding_that_is_not_installed_is_said(monkeypatch):
+    monkeypatch.setattr(zstd, "available", lambda: False)
+    assert "nasc-sdk[zstd]" in unsupported(contract_of(entropy=Entropy.ZSTD))
+    assert not unsupported(contract_of(entropy=Entropy.ZLIB))

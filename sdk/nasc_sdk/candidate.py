@@ -17,6 +17,8 @@ class Entropy(StrEnum):
     NONE = "none"
     ZLIB = "zlib"
     """Deflate, RFC 1950."""
+    ZSTD = "zstd"
+    """Zstandard, RFC 8878: several times as fast as deflate and hardly larger, where both sides have it."""
 
 
 @dataclass(frozen=True, slots=True)

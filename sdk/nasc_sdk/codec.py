@@ -10,21 +10,13 @@ Rule 3: entropy coding sees all samples of a request at once, packed. What it gi
 from __future__ import annotations
 
 import math
-import zlib
-from typing import Final, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasc_sdk.candidate import BITS, Entropy
+from nasc_sdk import entropy
+from nasc_sdk.candidate import BITS
 from nasc_sdk.contract import Contract
-from nasc_sdk.errors import RemoteProtocolError
-
-ZLIB_LEVEL: Final = 6
-"""Beyond 6, cut tensors shrink by less than a hundredth and take longer."""
-# What deflate adds at most to data that it cannot shrink, for any length that a frame may hold.
-_DEFLATE_SHARE: Final = 1 << 10
-_DEFLATE_MORE: Final = 64
 
 
 class CutCodec:
@@ -39,10 +31,7 @@ class CutCodec:
 
     def fits(self, size: int, count: int) -> bool:
         """Whether so many bytes can be ``count`` samples; after entropy coding only bounds are known."""
-        raw = count * self._sample_bytes
-        if self._encoding.entropy is Entropy.NONE:
-            return size == raw
-        return 0 < size <= raw + raw // _DEFLATE_SHARE + _DEFLATE_MORE
+        return entropy.fits(self._encoding.entropy, size, count * self._sample_bytes)
 
     def table(self, scale: float, zero_point: int) -> NDArray[np.uint8]:
         """``[256]``: the code of each int8 value of a head's output with these steps, from -128 upwards."""
@@ -65,17 +54,11 @@ class CutCodec:
             for place in range(1, per_byte):
                 packed |= samples[:, place::per_byte] << np.uint8(place * self._encoding.bits)
             codes = packed
-        match self._encoding.entropy:
-            case Entropy.NONE:
-                return codes.tobytes()
-            case Entropy.ZLIB:
-                return zlib.compress(codes.tobytes(), ZLIB_LEVEL)
-            case _:
-                assert_never(self._encoding.entropy)
+        return entropy.compress(self._encoding.entropy, codes.tobytes())
 
     def decode(self, payload: bytes, count: int) -> NDArray[np.float32]:
         """Real values ``[count, H, W, C]``; RemoteProtocolError when the payload is not ``count`` samples."""
-        raw = self._expanded(payload, count * self._sample_bytes)
+        raw = entropy.expand(self._encoding.entropy, payload, count * self._sample_bytes)
         shape = (count, self.contract.shape.height, self.contract.shape.width, self.contract.shape.channels)
         bits = self._encoding.bits
         if bits == 8:
@@ -87,28 +70,14 @@ class CutCodec:
         # One pass in float32: codes and zero points are exact there.
         return (codes.reshape(shape) - np.float32(self.contract.zero_point)) * np.float32(self.contract.scale)
 
-    def _expanded(self, payload: bytes, size: int) -> bytes:
-        if self._encoding.entropy is Entropy.NONE:
-            raw, complete = payload, True
-        else:
-            expander = zlib.decompressobj()
-            try:
-                # One byte more than is wanted shows that there are more, without expanding them.
-                raw = expander.decompress(payload, size + 1)
-            except zlib.error as error:
-                raise RemoteProtocolError("payload", f"is no deflated tensor: {error}") from error
-            complete = expander.eof and not expander.unused_data
-        if len(raw) != size or not complete:
-            found = f"{len(raw)} bytes" if len(raw) <= size else "more"
-            raise RemoteProtocolError("payload", f"expands to {found}, the tensors of the contract are {size}")
-        return raw
-
 
 def unsupported(contract: Contract) -> str:
     """Why this version cannot encode or decode a contract's cut; empty when it can."""
     encoding, shape = contract.encoding, contract.shape
     if encoding.bits not in BITS:
         return f"{encoding.bits} bits; supported are {', '.join(map(str, BITS))}"
+    if encoding.entropy not in entropy.known_codings():
+        return f"{encoding.entropy.value} without it being installed; run: pip install 'nasc-sdk[zstd]'"
     if encoding.bottleneck not in (0, shape.channels):
         return f"a bottleneck of {encoding.bottleneck} channels, but a cut of {shape}"
     lowest, highest = (-128, 127) if encoding.bits == 8 else (0, (1 << encoding.bits) - 1)

@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 
-from nasc_sdk.codec import ZLIB_LEVEL
+from nasc_sdk.entropy import ZLIB_LEVEL
 from nasc_search.encodings.deflate import deflated_shares
 from nasc_search.export.quantize import quantize_array
 from tests.service.shops import shop

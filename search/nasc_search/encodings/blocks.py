@@ -22,7 +22,7 @@ _HIGHEST: Final = 6.0
 ENCODINGS: Final = (
     INT8,
     CutEncoding(entropy=Entropy.ZLIB),
-    *(CutEncoding(bits, entropy=entropy) for bits in _BITS for entropy in Entropy),
+    *(CutEncoding(bits, entropy=entropy) for bits in _BITS for entropy in (Entropy.NONE, Entropy.ZLIB)),
     *(CutEncoding(bits, channels) for channels in BOTTLENECKS for bits in _BITS),
 )
 """All that the search knows, the plain one first."""

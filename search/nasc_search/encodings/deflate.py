@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from nasc_sdk.candidate import BITS, INT8, CutEncoding
-from nasc_sdk.codec import ZLIB_LEVEL, CutCodec
+from nasc_sdk.codec import CutCodec
 from nasc_sdk.contract import Contract
+from nasc_sdk.entropy import ZLIB_LEVEL
 from nasc_search.encodings.codes import calibrated_codes
 from nasc_search.export.quantize import QuantizedNetwork, quantize_array
 from nasc_search.supernet.fold import FoldedNetwork

@@ -76,7 +76,7 @@ def test_a_function_is_compared_with_a_table(options):
     found = search_cells(replace(options, accuracy_callable=f"{HERE}:almost", budget=20))
     assert found.gap is None
     assert found.compared is not None
-    assert 3 <= found.compared.cells <= 20
+    assert 3 <= found.compared.samples <= 20
     assert found.compared.spearman > 0.8
     assert 0 < found.compared.mean_error <= 0.005
 

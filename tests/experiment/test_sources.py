@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from nasc_sdk.errors import InputError
-from nasc_search.experiment.sources import PROXY, Source, read_subject
+from nasc_search.experiment.sources import PROXY, read_subject
+from nasc_search.measured.entry import Entry
 from nasc_search.measured.npz import SpaceName
 from nasc_search.spaces.nb201 import is_connected
 from nasc_search.spaces.nb201_order import benchmark_ops
@@ -83,7 +84,7 @@ def test_fbnet_rows_and_proxy(folder):
 @pytest.mark.parametrize("text", ["file.npz", ":raspi4", "file.npz:", ""])
 def test_a_source_names_file_and_array(text):
     with pytest.raises(InputError, match=r"is not FILE\.npz:NAME"):
-        Source.parse(text)
+        Entry.parse(text)
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ def command(
     Latencies are known in advance, only accuracies are evaluated; candidates that miss the limit never are. Cells
     without a path from input to output are no candidates. The gap to the optimum is told where a table knows it.
     """
+    from nasc_search.accuracy.function import output_aside
     from nasc_search.algorithms.choice import AlgorithmName
     from nasc_search.experiment.apportion import Apportioning
     from nasc_search.experiment.pool import LinkState
@@ -70,7 +71,8 @@ def command(
         board, server, limit_ms, LinkState(throughput_mbit_s, round_trip_ms), accuracy_table, accuracy_callable,
         AlgorithmName(algorithm), seed, budget, Apportioning(apportioning), resume,
     )  # fmt: skip
-    found = search_cells(options, lambda progress: click.echo(str(progress), err=True))
+    with output_aside():
+        found = search_cells(options, lambda progress: click.echo(str(progress), err=True))
     if as_json:
         print_json(found)
     else:
@@ -87,7 +89,6 @@ def _text(found: Found) -> str:
     ]
     if found.compared is not None:
         lines.append(
-            f"function against table on {found.compared.cells} cells: Spearman {found.compared.spearman:.3f}, "
-            f"Kendall {found.compared.kendall:.3f}, mean error {100 * found.compared.mean_error:.2f} points"
+            f"function against table on {found.compared.samples} cells: {found.compared}"
         )
     return "\n".join([*lines, *(f"- {note}" for note in found.notes)])

@@ -6,9 +6,7 @@ int8 tensors as they are; cut 0 carries the raw image.
 
 from __future__ import annotations
 
-import importlib
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,11 @@ from typing import Any, Final
 import numpy as np
 
 from nasc_sdk.errors import InfeasibleError, InputError
-from nasc_search.accuracy.ranking import kendall, spearman
+from nasc_sdk.ir.network import TensorSpec
+from nasc_search.accuracy.agreement import Agreement
+from nasc_search.accuracy.function import FunctionSource, UserFunction
+from nasc_search.accuracy.source import OutsideSource
+from nasc_search.accuracy.table import TableSource
 from nasc_search.algorithms.cells_and_cuts import CUT, cell_problem, cells_of, violations
 from nasc_search.algorithms.choice import AlgorithmName, open_algorithm
 from nasc_search.algorithms.problem import Outcome, Point
@@ -25,14 +27,14 @@ from nasc_search.algorithms.run import Progress, Search, load_checkpoint, run
 from nasc_search.experiment.anatomy import Anatomy, Array, anatomy_of
 from nasc_search.experiment.apportion import Apportioning, apportion, fit
 from nasc_search.experiment.pool import LinkState
-from nasc_search.experiment.sources import Source, read_accuracies, read_device
+from nasc_search.experiment.sources import read_device
+from nasc_search.measured.entry import Entry
 from nasc_search.measured.npz import SpaceName
-from nasc_search.spaces.nb201 import format_arch
+from nasc_search.spaces.nb201 import Macro, NB201Space, format_arch
 from nasc_search.spaces.nb201_order import CELLS, benchmark_ops
 
-Accuracy = Callable[[str], float]
-"""Of an architecture's string: 0..1."""
-_FEWEST_COMPARED: Final = 3
+_SPACE: Final = NB201Space(Macro(TensorSpec(32, 32, 3), classes=10))
+"""Whatever its size: sources know cells alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +72,6 @@ class SearchOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """The user's function against the table, on what was evaluated."""
-
-    cells: int
-    spearman: float
-    kendall: float
-    mean_error: float
-    """In accuracy, 0..1."""
-
-
-@dataclass(frozen=True, slots=True)
 class Found:
     """The best candidate of a search."""
 
@@ -97,7 +88,8 @@ class Found:
     gap: float | None
     """Relative, to the optimum; None where it is not known."""
     feasible_cells: int
-    compared: Compared | None
+    compared: Agreement | None
+    """The user's function with the table, on what was evaluated."""
     notes: tuple[str, ...]
 
 
@@ -107,29 +99,29 @@ def search_cells(options: SearchOptions, tell: Callable[[Progress], None] = lamb
     Raises InputError for sources, functions or saved searches that cannot be used, InfeasibleError when no candidate
     keeps the limit.
     """
-    table = None
-    if options.accuracy_table:
-        table = read_accuracies(Source.parse(options.accuracy_table), SpaceName.NB201)
+    table = TableSource.open(Entry.parse(options.accuracy_table), _SPACE) if options.accuracy_table else None
+    function = FunctionSource(UserFunction.load(options.accuracy_callable)) if options.accuracy_callable else None
+    source: OutsideSource | None = function or table
+    assert source is not None
     anatomy = anatomy_of(SpaceName.NB201)
-    latency, notes = _latency_ms(options, anatomy, set(table) if table and not options.accuracy_callable else None)
+    accuracy = None if function else source.estimate([format_arch(ops) for ops in benchmark_ops().tolist()])
+    latency, notes = _latency_ms(options, anatomy, accuracy)
     violation = violations(latency, options.limit_ms)
     feasible = (violation <= 0).any(axis=1)
     notes += _limit_notes(options, violation, feasible)
-    function = _function(options.accuracy_callable) if options.accuracy_callable else _of_table(table or {})
-    optimum = None
-    if table and not options.accuracy_callable:
-        optimum = max(table[(cell,)] for cell in np.flatnonzero(feasible).tolist()) / 100
+    optimum = None if accuracy is None else float(accuracy[feasible].max())
     algorithm = open_algorithm(options.algorithm, cell_problem(len(anatomy.cuts), violation), options.seed)
     search = Search(algorithm, optimum, options.about)
     if options.resume is not None and options.resume.exists():
         search.restore(load_checkpoint(options.resume))
 
     def evaluate(point: Point) -> Outcome:
-        return Outcome((_accuracy(function, point),), float(violation[_cell(point), point[CUT]]))
+        return Outcome((source.evaluate(format_arch(point[:CUT])),), float(violation[_cell(point), point[CUT]]))
 
     ended = run(search, evaluate, options.budget, options.resume, tell)
     assert ended.best is not None
     point, outcome = ended.best
+    told = {format_arch(point[:CUT]): outcome.objectives[0] for point, outcome in search.told}
     return Found(
         algorithm=options.algorithm.value,
         seed=options.seed,
@@ -142,18 +134,18 @@ def search_cells(options: SearchOptions, tell: Callable[[Progress], None] = lamb
         asked=ended.asked,
         gap=ended.gap,
         feasible_cells=int(feasible.sum()),
-        compared=_compare(search, table) if table and options.accuracy_callable else None,
+        compared=Agreement.of(told, table.known) if table and function else None,
         notes=tuple(notes),
     )
 
 
 def _latency_ms(
-    options: SearchOptions, anatomy: Anatomy, wanted: set[tuple[int, ...]] | None
+    options: SearchOptions, anatomy: Anatomy, accuracy: Array | None
 ) -> tuple[Array, list[str]]:
-    """[15625, cuts] of all candidates; not a number where a source lacks the cell."""
-    devices = [read_device(Source.parse(text), SpaceName.NB201) for text in (options.board, options.server)]
+    """[15625, cuts] of all candidates; not a number where a source lacks the cell, also that of ``accuracy``."""
+    devices = [read_device(Entry.parse(text), SpaceName.NB201) for text in (options.board, options.server)]
     cells = sorted(set(devices[0].arch.tolist()) & set(devices[1].arch.tolist()))
-    cells = [cell for cell in cells if wanted is None or (cell,) in wanted]
+    cells = [cell for cell in cells if accuracy is None or not np.isnan(accuracy[cell])]
     if not cells:
         raise InputError("accuracies, board and server have no cell in common: give files that measure the same ones")
     arch = np.array(cells, np.int64)
@@ -184,46 +176,5 @@ def _limit_notes(options: SearchOptions, violation: Array, feasible: np.ndarray[
     return [f"{trip}: only the board alone can keep it"] if below else []
 
 
-def _of_table(table: dict[tuple[int, ...], float]) -> Accuracy:
-    index = {format_arch(ops): cell for cell, ops in enumerate(benchmark_ops().tolist())}
-    return lambda arch: table[(index[arch],)] / 100
-
-
-def _function(name: str) -> Accuracy:
-    """The user's function; modules are looked for in the present folder as well."""
-    module, colon, attribute = name.partition(":")
-    if not (module and colon and attribute):
-        raise InputError(f"{name!r} is not module:function")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"{name!r} cannot be imported: {error}") from error
-    if not callable(found):
-        raise InputError(f"{name!r} is no function but {type(found).__name__}")
-    return found  # type: ignore[no-any-return]
-
-
-def _accuracy(function: Accuracy, point: Point) -> float:
-    arch = format_arch(point[:CUT])
-    value = function(arch)
-    if not isinstance(value, int | float | np.number) or not 0 <= value <= 1:
-        raise InputError(f"the accuracy of {arch} is {value!r}; a number from 0 to 1 is needed")
-    return float(value)
-
-
 def _cell(point: Point) -> int:
     return int(cells_of(np.array([point], np.int64))[0])
-
-
-def _compare(search: Search, table: dict[tuple[int, ...], float]) -> Compared | None:
-    """None for fewer than three cells that both know."""
-    pairs = {
-        _cell(point): outcome.objectives[0] for point, outcome in search.told if (_cell(point),) in table
-    }
-    if len(pairs) < _FEWEST_COMPARED:
-        return None
-    told = np.array(list(pairs.values()))
-    known = np.array([table[(cell,)] / 100 for cell in pairs])
-    return Compared(len(pairs), spearman(told, known), kendall(told, known), float(np.abs(told - known).mean()))

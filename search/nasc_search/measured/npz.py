@@ -77,14 +77,23 @@ def load_measurements(path: Path, space: SpaceName | None = None) -> Measurement
 def of_arrays(arrays: dict[str, NDArray[Any]], path: Path, space: SpaceName | None = None) -> Measurements:
     """The measurements in a file's arrays; ``path`` names the file, and may name the unit. Raises InputError."""
     quantity, factor = _unit(arrays, path)
-    space = _space(arrays, space, path)
-    arch = _indices(arrays, path) if space is SpaceName.NB201 else _choices(arrays, path)
+    space, arch = architectures(arrays, path, space)
     named = {name: array for name, array in arrays.items() if name not in _WORDS}
     if not named:
         raise InputError(f"{path} holds no device: add one array of {len(arch)} values for each")
     _check_conditions(named, path)
     devices = {name: _values(array, name, len(arch), factor, path) for name, array in named.items()}
     return Measurements(space, arch, devices, quantity)
+
+
+def architectures(
+    arrays: dict[str, NDArray[Any]], path: Path, space: SpaceName | None = None, layers: int = LAYERS
+) -> tuple[SpaceName, NDArray[np.int64]]:
+    """Which architectures the values of a file are of, in their order: as :attr:`Measurements.arch`, for FBNet with so
+    many layers. Raises InputError, also when the file is of another ``space``.
+    """  # fmt: skip
+    found = _space(arrays, space, path)
+    return found, _indices(arrays, path) if found is SpaceName.NB201 else _choices(arrays, path, layers)
 
 
 def _unit(arrays: dict[str, NDArray[Any]], path: Path) -> tuple[Quantity, float]:
@@ -144,10 +153,10 @@ def _indices(arrays: dict[str, NDArray[Any]], path: Path) -> NDArray[np.int64]:
     return index.astype(np.int64)
 
 
-def _choices(arrays: dict[str, NDArray[Any]], path: Path) -> NDArray[np.int64]:
+def _choices(arrays: dict[str, NDArray[Any]], path: Path, layers: int) -> NDArray[np.int64]:
     arch = arrays.get(_ARCH)
-    if arch is None or arch.dtype.kind not in "iu" or arch.ndim != 2 or arch.shape[1] != LAYERS or not arch.size:
-        raise InputError(f"{path}: FBNet needs an entry 'arch' of [n, {LAYERS}] integers, the operators of the layers")
+    if arch is None or arch.dtype.kind not in "iu" or arch.ndim != 2 or arch.shape[1] != layers or not arch.size:
+        raise InputError(f"{path}: FBNet needs an entry 'arch' of [n, {layers}] integers, the operators of the layers")
     if arch.min() < 0 or arch.max() >= len(OPS):
         raise InputError(f"{path}: entry 'arch' holds operators outside 0 to {len(OPS) - 1}")
     names = arrays.get(_OP_NAMES)

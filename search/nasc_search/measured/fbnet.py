@@ -54,6 +54,8 @@ CHOICES: Final = (
 OPS: Final = (*(choice.name for choice in CHOICES), "skip")
 """Operators of a layer by number."""
 SKIP: Final = len(CHOICES)
+TRAITS: Final = (*((choice.kernel, choice.expansion, choice.groups, 0) for choice in CHOICES), (0, 0, 1, 1))
+"""Kernel, expansion, groups and whether it is ``skip``, of each operator: how alike they are, for predictors."""
 LAYERS: Final = 22
 STAGES: Final = ((16, 1), (24, 4), (32, 4), (64, 4), (112, 4), (184, 4), (352, 1))
 """(channels, layers) of each stage."""

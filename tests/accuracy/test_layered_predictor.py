@@ -75,7 +75,7 @@ def test_the_reports_are_those_of_unseen_networks():
 def test_noise_is_not_ranked():
     codes = draw(120, 10)
     report = LayeredPredictor.fit(codes, np.random.default_rng(11).uniform(0.5, 0.9, 120), FBNET).report
-    assert abs(report.spearman) < 0.25
+    assert report.spearman < 0.2
 
 
 def test_a_choice_that_no_sample_has_gets_what_others_like_it_have():

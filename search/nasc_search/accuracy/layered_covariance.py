@@ -87,7 +87,7 @@ class Space:
         if not self.traits.shape[1]:
             return same
         by_traits = self.traits @ self.traits.T
-        return 0.5 * (same + by_traits / np.trace(by_traits) * self.width)
+        return np.asarray(0.5 * (same + by_traits / np.trace(by_traits) * self.width), np.float64)
 
 
 @dataclass(frozen=True, slots=True)

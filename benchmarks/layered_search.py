@@ -118,19 +118,19 @@ def main() -> None:
     took = []
     for state in states:
         begun = time.perf_counter()
-        search.best(state)
+        search.best(state.query(costs.payload_bytes))
         took.append(1e3 * (time.perf_counter() - begun))
     begun = time.perf_counter()
-    near = [search.near(state) for state in states[:20]]
+    near = [search.near(state.query(costs.payload_bytes)) for state in states[:20]]
     near_ms = 1e3 * (time.perf_counter() - begun) / 20
-    exact = {state: answer.score for state in states[:20] if (answer := search.best(state))}
+    exact = {state: answer.score for state in states[:20] if (answer := search.best(state.query(costs.payload_bytes)))}
     behind = [exact[state] - binned(costs, score, state) for state in exact]
     six = costs.payload_bytes[[*range(8), -1]]
     small = replace(costs, board_ms=costs.board_ms[:6], server_ms=costs.server_ms[:6], payload_bytes=six)
     shallow = LayeredSearch(small, score[:6])
     gaps = []
     for state in (replace(state, limit_ms=0.4 * state.limit_ms) for state in states[:10]):
-        answer, most = shallow.best(state), enumerated(small, score[:6], state)
+        answer, most = shallow.best(state.query(six)), enumerated(small, score[:6], state)
         gaps.append(abs(most - answer.score) if answer else float(np.isfinite(most)))
     score_range = float(np.ptp(list(exact.values())))
     result: dict[str, Any] = {

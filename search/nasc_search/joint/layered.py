@@ -14,25 +14,27 @@ An architecture with choices ``c`` and cut ``k`` takes, in milliseconds and with
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from nasc_sdk.candidate import INT8
-from nasc_sdk.cost.features import block_key
 from nasc_sdk.cost.model import CostModel, predict_blocks
 from nasc_sdk.errors import InputError
-from nasc_search.export.simplify import simplify_block
+from nasc_search.joint.layer_blocks import NONE, LayerBlocks, layer_blocks
+from nasc_search.joint.memory import FILE_BYTES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from nasc_sdk.ir.network import Block
     from nasc_search.spaces.space import LayeredSpace
 
     Array = NDArray[np.float64]
 
-_US_PER_MS = 1000.0
+_US_PER_MS: Final = 1000.0
+_UNLIMITED: Final = 1 << 60
+_NEVER: Final = 1 << 61
+"""Bytes of what no limit allows; a sum of two does not overflow."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,24 +77,46 @@ class LayeredCosts:
         return np.isfinite(self.board_ms)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LayeredMemory:
+    """What a board's memory allows and a head's blocks need of it, over L layers and C choices; bytes."""
+
+    fits: NDArray[np.bool_]
+    """[L, C] Whether the board has the arena for the choice."""
+    layer_bytes: NDArray[np.int64]
+    """[L, C] In the head's model file."""
+    stem_bytes: int
+    """With what every file takes."""
+    classifier_bytes: int
+    flash_bytes: int
+    """Most that a head's file may take."""
+
+    @classmethod
+    def unlimited(cls, layers: int, choices: int) -> LayeredMemory:
+        """Where nothing is asked."""
+        shape = layers, choices
+        return cls(np.ones(shape, bool), np.zeros(shape, np.int64), 0, 0, _UNLIMITED)
+
+
+def layered_memory(blocks: LayerBlocks, arena_bytes: int, flash_bytes: int) -> LayeredMemory:
+    """Of a space and a board's limits, 0 for none."""
+    arena, flash = (limit or _UNLIMITED for limit in (arena_bytes, flash_bytes))
+    fits = blocks.activation_bytes <= arena
+    stem, classifier = (int(blocks.model_bytes[at, 0]) for at in (0, -1))
+    # Without room for the stem there is no head, without room for the classifier no whole one.
+    return LayeredMemory(
+        fits=fits[1:-1],
+        layer_bytes=blocks.model_bytes[1:-1],
+        stem_bytes=FILE_BYTES + stem if fits[0, 0] else _NEVER,
+        classifier_bytes=classifier if fits[-1, 0] else _NEVER,
+        flash_bytes=flash,
+    )
+
+
 def layered_costs(space: LayeredSpace, board: CostModel, server: CostModel) -> LayeredCosts:
     """The arrays of a space; InputError when a cost model knows no operator at all."""
-    places: dict[tuple[int, int], str] = {}
-    for layer, choices in enumerate(space.choices):
-        for choice in range(choices):
-            block = _taken(space, layer, choice)
-            if block is not None:
-                places[layer, choice] = _key(block)
-    ends = _key(space.stem), _key(space.classifier)
-    keys = list(dict.fromkeys((*ends, *places.values())))
-    shape = len(space.choices), max(space.choices)
-    times = []
-    for model in (board, server):
-        ms = dict(zip(keys, (predict_blocks(model, keys).us / _US_PER_MS).tolist(), strict=True))
-        layers = np.full(shape, np.inf)
-        for place, key in places.items():
-            layers[place] = ms[key]
-        times.append((layers, ms[ends[0]], ms[ends[1]]))
+    blocks = layer_blocks(space)
+    times = [_layer_ms(blocks, model) for model in (board, server)]
     (board_ms, stem_board, classifier_board), (server_ms, stem_server, classifier_server) = times
     return LayeredCosts(
         board_ms,
@@ -101,28 +125,13 @@ def layered_costs(space: LayeredSpace, board: CostModel, server: CostModel) -> L
         stem_server,
         classifier_board,
         classifier_server + server.invocation_us / _US_PER_MS,
-        _payload_bytes(space),
+        # What crosses the last cut is the answer, and it is on the board already.
+        np.array([*(INT8.payload_bytes(spec) for spec in blocks.cut_specs[:-1]), 0], np.int64),
     )
 
 
-def _payload_bytes(space: LayeredSpace) -> NDArray[np.int64]:
-    specs = [space.stem.input, space.stem.output_spec]
-    for layer, choices in enumerate(space.choices):
-        # The shapes between blocks depend on no choice.
-        block = next(filter(None, (_taken(space, layer, choice) for choice in range(choices))), None)
-        if block is None:
-            raise InputError(f"{space.name}: layer {layer} takes no choice")
-        specs.append(block.output_spec)
-    return np.array([*(INT8.payload_bytes(spec) for spec in specs), 0], np.int64)
-
-
-def _taken(space: LayeredSpace, layer: int, choice: int) -> Block | None:
-    try:
-        return space.layer(layer, choice)
-    except InputError:
-        return None
-
-
-def _key(block: Block) -> str:
-    """As it runs."""
-    return block_key(simplify_block(block))
+def _layer_ms(blocks: LayerBlocks, model: CostModel) -> tuple[Array, float, float]:
+    """Of layers and choices, of the stem, and of the classifier."""
+    ms = predict_blocks(model, blocks.keys).us / _US_PER_MS
+    every = np.where(blocks.number == NONE, np.inf, ms[blocks.number])
+    return every[1:-1], float(every[0, 0]), float(every[-1, 0])

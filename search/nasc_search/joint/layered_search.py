@@ -1,12 +1,14 @@
 """The exact search over spaces whose layers add up, FBNet's 9^22 networks for one.
 
-Head time, tail time and an additive score are sums over layers. Of all ways to fill the layers before a cut only those
-can be part of the best network that no other beats in time and score at once, and so for the layers after it: two
-Pareto fronts a cut, grown layer by layer (Bellman's principle; dominated points are dropped, nothing is rounded). For
-a state of link and devices the best network is the best pair of a point of either front within the limit; slow-downs
-only stretch the fronts' axes, so nothing is built anew.
+Head time, tail time and an additive score are sums over layers: two Pareto fronts a cut (:mod:`.layered_fronts`), of
+the layers before it and of those after it. For a state of link and devices the best network is the best pair of a point
+of either front within the limit; slow-downs only stretch the fronts' axes, so nothing is built anew.
 
 What is exact: the maximum of the additive score. A predictor that does not add up ranks what :meth:`near` lists.
+
+A board's arena only forbids choices before the cut. Its flash is a third sum: where it binds, fronts of several prices
+of a byte (Lagrange's multipliers) stand beside the free one, a front of time and flash alone among them. So a network
+that keeps all limits is found wherever there is one, and :meth:`bound` says how much better any other can be.
 """
 
 from __future__ import annotations
@@ -19,17 +21,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasc_sdk.errors import InputError
-from nasc_search.joint.layered import LayeredCosts
-
-Array = NDArray[np.float64]
+from nasc_search.joint.layered import LayeredCosts, LayeredMemory
+from nasc_search.joint.layered_fronts import FREE, Array, Front, Ints, Price, grown, start, traced
 
 _MS_PER_BYTE_AT_1_MBIT_S: Final = 8e-3
 _TAILS_EACH: Final = 4
+_PRICES: Final = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Of all flash that choices differ by, in all score that they differ by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """A way from board to server at a cut, counted as :class:`nasc_search.joint.layered.LayeredCosts` counts them."""
+
+    cut: int
+    ms: float = 0.0
+    """Link and coding: whatever is spent on no block."""
+    score: float = 0.0
+    """Added to the network's; less than 0 where the encoding loses accuracy."""
+    flash_bytes: int = 0
+    """Of the encoder, in the head's file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked for; slow-downs are relative to the times of the costs."""
+
+    limit_ms: float
+    crossings: tuple[Crossing, ...]
+    board: float = 1.0
+    server: float = 1.0
+    most_server_ms: float = np.inf
+    """That the blocks after the cut may take."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Of link and devices; slow-downs are relative to the measured times."""
+    """Of link and devices, where a cut sends its plain bytes; slow-downs are relative to the measured times."""
 
     throughput_mbit_s: float
     round_trip_ms: float
@@ -43,141 +71,199 @@ class State:
         if not (np.isfinite(values).all() and min(values) > 0 and 0 <= self.round_trip_ms < np.inf):
             raise InputError(f"throughput, limit and slow-downs are positive, the round trip is not negative: {self}")
 
+    def query(self, payload_bytes: Ints) -> Query:
+        """With one crossing a cut, the last one over no link."""
+        last = len(payload_bytes) - 1
+        link_ms = payload_bytes * (_MS_PER_BYTE_AT_1_MBIT_S / self.throughput_mbit_s) + self.round_trip_ms
+        cuts = range(1 if self.raw_input_stays else 0, last)
+        crossings = (Crossing(last), *(Crossing(cut, float(link_ms[cut])) for cut in cuts))
+        return Query(self.limit_ms, crossings, self.board, self.server)
+
 
 @dataclass(frozen=True, slots=True)
 class LayeredAnswer:
-    """A network, its cut, and what they come to."""
+    """A network, how it crosses, and what they come to."""
 
     choices: tuple[int, ...]
-    cut: int
-    """As :class:`nasc_search.joint.layered.LayeredCosts` counts them."""
+    crossing: Crossing
     score: float
     total_ms: float
 
+    @property
+    def cut(self) -> int:
+        """Of the crossing."""
+        return self.crossing.cut
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Front:
-    """Points of rising time and rising score; each is a point of the front before it and a choice."""
 
-    ms: Array
-    score: Array
-    before: NDArray[np.int64]
-    choice: NDArray[np.int64]
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """Two fronts that a crossing joins; ``spent_ms`` is spent whatever the network."""
+
+    crossing: Crossing
+    family: int
+    head: Front
+    tail: Front
+    spent_ms: float
+    flash_bytes: int
+    """Left for the layers of the head."""
+    most: float
+    """Score that no pair exceeds."""
+
+
+_NOTHING: Final = start(0.0, 0, FREE)
 
 
 class LayeredSearch:
     """Fronts of one board, server and score; a query takes less than a millisecond for FBNet."""
 
-    def __init__(self, costs: LayeredCosts, score: Array) -> None:
+    def __init__(self, costs: LayeredCosts, score: Array, memory: LayeredMemory | None = None) -> None:
         """``score`` [L, C] is what each choice adds; InputError for another shape, or a legal one that is no number."""
         if score.shape != costs.board_ms.shape:
             raise InputError(f"scores {score.shape} are not those of {costs.board_ms.shape} layers and choices")
         if not np.isfinite(score[costs.legal]).all():
             raise InputError("a score of a legal choice is not a number")
         self._costs, self._layers = costs, len(score)
-        self._heads = _grown(costs.stem_board_ms, costs.board_ms, score)
-        """Front ``k``: k layers on the board."""
-        tails = _grown(costs.classifier_server_ms, costs.server_ms[::-1], score[::-1])
-        self._tails = tails[::-1]
+        self._memory = memory or LayeredMemory.unlimited(*score.shape)
+        self._prices: tuple[Price, ...] = (FREE,)
+        self._heads = [self._grown_heads(score, FREE)]
+        """Front ``k`` of a family: k layers on the board."""
+        self._most_flash = max(int(front.flash.max(initial=0)) for front in self._heads[0])
+        if self._most_flash > self._memory.flash_bytes:
+            self._prices = (FREE, *_prices(score, self._memory.layer_bytes, costs.legal))
+            self._heads += [self._grown_heads(score, price) for price in self._prices[1:]]
+        nothing = np.zeros(score.shape, np.int64)
+        last = start(costs.classifier_server_ms, 0, FREE)
+        self._tails = grown(last, costs.server_ms[::-1], score[::-1], nothing)[::-1]
         """Front ``k``: k layers on the board, the rest on the server."""
 
     @property
     def points(self) -> int:
         """Size of the largest front."""
-        return max(len(front.ms) for front in (*self._heads, *self._tails))
+        return max(len(front.ms) for fronts in (*self._heads, self._tails) for front in fronts)
 
-    def best(self, state: State) -> LayeredAnswer | None:
-        """The highest score within the limit, the fastest of equals; None when nothing keeps it."""
-        found: tuple[float, float, int, int, int] | None = None
-        for cut, head, tail, spent_ms in self._cuts(state):
-            most = head.score[-1] + tail.score[-1]
-            if found is not None and most < found[0]:
-                continue
-            first, second, total = _pairs(head, tail, state, spent_ms)
+    def best(self, query: Query) -> LayeredAnswer | None:
+        """The highest score within the limits, the fastest of equals; None when nothing keeps them."""
+        found: tuple[float, float, _Side, int, int] | None = None
+        for side in self._sides(query):
+            if found is not None and side.most < found[0]:
+                break
+            first, second, total = self._pairs(side, query)
             if not first.size:
                 continue
-            score = head.score[first] + tail.score[second]
-            at = int(np.lexsort((total, -score))[0]) if found is None else int(score.argmax())
-            equal = np.flatnonzero(score == score[at])
+            score = side.head.score[first] + side.tail.score[second] + side.crossing.score
+            equal = np.flatnonzero(score == score.max())
             at = int(equal[total[equal].argmin()])
-            key = (float(score[at]), float(total[at]), cut, int(first[at]), int(second[at]))
-            if found is None or (key[0], -key[1]) > (found[0], -found[1]):
-                found = key
+            if found is None or (score[at], -total[at]) > (found[0], -found[1]):
+                found = float(score[at]), float(total[at]), side, int(first[at]), int(second[at])
         return None if found is None else self._answer(*found)
 
-    def near(self, state: State, count: int = 50) -> tuple[LayeredAnswer, ...]:
-        """Pairs of points with the highest scores, the best one first: what another predictor may rank anew.
+    def bound(self, query: Query) -> float:
+        """A score that no network within the limits exceeds: the best one's where flash does not bind."""
+        bounds = []
+        for family, price in enumerate(self._prices):
+            if not price.of_score:
+                continue
+            most = -np.inf
+            for side in self._sides(query, (family,)):
+                first, second, _ = self._pairs(side, query, within_flash=False)
+                worth = side.head.worth[first] + side.tail.score[second] + side.crossing.score
+                # What is left of the flash at its price: Lagrange's bound.
+                left = price.of_flash * side.flash_bytes
+                most = max(most, float(worth.max(initial=-np.inf)) + left)
+            bounds.append(most)
+        return min(bounds)
+
+    def near(self, query: Query, count: int = 50) -> tuple[LayeredAnswer, ...]:
+        """The networks of the highest scores, each at its best crossing, the best one first: to be ranked anew.
 
         Of each head only the few best tails that fit are among them: networks below the fronts are not.
         """
-        every = []
-        for cut, head, tail, spent_ms in self._cuts(state):
-            first, best, _ = _pairs(head, tail, state, spent_ms)
+        every: list[tuple[float, float, _Side, int, int]] = []
+        least = -np.inf
+        for side in self._sides(query):
+            if side.most < least:
+                break
+            first, best, _ = self._pairs(side, query)
             second = best[:, None] - np.arange(_TAILS_EACH)
             at, place = np.nonzero(second >= 0)
             first, second = first[at], second[at, place]
-            scores = head.score[first] + tail.score[second]
-            total = spent_ms + state.board * head.ms[first] + state.server * tail.ms[second]
+            scores = side.head.score[first] + side.tail.score[second] + side.crossing.score
+            total = side.spent_ms + query.board * side.head.ms[first] + query.server * side.tail.ms[second]
             top = np.argsort(-scores, kind="stable")[:count].tolist()
-            every += [(float(scores[i]), float(total[i]), cut, int(first[i]), int(second[i])) for i in top]
+            every += [(float(scores[i]), float(total[i]), side, int(first[i]), int(second[i])) for i in top]
+            if len(top) == count:
+                # One crossing alone has so many different networks.
+                least = max(least, float(scores[top[-1]]))
         every.sort(key=lambda item: (-item[0], item[1]))
-        # A pair of points is one network at one cut: nothing is listed twice.
-        return tuple(self._answer(*item) for item in every[:count])
+        found: dict[tuple[int, ...], LayeredAnswer] = {}
+        for item in every:
+            answer = self._answer(*item)
+            found.setdefault(answer.choices, answer)
+            if len(found) == count:
+                break
+        return tuple(found.values())
 
-    def _cuts(self, state: State) -> Iterator[tuple[int, _Front, _Front, float]]:
-        """Each cut with its fronts and what the link and the blocks at the ends take of the limit, milliseconds."""
-        costs, last = self._costs, self._layers + 2
-        per_byte = _MS_PER_BYTE_AT_1_MBIT_S / state.throughput_mbit_s
-        ready = _Front(np.zeros(1), np.zeros(1), np.zeros(1, np.int64), np.zeros(1, np.int64))
-        yield last, self._heads[-1], ready, state.board * costs.classifier_board_ms
-        for cut in range(0 if not state.raw_input_stays else 1, last):
-            link_ms = float(costs.payload_bytes[cut]) * per_byte + state.round_trip_ms
-            if cut == 0:
-                yield 0, ready, self._tails[0], link_ms + state.server * costs.stem_server_ms
-            else:
-                yield cut, self._heads[cut - 1], self._tails[cut - 1], link_ms
+    def _grown_heads(self, score: Array, price: Price) -> list[Front]:
+        costs, memory = self._costs, self._memory
+        first = start(costs.stem_board_ms, memory.stem_bytes, price)
+        return grown(first, np.where(memory.fits, costs.board_ms, np.inf), score, memory.layer_bytes, price)
 
-    def _answer(self, score: float, total_ms: float, cut: int, first: int, second: int) -> LayeredAnswer:
+    def _sides(self, query: Query, families: tuple[int, ...] = ()) -> list[_Side]:
+        """Of all crossings, those that promise most first; without those that nothing within the limits can take."""
+        every = (
+            self._side(family, crossing, query)
+            for family in families or range(len(self._prices))
+            for crossing in query.crossings
+        )
+        return sorted((side for side in every if side.most > -np.inf), key=lambda side: -side.most)
+
+    def _side(self, family: int, crossing: Crossing, query: Query) -> _Side:
+        costs, memory, spent_ms = self._costs, self._memory, crossing.ms
+        flash_bytes = memory.flash_bytes - crossing.flash_bytes
+        if crossing.cut == 0:
+            head, tail, spent_ms = _NOTHING, self._tails[0], spent_ms + query.server * costs.stem_server_ms
+        elif crossing.cut == self._layers + 2:
+            head, tail, spent_ms = self._heads[family][-1], _NOTHING, spent_ms + query.board * costs.classifier_board_ms
+            flash_bytes -= memory.classifier_bytes
+        else:
+            head, tail = self._heads[family][crossing.cut - 1], self._tails[crossing.cut - 1]
+        left = query.limit_ms - spent_ms
+        most = crossing.score - np.inf if not len(head.ms) else crossing.score + (
+            head.most_within((left - query.server * tail.ms[0]) / query.board)
+            + tail.most_within(min(left - query.board * head.ms[0], query.most_server_ms) / query.server)
+        )
+        return _Side(crossing, family, head, tail, spent_ms, flash_bytes, most)
+
+    def _pairs(self, side: _Side, query: Query, *, within_flash: bool = True) -> tuple[Ints, Ints, Array]:
+        """For each point of the heads the best tail that the rest of the limit allows, and the total time."""
+        head, tail = side.head, side.tail
+        left = query.limit_ms - side.spent_ms - query.board * head.ms
+        if query.most_server_ms < np.inf:
+            left = np.minimum(left, query.most_server_ms)
+        second = tail.ms.searchsorted(left / query.server, side="right") - 1
+        fits = second >= 0
+        if within_flash and self._most_flash > side.flash_bytes:
+            fits &= head.flash <= side.flash_bytes
+        first = fits.nonzero()[0]
+        second = second[first]
+        total = side.spent_ms + query.board * head.ms[first] + query.server * tail.ms[second]
+        return first, second, np.asarray(total, np.float64)
+
+    def _answer(self, score: float, total_ms: float, side: _Side, first: int, second: int) -> LayeredAnswer:
+        cut = side.crossing.cut
         before = max(min(cut - 1, self._layers), 0)
-        choices = [*_traced(self._heads, before, first)[::-1]]
+        choices = traced(self._heads[side.family], before, first)[::-1]
         if cut <= self._layers + 1:
-            choices += _traced(self._tails[::-1], self._layers - before, second)
-        return LayeredAnswer(tuple(choices), cut, score, total_ms)
+            choices += traced(self._tails[::-1], self._layers - before, second)
+        return LayeredAnswer(tuple(choices), side.crossing, score, total_ms)
 
 
-def _grown(fixed_ms: float, layers_ms: Array, score: Array) -> list[_Front]:
-    """Fronts of no layer, one layer, two layers and so on."""
-    none = np.zeros(1, np.int64)
-    fronts = [_Front(np.asarray([fixed_ms]), np.zeros(1), none, none)]
-    for ms, gained in zip(layers_ms, score, strict=True):
-        last = fronts[-1]
-        legal = np.flatnonzero(np.isfinite(ms))
-        times = (last.ms[:, None] + ms[legal]).ravel()
-        scores = (last.score[:, None] + gained[legal]).ravel()
-        order = np.lexsort((-scores, times))
-        best = np.maximum.accumulate(scores[order])
-        kept = order[np.concatenate([[True], scores[order][1:] > best[:-1]])]
-        before, choice = np.divmod(kept, len(legal))
-        fronts.append(_Front(times[kept], scores[kept], before, legal[choice]))
-    return fronts
-
-
-def _pairs(
-    head: _Front, tail: _Front, state: State, spent_ms: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
-    """For each point of the heads the best tail that the rest of the limit allows, and the total time."""
-    left = (state.limit_ms - spent_ms - state.board * head.ms) / state.server
-    second = np.searchsorted(tail.ms, left, side="right") - 1
-    first = np.flatnonzero(second >= 0)
-    second = second[first]
-    total = spent_ms + state.board * head.ms[first] + state.server * tail.ms[second]
-    return first, second, np.asarray(total, np.float64)
-
-
-def _traced(fronts: list[_Front], size: int, point: int) -> list[int]:
-    """Choices of the layers that lead to a point of the front of ``size`` layers, the last one first."""
-    choices = []
-    for front in fronts[size:0:-1]:
-        choices.append(int(front.choice[point]))
-        point = int(front.before[point])
-    return choices
+def _prices(score: Array, layer_bytes: Ints, legal: NDArray[np.bool_]) -> Iterator[Price]:
+    """Of a byte of flash, from little to all that counts."""
+    ranges = [
+        float(sum(np.ptp(row[taken]) for row, taken in zip(values, legal, strict=True)))
+        for values in (score, layer_bytes)
+    ]
+    if min(ranges) > 0:
+        yield from (Price(1.0, share * ranges[0] / ranges[1]) for share in _PRICES)
+    yield Price(0.0, 1.0)

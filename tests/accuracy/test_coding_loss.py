@@ -14,11 +14,11 @@ def samples(count, seed=0, noise=0.0005):
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(count):
-        ops = tuple(rng.integers(0, 5, 6).tolist())
+        shares = tuple(rng.dirichlet(np.ones(5)).tolist())
         cut, encoding = int(rng.integers(1, CUTS)), int(rng.integers(1, ENCODINGS))
         plain = float(rng.uniform(0.85, 0.92))
         loss = 0.01 * encoding * (1 - cut / CUTS) + 0.1 * (plain - 0.88)
-        found.append(Coded(ops, cut, encoding, plain, plain - max(loss, 0.0) + float(noise * rng.normal())))
+        found.append(Coded(shares, cut, encoding, plain, plain - max(loss, 0.0) + float(noise * rng.normal())))
     return found
 
 
@@ -29,7 +29,7 @@ def test_it_predicts_what_it_has_not_seen():
     assert "held-out" in str(fitted)
     unseen = samples(200, seed=1, noise=0.0)
     found = [
-        float(fitted.predict(np.asarray([one.ops]), np.asarray([one.plain]))[0, one.cut, one.encoding])
+        float(fitted.predict(np.asarray([one.shares]), np.asarray([one.plain]))[0, one.cut, one.encoding])
         for one in unseen
     ]
     assert np.abs(np.asarray(found) - [one.accuracy for one in unseen]).mean() < 0.004
@@ -38,7 +38,7 @@ def test_it_predicts_what_it_has_not_seen():
 def test_nothing_gains_by_being_encoded():
     fitted = CodingLoss.fit(samples(100), CUTS, ENCODINGS)
     plain = np.linspace(0, 1, 50)
-    found = fitted.predict(np.tile([3, 0, 0, 0, 0, 3], (50, 1)), plain)
+    found = fitted.predict(np.tile([0.5, 0, 0, 0.5, 0], (50, 1)), plain)
     assert found.shape == (50, CUTS, ENCODINGS)
     assert (found <= plain[:, None, None]).all()
     assert (found >= 0).all()

@@ -1,9 +1,9 @@
-"""What an encoding costs in accuracy at a cut of any cell, from a few encoded sub-networks that were evaluated.
+"""What an encoding costs in accuracy at a cut of any network, from a few encoded sub-networks that were evaluated.
 
-The square root of the loss is linear in: the cut, the encoding, both together, how accurate the cell is, and which
-operators live in it; a ridge regression, whose penalty is chosen on held-out sub-networks. Losses span a tenth of a
-point to thirty: taken as they are, the few large ones would rule the fit. Columns of both together and of cells are
-shrunk more than those of cut and encoding alone, which every evaluation tells of.
+The square root of the loss is linear in: the cut, the encoding, both together, how accurate the network is, and what
+operators it is made of (:mod:`.composition`); a ridge regression, whose penalty is chosen on held-out sub-networks.
+Losses span a tenth of a point to thirty: taken as they are, the few large ones would rule the fit. Columns of both
+together and of networks are shrunk more than those of cut and encoding alone, which every evaluation tells of.
 """
 
 from __future__ import annotations
@@ -16,15 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasc_sdk.errors import InputError
-from nasc_search.accuracy.cell_features import Array, Ops, live_ops
+from nasc_search.accuracy.cell_features import Array
 from nasc_search.accuracy.ranking import kendall, spearman
 
 _PENALTIES: Final = tuple(np.logspace(-2, 2, 9).tolist())
 _SHRUNK: Final = 0.5
 _FOLDS: Final = 5
 MIN_SAMPLES: Final = 20
-_OPS: Final = 5
-_CELL: Final = 1 + _OPS
 _POINTS: Final = 100.0
 
 
@@ -32,13 +30,13 @@ _POINTS: Final = 100.0
 class Coded:
     """An encoded sub-network that was evaluated; accuracies in 0..1."""
 
-    ops: tuple[int, ...]
-    """Of the six edges."""
+    shares: tuple[float, ...]
+    """Of each operator in the network."""
     cut: int
     encoding: int
     """Place among the encodings."""
     plain: float
-    """Of the same cell without the encoding."""
+    """Of the same network without the encoding."""
     accuracy: float
 
 
@@ -64,9 +62,9 @@ class CodingLoss:
             raise InputError(f"{len(samples)} evaluated encodings are too few; {MIN_SAMPLES} are the least")
         plain, accuracy = (np.asarray([getattr(item, name) for item in samples]) for name in ("plain", "accuracy"))
         mean_plain = float(plain.mean())
-        ops = np.asarray([item.ops for item in samples], np.int64)
+        shares = np.asarray([item.shares for item in samples])
         at, code = (np.asarray([getattr(item, name) for item in samples]) for name in ("cut", "encoding"))
-        rows = _columns(_cell(ops, plain - mean_plain), at, code, cuts, encodings)
+        rows = _columns(_traits(shares, plain - mean_plain), at, code, cuts, encodings)
         root = np.sqrt(np.maximum(_POINTS * (plain - accuracy), 0.0))
         folds = np.random.default_rng(seed).permutation(len(samples)) % _FOLDS
         held = _held_out(rows, root, folds)
@@ -77,19 +75,21 @@ class CodingLoss:
             spearman(found, accuracy), kendall(found, accuracy), float(np.abs(found - accuracy).mean()),
         )  # fmt: skip
 
-    def predict(self, ops: Ops, plain: Array) -> Array:
-        """Accuracy ``[n, cuts, encodings]``, 0..1, of (n, 6) cells at every cut; at most ``plain`` [n], without."""
+    def predict(self, shares: Array, plain: Array) -> Array:
+        """Accuracy ``[n, cuts, encodings]``, 0..1, at every cut; at most ``plain`` [n], without any encoding."""
+        traits = _traits(shares, plain - self.mean_plain)
         cut, encoding = np.divmod(np.arange(self.cuts * self.encodings), self.encodings)
         shape = self.cuts, self.encodings
-        # Every column is a feature of the place, or one of the cell times one of the place.
-        nothing = np.zeros((len(cut), _CELL))
+        # Every column is a feature of the place, or one of the network times one of the place.
+        count = traits.shape[1]
+        nothing = np.zeros((len(cut), count))
         fixed = _columns(nothing, cut, encoding, *shape) @ self.coefficients
         slopes = [
-            _columns(nothing + np.eye(_CELL)[part], cut, encoding, *shape) @ self.coefficients - fixed
-            for part in range(_CELL)
+            _columns(nothing + np.eye(count)[part], cut, encoding, *shape) @ self.coefficients - fixed
+            for part in range(count)
         ]
-        roots = fixed + _cell(ops, plain - self.mean_plain) @ np.stack(slopes)
-        loss = _points(roots).reshape(len(ops), *shape) / _POINTS
+        roots = fixed + traits @ np.stack(slopes)
+        loss = _points(roots).reshape(len(traits), *shape) / _POINTS
         return np.asarray(np.clip(plain[:, None, None] - loss, 0.0, 1.0))
 
     def __str__(self) -> str:
@@ -103,18 +103,18 @@ def _points(roots: Array) -> Array:
     return np.asarray(np.square(np.maximum(roots, 0.0)))
 
 
-def _cell(ops: Ops, plain: Array) -> Array:
-    """[n, 6] How accurate each cell is, and the live operators in it."""
-    return np.hstack([plain[:, None] * 10, np.eye(_OPS)[live_ops(ops)].sum(axis=1) / ops.shape[1]])
+def _traits(shares: Array, plain: Array) -> Array:
+    """[n, 1 + operators] How accurate each network is, and what it is made of."""
+    return np.hstack([plain[:, None] * 10, shares])
 
 
 def _columns(
-    cell: Array, cut: NDArray[np.int64], encoding: NDArray[np.int64], cuts: int, encodings: int
+    traits: Array, cut: NDArray[np.int64], encoding: NDArray[np.int64], cuts: int, encodings: int
 ) -> Array:
     at, code = np.eye(cuts)[cut], np.eye(encodings)[encoding]
     both = np.einsum("ni,nj->nij", at, code).reshape(len(cut), -1)
-    of_cell = [_SHRUNK**2 * np.einsum("ni,nj->nij", cell, part).reshape(len(cut), -1) for part in (at, code)]
-    return np.hstack([np.ones((len(cut), 1)), at, code, _SHRUNK * both, _SHRUNK * cell, *of_cell])
+    of_network = [_SHRUNK**2 * np.einsum("ni,nj->nij", traits, part).reshape(len(cut), -1) for part in (at, code)]
+    return np.hstack([np.ones((len(cut), 1)), at, code, _SHRUNK * both, _SHRUNK * traits, *of_network])
 
 
 def _solve(rows: Array, target: Array) -> Array:

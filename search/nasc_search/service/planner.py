@@ -16,9 +16,10 @@ from nasc_sdk.candidate import INT8, Candidate, CutEncoding, Entropy
 from nasc_sdk.cost.model import CostModel
 from nasc_sdk.errors import InfeasibleError
 from nasc_sdk.link.link import Link
-from nasc_search.accuracy.cell_features import Array, Ops
+from nasc_search.accuracy.cell_features import Array
 from nasc_search.accuracy.coding_loss import MIN_SAMPLES as MIN_CODED
 from nasc_search.accuracy.coding_loss import Coded, CodingLoss
+from nasc_search.accuracy.composition import shares
 from nasc_search.accuracy.predictor import AccuracyPredictor
 from nasc_search.encodings.blocks import ENCODINGS
 from nasc_search.joint.aim import SAVING
@@ -82,7 +83,7 @@ class Planner:
         """[A] of whole architectures."""
         self.coding_loss = fit_coding_loss(space, catalogue.cuts, self._evaluated, seed)
         self.encodings = ENCODINGS if self.coding_loss else PLAIN
-        self._coded = _coded_accuracy(self.accuracy, ops, catalogue.cuts, self.coding_loss)
+        self._coded = _coded_accuracy(self.accuracy, shares(space, ops), catalogue.cuts, self.coding_loss)
 
     @property
     def report(self) -> str:
@@ -108,16 +109,17 @@ def fit_coding_loss(
     for key, accuracy in evaluated.items():
         arch, cut, name = parse_accuracy_key(key)
         if cut is not None and name in places and arch in evaluated:
-            samples.append(Coded(space.encode(arch), cut, places[name], evaluated[arch], accuracy))
+            made_of = tuple(shares(space, np.asarray([space.encode(arch)]))[0].tolist())
+            samples.append(Coded(made_of, cut, places[name], evaluated[arch], accuracy))
     return CodingLoss.fit(samples, cuts, len(ENCODINGS), seed) if len(samples) >= MIN_CODED else None
 
 
-def _coded_accuracy(plain: Array, ops: Ops, cuts: int, loss: CodingLoss | None) -> Array:
-    """[A, K, E], or as it is where nothing loses any."""
+def _coded_accuracy(plain: Array, made_of: Array, cuts: int, loss: CodingLoss | None) -> Array:
+    """[A, K, E], or as it is where nothing loses any; ``made_of`` are shares of operators."""
     if loss is None:
         return plain
     evaluated_as = [ENCODINGS.index(replace(encoding, entropy=Entropy.NONE)) for encoding in ENCODINGS]
-    coded = loss.predict(ops, plain)[:, :, evaluated_as]
+    coded = loss.predict(made_of, plain)[:, :, evaluated_as]
     whole = [encoding in PLAIN for encoding in ENCODINGS]
     coded[:, :, whole] = plain[:, None, None]
     # At either end nothing is encoded.

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -87,8 +87,17 @@ class Child:
         status = self._process.poll()
         return "still running" if status is None else describe_exit(status)
 
-    def ready(self, timeout_s: float) -> dict[str, Any]:
-        """The JSON line it prints when it serves; UnreachableError with its last words when it does not."""
+    def ready(self, timeout_s: float, tell: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
+        """The JSON line it prints when it serves; UnreachableError with its last words when it does not.
+
+        Before that it may say in lines ``{"starting": TEXT}`` what takes long, each of which gives it the time anew:
+        ``tell`` hears them.
+        """
+        while "starting" in (document := self._document(timeout_s)):
+            tell(str(document["starting"]))
+        return document
+
+    def _document(self, timeout_s: float) -> dict[str, Any]:
         assert self._process.stdout is not None
         lines: list[bytes] = []
         reader = threading.Thread(target=lambda: lines.append(self._process.stdout.readline()), daemon=True)  # type: ignore[union-attr] # it is a pipe
@@ -129,11 +138,13 @@ class Family:
         self._directory = directory
         self.children: list[Child] = []
 
-    def start(self, name: str, *arguments: str, timeout_s: float = 60.0) -> tuple[Child, dict[str, Any]]:
-        """Start a verb and wait until it serves."""
+    def start(
+        self, name: str, *arguments: str, timeout_s: float = 60.0, tell: Callable[[str], None] = lambda text: None
+    ) -> tuple[Child, dict[str, Any]]:
+        """Start a verb and wait until it serves; ``tell`` hears what takes long meanwhile."""
         child = Child(name, list(arguments), self._directory / f"{name}.log")
         self.children.append(child)
-        return child, child.ready(timeout_s)
+        return child, child.ready(timeout_s, tell)
 
     def dead(self) -> tuple[Child, ...]:
         """Children that have ended by themselves."""

@@ -178,7 +178,8 @@ def test_a_planner_predicts_what_was_not_evaluated():
     values = dict(zip(SPACE.archs, random_accuracy(0).tolist(), strict=True))
     known = {arch: values[arch] for arch in SPACE.archs[::4]}
     planner = Planner(SPACE, catalogue(), known | {"a stranger": 0.5})
-    assert planner.predictor.report.samples == len(known)
+    assert planner.own.known == known
+    assert f"on {len(known)} held-out sub-networks" in planner.report
 
 
 def test_too_few_evaluations_are_refused():

@@ -19,6 +19,7 @@ Examples:
   nasc-sdk up --broker mqtt://broker.local:1883  with a broker that is there already
   nasc-sdk up --listen 0.0.0.0:7000 --advertise edge.local:7000
   nasc-sdk up --pretrained runs/mine --dataset fashion-mnist --data ~/fashion-mnist    your own supernet
+  nasc-sdk up --accuracy-table nb201_accuracy.npz:cifar10_test_200     search by a benchmark's accuracies
 """
 )
 @click.option("--broker", "broker_url", default="", help="Use this broker instead of starting one.")
@@ -36,10 +37,18 @@ Examples:
 @click.option("--pretrained", help="Folder of a supernet of your own  [default: the shipped one].")
 @click.option("--dataset", help="What it was trained on  [default: fashion-mnist].")
 @click.option("--data", help="Folder of that data set's files; fine-tuning needs them.")
+@click.option("--accuracy-table", metavar="FILE.npz:KEY", help="Search by this table's accuracies, in per cent.")
+@click.option(
+    "--accuracy-callable", metavar="MODULE:FUNCTION", help="Search by what this function says of an architecture, 0..1."
+)
+@click.option(
+    "--accuracy-samples", metavar="N", help="Architectures that the function is asked for first  [default: 100]."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON line instead of text when everything serves.")
 def command(
     broker_url: str, port: int, site: str, listen: str, advertise: str, state_dir: Path, pretrained: str | None,
-    dataset: str | None, data: str | None, as_json: bool,
+    dataset: str | None, data: str | None, accuracy_table: str | None, accuracy_callable: str | None,
+    accuracy_samples: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Start broker, search service and edge server; runs until Ctrl-C or SIGTERM."""
     from nasc_sdk.durable import make_directory
@@ -61,14 +70,27 @@ def command(
             "edge", "edge", *common, "--listen", listen, "--advertise", advertise,
             "--state-dir", str(state_dir / "edge"),
         )  # fmt: skip
-        own = {"--pretrained": pretrained, "--dataset": dataset, "--data": data}
+        own = {
+            "--pretrained": pretrained, "--dataset": dataset, "--data": data, "--accuracy-table": accuracy_table,
+            "--accuracy-callable": accuracy_callable, "--accuracy-samples": accuracy_samples,
+        }  # fmt: skip
         given = [word for name, value in own.items() if value for word in (name, value)]
-        _, service = family.start("service", "service", *common, "--state-dir", str(state_dir / "service"), *given)
+
+        def starting(text: str) -> None:
+            click.echo(text, err=True)
+            if stopped.is_set():
+                raise click.Abort
+
+        _, service = family.start(
+            "service", "service", *common, "--state-dir", str(state_dir / "service"), *given, tell=starting
+        )
         if as_json:
-            click.echo(json.dumps({"broker": broker_url, "edge": edge["address"], "space": service["space"]}))
+            shown = {"space": service["space"], "accuracy": service["accuracy"]}
+            click.echo(json.dumps({"broker": broker_url, "edge": edge["address"], **shown}))
         else:
             click.echo(f"broker          {broker_url}\nedge server     {edge['address']} ({edge['runtime']})")
             click.echo(f"search service  {service['space']}, {service['archs']} architectures")
+            click.echo(f"accuracies      {service['accuracy']}")
             click.echo(f"\nnext, on the board: nasc-sdk agent --broker {broker_url} --site {site}")
         while not stopped.wait(0.5):
             for child in family.dead():

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from nasc_search.accuracy.ranking import kendall, spearman
+from nasc_search.accuracy.source import AccuracySource, OutsideSource
 
 _FEWEST: Final = 3
 
@@ -35,3 +36,14 @@ class Agreement:
         return (
             f"Spearman {self.spearman:.3f}, Kendall {self.kendall:.3f}, mean error {100 * self.mean_error:.2f} points"
         )
+
+
+def against_supernet(outside: OutsideSource, own: AccuracySource) -> str:
+    """How an outside source orders the sub-networks that the supernet was evaluated on."""
+    found = Agreement.of(outside.known, own.known)
+    if found is None:
+        return f"fewer than {_FEWEST} sub-networks evaluated with the supernet are among them: nothing to compare with"
+    return (
+        f"against {found.samples} sub-networks evaluated with the supernet: {found}; of another data set or training "
+        "accuracies differ, and only the ranks compare"
+    )

@@ -14,6 +14,8 @@ from nasc_sdk.cli.output import broker_option, site_option
 Examples:
   nasc-sdk service --broker mqtt://broker.local:1883
   nasc-sdk service --pretrained runs/mine --dataset cifar10 --data ~/cifar
+  nasc-sdk service --accuracy-table nb201_accuracy.npz:cifar10_test_200
+  nasc-sdk service --accuracy-callable training:accuracy_of --accuracy-samples 40
 """
 )
 @broker_option
@@ -28,17 +30,37 @@ Examples:
 )
 @click.option("--dataset", default="fashion-mnist", show_default=True, help="fashion-mnist, cifar10, cifar100, folder.")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder that holds the data set's files.")
+@click.option(
+    "--accuracy-table", metavar="FILE.npz:KEY",
+    help="Search by this table's accuracies, in per cent, instead of the supernet's: docs/accuracy.md.",
+)
+@click.option(
+    "--accuracy-callable", metavar="MODULE:FUNCTION",
+    help="Search by what this function says: it takes an architecture's string and returns 0..1.",
+)
+@click.option(
+    "--accuracy-samples", type=click.IntRange(10, 10_000), metavar="N",
+    help="Ask the function for so many architectures at the start, and predict the others  [default: 100].",
+)
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="Processor threads of torch.")
 def command(
-    broker_url: str, site: str, state_dir: Path, pretrained: Path | None, dataset: str, data: Path | None, threads: int
-) -> None:
+    broker_url: str, site: str, state_dir: Path, pretrained: Path | None, dataset: str, data: Path | None,
+    accuracy_table: str | None, accuracy_callable: str | None, accuracy_samples: int | None, threads: int,
+) -> None:  # fmt: skip
     """Run the search service.
 
-    Prints one JSON line when ready and runs until SIGTERM or Ctrl-C.
+    Prints one JSON line when ready and runs until SIGTERM or Ctrl-C. A function that takes long to tell accuracies is
+    spoken of in lines before that one; what it said is kept in the state directory.
     """
+    if accuracy_table and accuracy_callable:
+        raise click.UsageError("accuracies come from --accuracy-table or --accuracy-callable, not from both")
+    if accuracy_samples and not accuracy_callable:
+        raise click.UsageError("--accuracy-samples only with --accuracy-callable")
     from nasc_search.torch_extra import require_torch
 
     require_torch("search")
+    from nasc_search.service.outside import SAMPLES, Asked
     from nasc_search.service.process import Options, run
 
-    run(Options(broker_url, site, state_dir, pretrained, dataset, data, threads))
+    asked = Asked(accuracy_table, accuracy_callable, accuracy_samples or SAMPLES)
+    run(Options(broker_url, site, state_dir, pretrained, dataset, data, threads, asked))

@@ -10,7 +10,7 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -60,6 +60,18 @@ class Catalogue:
         _, first = np.unique(self.block_of, return_index=True)
         blocks = self.block_of.shape[1]
         return tuple((self.archs[flat // blocks], int(flat % blocks)) for flat in first.tolist())
+
+    def only(self, rows: NDArray[np.bool_]) -> Catalogue:
+        """The catalogue of some architectures, in their order; keeps the digest of the whole one."""
+        used, block_of = np.unique(self.block_of[rows], return_inverse=True)
+        return replace(
+            self,
+            archs=tuple(self.archs[row] for row in np.flatnonzero(rows).tolist()),
+            block_keys=tuple(self.block_keys[number] for number in used.tolist()),
+            block_of=block_of.reshape(-1, self.block_of.shape[1]),
+            arena_bytes=self.arena_bytes[rows],
+            flash_bytes=self.flash_bytes[rows],
+        )
 
 
 def space_digest(space: EnumerableSpace) -> str:

@@ -12,6 +12,7 @@ from nasc_search.joint.exact import Decision, Saving
 from nasc_search.joint.flips import Flip
 from nasc_search.joint.scored import Quantiles, Scored, shortcoming
 from nasc_search.joint.table import Kind
+from nasc_search.joint.told import accuracy_text, origin
 
 _UNITS = {"throughput": "Mbit/s", "round trip": "ms", "limit": "ms"}
 
@@ -22,7 +23,7 @@ def explain(decision: Decision) -> str:
     sections = [
         f"link {decision.link}; limit {constraints.limit_ms:.1f} ms at p{constraints.percentile:g}; "
         f"{decision.feasible} of {decision.candidates} candidates are feasible",
-        f"chosen: {_name(chosen)}\n        {chosen.candidate.arch}\n        {_accuracy(chosen)}",
+        f"chosen: {_name(chosen)}\n        {chosen.candidate.arch}\n        {accuracy_text(chosen)}",
         _parts(chosen),
         *([f"energy of the board for one request: {energy(decision)}"] if _shows_energy(decision) else []),
         "why it won\n" + "\n".join(f"- {reason}" for reason in reasons(decision)),
@@ -184,4 +185,4 @@ def _millijoules(scored: Scored) -> str:
 
 
 def _accuracy(scored: Scored) -> str:
-    return f"accuracy {scored.accuracy:.2%} ({'evaluated' if scored.evaluated else 'predicted'})"
+    return f"accuracy {scored.accuracy:.2%} ({origin(scored)})"

@@ -10,7 +10,7 @@ from nasc_sdk.candidate import Candidate
 from nasc_sdk.cost.model import Z95
 from nasc_sdk.link.link import Link
 from nasc_search.joint.energy import coding_mj, fixed_mj, sending_mj
-from nasc_search.joint.table import CandidateTable, Constraints, Kind, normal_quantile
+from nasc_search.joint.table import CandidateTable, Constraints, Kind, accuracy_key, normal_quantile
 
 Quantiles = tuple[float, float]
 """Median and 95th percentile, milliseconds, predicted."""
@@ -24,7 +24,7 @@ class Scored:
     kind: Kind
     accuracy: float
     evaluated: bool
-    """Accuracy was measured on images; otherwise it is predicted."""
+    """Accuracy was measured on images, or told exactly; otherwise it is predicted."""
     payload_bytes: int
     head_ms: Quantiles
     """Encoding of the cut included."""
@@ -43,13 +43,17 @@ class Scored:
     """Within the limit and every other constraint."""
     energy_mj: float | None = None
     """Of the board for one request (:mod:`nasc_search.joint.energy`), from medians; None in older records."""
+    told_by: str = ""
+    """Who told the accuracy, where it was not the supernet whose weights are deployed."""
+    own_accuracy: float | None = None
+    """What these weights reach themselves on the validation images, where another tells and it was evaluated."""
 
 
 def score(
     table: CandidateTable, link: Link, constraints: Constraints, row: int, cut: int, code: int
 ) -> Scored:
     """Everything about one candidate."""
-    local = cut == table.cuts - 1
+    candidate, local = table.candidate(row, cut, code), cut == table.cuts - 1
     fixed, variance = float(table.fixed_ms[row, cut]), float(table.fixed_variance[row, cut])
 
     def transfer(percentile: float) -> Quantiles:
@@ -72,7 +76,7 @@ def score(
     energy = float(fixed_mj(table, (row, cut)) + (sending_mj(table, median) + coding_mj(table)[cut, code]))
     accuracy = float(table.accuracy[row, cut, code])
     return Scored(
-        candidate=table.candidate(row, cut, code),
+        candidate=candidate,
         kind=table.kind_of(cut),
         accuracy=accuracy,
         evaluated=bool(table.evaluated[row, cut, code]),
@@ -92,6 +96,8 @@ def score(
         and _allowed(table, constraints, row, cut, code)
         and constraints.aim.admits(accuracy, energy),
         energy_mj=energy,
+        told_by=told_by.name if (told_by := table.told_by) else "",
+        own_accuracy=told_by.own.get(accuracy_key(candidate)) if told_by else None,
     )
 
 

@@ -123,6 +123,16 @@ def parse_accuracy_key(key: str) -> tuple[str, int | None, str]:
     return arch, int(cut) if encoded else None, name
 
 
+@dataclass(frozen=True, slots=True)
+class ToldBy:
+    """Who tells a table's accuracies, where it is not the supernet whose weights are deployed."""
+
+    name: str
+    """As people read it, ``table FILE.npz:KEY``."""
+    own: Mapping[str, float]
+    """What the supernet's weights reach themselves, where that was evaluated, by :func:`accuracy_key`."""
+
+
 # Not slotted: the cached properties below live in the instance's dictionary.
 @dataclass(frozen=True)
 class CandidateTable:
@@ -133,7 +143,7 @@ class CandidateTable:
     accuracy: Array
     """[A, K, E]"""
     evaluated: NDArray[np.bool_]
-    """[A, K, E]: accuracy was measured on images, not predicted."""
+    """[A, K, E]: accuracy was measured on images, or told exactly; not predicted."""
     head_ms: Array
     """[A, K] median."""
     head_sd_ms: Array
@@ -154,6 +164,7 @@ class CandidateTable:
     """Of the board."""
     extrapolated: tuple[str, ...] = ()
     """Operators that some device was never seen to run; their times are guesses with a wide interval."""
+    told_by: ToldBy | None = None
 
     def __post_init__(self) -> None:
         size = self.head_ms.shape
@@ -206,6 +217,11 @@ class CandidateTable:
         """Distinct payloads, and which of them each [K * E] is."""
         sizes, place = np.unique(self.payload_bytes.ravel(), return_inverse=True)
         return sizes.tolist(), place.ravel()
+
+    @property
+    def lossless(self) -> NDArray[np.bool_]:
+        """[E]: encodings that cost no accuracy."""
+        return np.asarray([code.bits == INT8.bits and not code.bottleneck for code in self.encodings])
 
     def kind_of(self, cut: int) -> Kind:
         """Where a candidate with this cut runs."""
@@ -262,6 +278,14 @@ class CandidateTable:
             raise InputError(f"{candidate} is not in the candidate table: its cut or encoding does not exist")
         return row, candidate.cut, code
 
+    def holds(self, candidate: Candidate) -> bool:
+        """Whether :meth:`locate` finds it."""
+        try:
+            self.locate(candidate)
+        except InputError:
+            return False
+        return True
+
     def candidate(self, row: int, cut: int, code: int) -> Candidate:
         """Inverse of :meth:`locate`."""
         return Candidate(self.archs[row], cut, self.encodings[code])
@@ -275,7 +299,7 @@ class CandidateTable:
         for key, value in sorted(measured.items(), key=lambda item: item[0] not in self.index_of):
             if key in self.index_of:
                 row = self.index_of[key]
-                whole = np.broadcast_to(self._lossless, accuracy[row].shape)
+                whole = np.broadcast_to(self.lossless, accuracy[row].shape)
                 before = float(accuracy[row][whole].max(initial=0.0))
                 accuracy[row] = np.where(evaluated[row], accuracy[row], accuracy[row] + value - before)
                 accuracy[row][whole], evaluated[row][whole] = value, True
@@ -296,15 +320,10 @@ class CandidateTable:
         found = np.zeros(self.accuracy.shape, bool)
         for key in keys:
             if key in self.index_of:
-                found[self.index_of[key]] |= self._lossless
+                found[self.index_of[key]] |= self.lossless
             elif parse_accuracy_key(key)[0] in self.index_of:
                 found[self._coded_place(key)] = True
         return found
-
-    @property
-    def _lossless(self) -> NDArray[np.bool_]:
-        """[E]"""
-        return np.asarray([code.bits == INT8.bits and not code.bottleneck for code in self.encodings])
 
     def _coded_place(self, key: str) -> tuple[int, int, list[int]]:
         """Row, cut and encodings that share one accuracy."""

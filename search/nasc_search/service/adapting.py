@@ -28,6 +28,7 @@ from nasc_sdk.errors import NascError
 from nasc_sdk.link.link import Link
 from nasc_sdk.protocol.messages import LatencyReport, LinkReport
 from nasc_search.joint.in_service import Served, ServedLog
+from nasc_search.joint.told import accuracy_text
 from nasc_search.service.deploying import Deploying
 from nasc_search.service.mailbox import Mailbox
 from nasc_search.service.records import DeployAnswer, Deployment, Goal
@@ -222,6 +223,6 @@ def announcement(deployment: Deployment) -> str:
     predicted = deployment.predicted
     return (
         f"{predicted.kind.value} at cut {deployment.candidate.cut} ({deployment.candidate.encoding}), "
-        f"accuracy {predicted.accuracy:.2%}, "
+        f"{accuracy_text(predicted)}, "
         f"predicted p95 {predicted.limited_ms:.2f} ms: {deployment.reason}"
     )

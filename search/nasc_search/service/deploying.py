@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from nasc_sdk.bundle import Bundle
@@ -17,11 +17,12 @@ from nasc_search.joint.exact import Decision, steps_down, worth_switching
 from nasc_search.joint.explain import explain
 from nasc_search.joint.scored import Scored, broken_rule, score_candidate, shortcoming
 from nasc_search.joint.table import CandidateTable, accuracy_key
+from nasc_search.joint.told import accuracy_text
 from nasc_search.service.bundles import make_bundles
 from nasc_search.service.mailbox import Mailbox
 from nasc_search.service.planner import (
     MARGIN,
-    Planned,
+    Evaluate,
     Planner,
     decide,
     decide_at_once,
@@ -33,6 +34,7 @@ from nasc_search.service.planner import (
 from nasc_search.service.records import DeployAnswer, Deployment, Goal
 from nasc_search.service.rollout import Rollout
 from nasc_search.service.searching import Options, Searching, fronts, number
+from nasc_search.service.spoken import spoken
 from nasc_search.service.store import Store
 from nasc_search.service.target import target_of
 from nasc_search.service.workshop import Workshop
@@ -77,18 +79,19 @@ class Deploying:
         table = self._searching.table(device, goal)
         begun = time.monotonic()
         progress(0, AHEAD + 2, "searching")
+        evaluate = self._evaluating(lambda text: progress(0, AHEAD + 2, text))
         if "arch" in options:
             chosen, text = self._by_hand(table, link, goal, options)
             planned, reason = None, "asked for by hand"
         else:
-            planned = decide(table, link, goal.constraints, self._evaluate)
-            chosen, table = planned.decision.chosen, planned.table
+            planned = decide(table, link, goal.constraints, evaluate)
+            chosen, table = self._with_own(planned.decision.chosen), planned.table
             reason = _reason(planned.decision)
-            text = explain(planned.decision)
+            text = explain(replace(planned.decision, chosen=chosen))
         if "finetune_epochs" in options:
             chosen, text = self._finetuned(device, goal, link, chosen, options, text, progress)
         self._store.put("goal", device, goal)
-        fallback = self._fallback(table, link, goal, planned)
+        fallback = planned.decision.all_local.candidate if planned else self._fallback(table, link, goal, evaluate)
         seconds = {"search": time.monotonic() - begun}
         progress(1, AHEAD + 2, "installing")
         deployment = self._roll_out(device, goal, chosen, fallback, link, reason, seconds)
@@ -108,6 +111,8 @@ class Deploying:
         table = self._searching.table(device, goal)
         newest = self._store.deployments(device, Deployment, 1)
         reason = "nothing was deployed before"
+        if newest and not table.holds(newest[0].candidate):
+            newest, reason = (), "what runs is no candidate any more"
         try:
             decision = decide_at_once(table, link, goal.constraints, self._workshop.ready)
         except InfeasibleError:
@@ -143,10 +148,28 @@ class Deploying:
         shown = fronts(evaluated_part(proposal.table) or proposal.table, link, proposal.goal.constraints)
         return DeployAnswer(deployment, explain(decision), shown, power=proposal.table.power)
 
-    def _evaluate(self, candidate: Candidate) -> float:
+    def _evaluating(self, say: Callable[[str], None]) -> Evaluate:
+        """Asks the accuracy source; ``say`` hears of it every few seconds."""
+
+        def evaluate(candidate: Candidate) -> float:
+            with spoken(say) as speak:
+                speak(f"{self._planner.source.name}: accuracy of {candidate.arch}")
+                return self._planner.evaluate(candidate, self._measure)
+
+        return evaluate
+
+    def _measure(self, candidate: Candidate) -> float:
+        """With the supernet's weights, once."""
+        known = self._planner.own_accuracy(candidate)
+        if known is not None:
+            return known
         accuracy = self._workshop.accuracy(candidate)
         self._remember(accuracy_key(candidate), accuracy)
         return accuracy
+
+    def _with_own(self, scored: Scored) -> Scored:
+        """With what the deployed weights reach, where another source tells accuracies."""
+        return replace(scored, own_accuracy=self._measure(scored.candidate)) if scored.told_by else scored
 
     def _remember(self, key: str, accuracy: float) -> None:
         self._store.put_accuracy(self._weights, key, accuracy)
@@ -179,11 +202,11 @@ class Deploying:
             parse_entropy(str(options.get("entropy", INT8.entropy.value))),
         )  # fmt: skip
         candidate = Candidate(str(options["arch"]), int(number(options, "cut", 0)), encoding)
-        chosen = score_candidate(table, link, goal.constraints, candidate)
+        chosen = self._with_own(score_candidate(table, link, goal.constraints, candidate))
         if broken := broken_rule(chosen, goal.constraints):
             raise InputError(f"{candidate} {broken}")
         text = (
-            f"asked for by hand: {candidate}\n"
+            f"asked for by hand: {candidate}, {accuracy_text(chosen)}\n"
             f"predicted over {link}: p50 {chosen.total_ms[0]:.2f} ms, p95 {chosen.total_ms[1]:.2f} ms"
         )
         if goal.constraints.aim.saves:
@@ -195,12 +218,10 @@ class Deploying:
             text += "\nthe service replaces it when it finds better; --once keeps it"
         return chosen, text
 
-    def _fallback(self, table: CandidateTable, link: Link, goal: Goal, planned: Planned | None) -> Candidate:
+    def _fallback(self, table: CandidateTable, link: Link, goal: Goal, evaluate: Evaluate) -> Candidate:
         """The best network that fits the board alone: answers when the server is lost."""
-        if planned is not None:
-            return planned.decision.all_local.candidate
         try:
-            return decide(table, link, goal.constraints, self._evaluate, count=1).decision.all_local.candidate
+            return decide(table, link, goal.constraints, evaluate, count=1).decision.all_local.candidate
         except InfeasibleError:
             fastest = int(table.head_ms[:, -1].argmin())
             return Candidate(table.archs[fastest], table.cuts - 1, INT8)
@@ -245,13 +266,15 @@ class Deploying:
     def _get_ready(self, table: CandidateTable, goal: Goal, progress: Progress) -> int:
         """Evaluate and prepare what would win over other links, so that a link change costs no training time."""
         links, ready = neighbourhood(goal.constraints.limit_ms), 0
+        done = 0
+        evaluate = self._evaluating(lambda text: progress(2 + done, AHEAD + 2, text))
         for done in range(AHEAD):
             progress(2 + done, AHEAD + 2, "getting ready for other links")
             unsure = [best.candidate for best in winners(table, links, goal.constraints) if not best.evaluated]
             if not unsure:
                 break
             # A real accuracy may dethrone the winner: the next round looks again.
-            table = table.with_accuracy({accuracy_key(unsure[0]): self._evaluate(unsure[0])})
+            table = table.with_accuracy({accuracy_key(unsure[0]): evaluate(unsure[0])})
         for best in winners(table, links, goal.constraints)[:AHEAD]:
             self._workshop.encode(best.candidate)
             ready += 1

@@ -14,13 +14,15 @@ import numpy as np
 
 from nasc_sdk.candidate import INT8, Candidate, CutEncoding, Entropy
 from nasc_sdk.cost.model import CostModel
-from nasc_sdk.errors import InfeasibleError
+from nasc_sdk.errors import InfeasibleError, InputError
 from nasc_sdk.link.link import Link
+from nasc_search.accuracy.agreement import against_supernet
 from nasc_search.accuracy.cell_features import Array
 from nasc_search.accuracy.coding_loss import MIN_SAMPLES as MIN_CODED
 from nasc_search.accuracy.coding_loss import Coded, CodingLoss
 from nasc_search.accuracy.composition import shares
-from nasc_search.accuracy.predictor import AccuracyPredictor
+from nasc_search.accuracy.source import AccuracySource, OutsideSource
+from nasc_search.accuracy.supernet import SupernetSource
 from nasc_search.encodings.blocks import ENCODINGS
 from nasc_search.joint.aim import SAVING
 from nasc_search.joint.build import build_table
@@ -28,7 +30,8 @@ from nasc_search.joint.catalogue import Catalogue
 from nasc_search.joint.contenders import contenders
 from nasc_search.joint.exact import Decision, finalists, search, search_nearest
 from nasc_search.joint.scored import Scored, score
-from nasc_search.joint.table import CandidateTable, Constraints, Overheads, accuracy_key, parse_accuracy_key
+from nasc_search.joint.table import CandidateTable, Constraints, Overheads, ToldBy, accuracy_key, parse_accuracy_key
+from nasc_search.joint.told import as_told
 from nasc_search.spaces.space import SearchSpace
 
 FINALISTS: Final = 3
@@ -60,44 +63,82 @@ class Planned:
 class Planner:
     """Accuracy of every candidate, and the candidate table of a board and a server.
 
-    ``evaluated`` holds measured accuracies by :func:`nasc_search.joint.table.accuracy_key`. Encodings that lose
-    accuracy take part where some of them were evaluated.
+    ``evaluated`` holds the supernet's measured accuracies by :func:`nasc_search.joint.table.accuracy_key`. Encodings
+    that lose accuracy take part where some of them were evaluated. Where an ``outside`` source tells accuracies, only
+    architectures that it knows are candidates.
     """
 
     def __init__(
         self, space: SearchSpace, catalogue: Catalogue, evaluated: dict[str, float], seed: int = 0,
-        deflated: Mapping[tuple[int, int], float] | None = None,
+        deflated: Mapping[tuple[int, int], float] | None = None, outside: OutsideSource | None = None,
     ) -> None:  # fmt: skip
-        self.catalogue, self._deflated = catalogue, deflated or {}
+        self._deflated, self._outside, self._whole = deflated or {}, outside, len(catalogue.archs)
         listed = frozenset(catalogue.archs)
         # An encoded cut's accuracy goes with that of the architecture.
-        self._evaluated = {key: value for key, value in evaluated.items() if parse_accuracy_key(key)[0] in listed}
-        known = tuple(arch for arch in self._evaluated if arch in listed)
-        self.predictor = AccuracyPredictor.fit(
-            np.asarray([space.encode(arch) for arch in known]),
-            np.asarray([self._evaluated[arch] for arch in known]),
-            seed,
-        )
-        ops = np.asarray([space.encode(arch) for arch in catalogue.archs])
-        self.accuracy = self.predictor.predict(ops)
-        """[A] of whole architectures."""
-        self.coding_loss = fit_coding_loss(space, catalogue.cuts, self._evaluated, seed)
+        evaluated = {key: value for key, value in evaluated.items() if parse_accuracy_key(key)[0] in listed}
+        self.own = SupernetSource(space, {key: value for key, value in evaluated.items() if key in listed}, seed)
+        self.coding_loss = fit_coding_loss(space, catalogue.cuts, evaluated, seed)
         self.encodings = ENCODINGS if self.coding_loss else PLAIN
-        self._coded = _coded_accuracy(self.accuracy, shares(space, ops), catalogue.cuts, self.coding_loss)
+        self.catalogue = catalogue = catalogue if outside is None else _told_part(catalogue, outside)
+        plain = self.own.estimate(catalogue.archs)
+        self.accuracy = plain if outside is None else outside.estimate(catalogue.archs)
+        """[A] of whole architectures."""
+        ops = np.asarray([space.encode(arch) for arch in catalogue.archs])
+        self._coded = _coded_accuracy(plain, shares(space, ops), catalogue.cuts, self.coding_loss)
+        self._evaluated: dict[str, float] = {}
+        self.add(evaluated)
+
+    @property
+    def source(self) -> AccuracySource:
+        """Who tells accuracies."""
+        return self._outside or self.own
 
     @property
     def report(self) -> str:
-        """How well accuracies are predicted."""
-        return "\n".join(map(str, filter(None, (self.predictor.report, self.coding_loss))))
+        """How well accuracies are told."""
+        told = [self.source.report]
+        if self._outside is not None:
+            told += [f"{len(self.catalogue.archs)} of the space's {self._whole} architectures are searched"]
+            told += [against_supernet(self._outside, self.own)]
+        return "\n".join([*told, *([str(self.coding_loss)] if self.coding_loss else [])])
 
-    def add(self, evaluated: dict[str, float]) -> None:
-        """Remember real evaluations for later tables."""
-        self._evaluated |= evaluated
+    def add(self, evaluated: Mapping[str, float]) -> None:
+        """Remember real evaluations for later tables; those of architectures that no table holds are passed over."""
+        listed = frozenset(self.catalogue.archs)
+        self._evaluated |= {key: value for key, value in evaluated.items() if parse_accuracy_key(key)[0] in listed}
+
+    def evaluate(self, candidate: Candidate, measure: Evaluate) -> float:
+        """What the source tells of a candidate; ``measure`` evaluates it with the supernet, for what encodings lose."""
+        if self._outside is None:
+            return measure(candidate)
+        told = self._outside.evaluate(candidate.arch)
+        if accuracy_key(candidate) == candidate.arch:
+            return told
+        lost = measure(replace(candidate, encoding=INT8)) - measure(candidate)
+        return float(np.clip(told - lost, 0.0, 1.0))
+
+    def own_accuracy(self, candidate: Candidate) -> float | None:
+        """What the supernet's weights reach, where it was evaluated."""
+        return self._evaluated.get(accuracy_key(candidate))
 
     def table(self, board: CostModel, edge: CostModel) -> CandidateTable:
         """All candidates of this board and server, as their profiles predict them."""
         table = build_table(self.catalogue, board, edge, self._coded, self.encodings, OVERHEADS, self._deflated)
-        return table.with_accuracy(self._evaluated)
+        table = table.with_accuracy(self._evaluated)
+        if self._outside is None:
+            return table
+        known, archs = self._outside.known, table.archs
+        accuracy = [known.get(arch, guess) for arch, guess in zip(archs, self.accuracy.tolist(), strict=True)]
+        told_by = ToldBy(self._outside.name, dict(self._evaluated))
+        return as_told(table, told_by, np.asarray(accuracy), np.asarray([arch in known for arch in archs]))
+
+
+def _told_part(catalogue: Catalogue, source: OutsideSource) -> Catalogue:
+    """The architectures that a source tells of; InputError for none."""
+    told = ~np.isnan(source.estimate(catalogue.archs))
+    if not told.any():
+        raise InputError(f"{source.name} holds no architecture of {catalogue.space}: give the table of this space")
+    return catalogue if told.all() else catalogue.only(told)
 
 
 def fit_coding_loss(

@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TextIO
 
 import torch
 
 from nasc_sdk.durable import sole_user
 from nasc_sdk.errors import InputError
 from nasc_sdk.mqtt.client import MqttClient
+from nasc_search.accuracy.function import output_aside
 from nasc_search.data.registry import load_dataset
 from nasc_search.pretrained.load import open_pretrained
+from nasc_search.service.outside import Asked, open_outside
 from nasc_search.service.planner import Planner
 from nasc_search.service.service import Service
 from nasc_search.service.store import Store
@@ -38,6 +39,7 @@ class Options:
     dataset: str
     data: Path | None
     threads: int
+    accuracy: Asked
 
 
 def run(options: Options) -> None:
@@ -45,14 +47,15 @@ def run(options: Options) -> None:
     torch.set_num_threads(options.threads)
     # Evaluating networks takes whole seconds: never at the expense of a server or board on the same machine.
     os.nice(_NICE)
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-    with sole_user(options.directory):
-        _serve(options, stopped)
+    with sole_user(options.directory), output_aside() as output:
+        _serve(options, output)
 
 
-def _serve(options: Options, stopped: threading.Event) -> None:
+def _serve(options: Options, output: TextIO) -> None:
+    def tell(**document: Any) -> None:
+        output.write(json.dumps(document) + "\n")
+        output.flush()
+
     directory = options.directory
     trained = open_pretrained(options.pretrained, directory)
     dataset = load_dataset(options.dataset, options.data)
@@ -67,13 +70,20 @@ def _serve(options: Options, stopped: threading.Event) -> None:
     own = OwnWeights(directory / "own-weights", trained.weights, trained.own_folder)
     workshop = Workshop(trained.supernet, dataset, own)
     most_accurate = max(trained.evaluated, key=lambda arch: trained.evaluated[arch])
-    planner = Planner(space, trained.catalogue, evaluated, deflated=workshop.deflated(most_accurate))
+    outside = open_outside(
+        options.accuracy, space, tuple(trained.evaluated), store, lambda text: tell(starting=text)
+    )
+    deflated = workshop.deflated(most_accurate)
+    planner = Planner(space, trained.catalogue, evaluated, deflated=deflated, outside=outside)
     planner.add(trained.own_accuracy | store.accuracies(trained.weights))
     client = MqttClient(options.broker_url, f"nasc-{options.site}-service")
     service = Service(client, options.site, store, workshop, planner, trained.weights)
+    # Only now: until here a signal ends the process at once, whatever a user's function does.
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
     service.start()
-    ready = {"space": space.name, "archs": len(trained.catalogue.archs), "predictor": planner.report}
-    sys.stdout.write(json.dumps(ready) + "\n")
-    sys.stdout.flush()
+    architectures = len(planner.catalogue.archs)
+    tell(space=space.name, archs=architectures, accuracy=planner.source.name, predictor=planner.report)
     stopped.wait()
     service.close()

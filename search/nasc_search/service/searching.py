@@ -74,7 +74,7 @@ class Searching:
 
     def _deployed(self, device: str, table: CandidateTable, link: Link, constraints: Constraints) -> Scored | None:
         newest = self._store.deployments(device, Deployment, 1)
-        if not newest or newest[0].candidate.arch not in table.index_of:
+        if not newest or not table.holds(newest[0].candidate):
             return None
         return score_candidate(table, link, constraints, newest[0].candidate)
 

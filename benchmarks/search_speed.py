@@ -22,7 +22,7 @@ from nasc_sdk.cost.model import CostModel
 from nasc_sdk.ir.network import TensorSpec
 from nasc_sdk.link.link import Link
 from nasc_sdk.profiling.profile import Conditions
-from nasc_search.encodings.blocks import ENCODINGS
+from nasc_search.encodings.blocks import ENCODINGS, PLAIN
 from nasc_search.joint.build import build_table
 from nasc_search.joint.catalogue import Catalogue, build_catalogue, load_catalogue, save_catalogue
 from nasc_search.joint.exact import search
@@ -73,7 +73,7 @@ def _table(catalogue: Catalogue) -> CandidateTable:
     """A board of some milliseconds, a server 60 times as fast."""
     rng = np.random.default_rng(0)
     lost = rng.uniform(0, 0.03, (len(catalogue.archs), catalogue.cuts, len(ENCODINGS)))
-    lost[:, :, :2] = 0.0
+    lost[:, :, : len(PLAIN)] = 0.0
     accuracy = np.maximum(rng.beta(9, 1, (len(catalogue.archs), 1, 1)) - lost, 0.0)
     models = _model(catalogue, "board", 2e-3), _model(catalogue, "edge", 3e-5)
     return build_table(catalogue, *models, accuracy, ENCODINGS)

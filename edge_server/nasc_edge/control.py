@@ -11,6 +11,7 @@ from typing import Final
 from nasc_edge.deploy import Deployer
 from nasc_edge.tails import TailStore
 from nasc_sdk.durable import next_session
+from nasc_sdk.entropy import known_codings
 from nasc_sdk.errors import RemoteProtocolError
 from nasc_sdk.mqtt.artifacts import fetch
 from nasc_sdk.mqtt.client import MqttClient
@@ -66,7 +67,9 @@ class EdgeControl:
         self._topics = Topics(identity.site, identity.device)
         self._session, self._since_unix_s = next_session(directory), time.time()
         conditions = read_conditions(runtime, Kernels.XNNPACK, threads)
-        self._capabilities = Capabilities(conditions=conditions, max_artifact_bytes=MAX_BUNDLE_BYTES)
+        self._capabilities = Capabilities(
+            conditions=conditions, max_artifact_bytes=MAX_BUNDLE_BYTES, entropy=known_codings()
+        )
         self._presence = Presence(self._topics, Role.EDGE, self._session, self._present)
         self._client = MqttClient(url, f"nasc-{identity.site}-{identity.device}", will=self._presence.will)
         self._deployer: Deployer | None = None

@@ -9,6 +9,8 @@ from nasc_sdk import zstd
 from nasc_sdk.candidate import Entropy
 from nasc_sdk.errors import RemoteProtocolError
 
+EVERYWHERE: Final = (Entropy.NONE, Entropy.ZLIB)
+"""Codings that need nothing but Python; peers that do not say what they can do can do these."""
 ZLIB_LEVEL: Final = 6
 """Beyond 6, cut tensors shrink by less than a hundredth and take longer."""
 # What either coding adds at most to data that it cannot shrink, for any length that a frame may hold.

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from nasc_sdk import zstd
 from nasc_sdk.agent import trust
 from nasc_sdk.bundle import Bundle, Quantization, Side, sha256
-from nasc_sdk.candidate import CutEncoding
+from nasc_sdk.candidate import CutEncoding, Entropy
 from nasc_sdk.errors import ArtifactError, InputError, RefusedError, StorageError, UnreachableError
 from nasc_sdk.ir.network import TensorSpec
 from nasc_sdk.profiling.conditions import read_conditions
@@ -88,6 +89,16 @@ def test_damaged_bytes():
 )
 def test_heads_that_are_none_of_ours(bundle, code):
     assert refused(trust.open_head, bundle.pack(), UNLIMITED) == code
+
+
+def test_a_head_whose_coding_is_not_installed(monkeypatch):
+    contract = replace(GOOD.manifest.contract, encoding=CutEncoding(entropy=Entropy.ZSTD))
+    bundle = with_manifest(GOOD, contract=contract)
+    assert trust.open_head(bundle.pack(), UNLIMITED) == bundle
+    monkeypatch.setattr(zstd, "available", lambda: False)
+    with pytest.raises(RefusedError, match=r"nasc-sdk\[zstd\]") as caught:
+        trust.open_head(bundle.pack(), UNLIMITED)
+    assert caught.value.code == "unsupported_encoding"
 
 
 @pytest.mark.parametrize("cut", [0, 2])

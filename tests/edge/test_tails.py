@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from nasc_edge.tails import LitertTail, TailStore, answer, load_litert
+from nasc_sdk import zstd
 from nasc_sdk.bundle import Side, sha256
-from nasc_sdk.candidate import CutEncoding
+from nasc_sdk.candidate import CutEncoding, Entropy
 from nasc_sdk.codec import CutCodec
 from nasc_sdk.errors import NascError, RefusedError, RemoteProtocolError, StorageError
 from nasc_sdk.runtime.select import open_runtime
@@ -67,6 +68,14 @@ def test_a_file_damaged_on_disk_is_not_served(tmp_path, load):
     store = TailStore(tmp_path, load)
     assert store.restore() == ()
     assert store.get(bundle.manifest.contract.id) is None
+
+
+def test_a_tail_whose_coding_is_not_installed(tmp_path, load, monkeypatch):
+    store = TailStore(tmp_path, load)
+    monkeypatch.setattr(zstd, "available", lambda: False)
+    with pytest.raises(RefusedError, match=r"nasc-sdk\[zstd\]") as caught:
+        store.install(tail_bundle(encoding=CutEncoding(entropy=Entropy.ZSTD)).pack())
+    assert caught.value.code == "unsupported_encoding"
 
 
 def test_dropping_forgets_the_file_too(tmp_path, load):

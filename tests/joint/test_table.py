@@ -54,7 +54,8 @@ def test_encodings_keep_their_axis_and_the_raw_input_is_never_encoded(models):
 
 def test_deflating_is_charged_with_what_it_saved(models):
     codes = (INT8, CutEncoding(entropy=Entropy.ZLIB))
-    table = build_table(catalogue(), *models, random_accuracy(1), codes, deflated={(0, 8): 0.5, (1, 8): 0.7})
+    shares = {(0, 8, Entropy.ZLIB): 0.5, (1, 8, Entropy.ZLIB): 0.7, (2, 8, Entropy.ZSTD): 0.1}
+    table = build_table(catalogue(), *models, random_accuracy(1), codes, shares=shares)
     assert table.legal[0].all()
     assert table.payload_bytes[:3, 1].tolist() == [
         math.ceil(share * spec.elements) for share, spec in zip((0.5, 0.7, 1.0), catalogue().cut_specs, strict=False)

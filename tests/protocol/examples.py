@@ -47,7 +47,7 @@ EXAMPLES = (
         role=Role.BOARD,
         session=3,
         online=True,
-        capabilities=Capabilities(conditions=CONDITIONS, arena_bytes=1 << 18),
+        capabilities=Capabilities(conditions=CONDITIONS, arena_bytes=1 << 18, entropy=("none", "zlib", "zstd")),
         contracts=("00ff",),
         candidate="nb|1|2",
         address="127.0.0.1:7001",

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nasc_sdk.entropy import EVERYWHERE
 from nasc_sdk.errors import RemoteProtocolError
 from nasc_sdk.protocol.messages import (
     MAX_MESSAGE_BYTES,
@@ -173,3 +174,19 @@ def test_damaged_messages_never_raise_anything_else(index, place, piece):
     except RemoteProtocolError:
         return
     assert encode(decode(kind, encode(message), "t")) == encode(message)
+
+
+def test_a_state_of_an_older_peer_means_what_everybody_can_do():
+    document = fields(EXAMPLES[0])
+    del document["capabilities"]["entropy"]
+    found = decode(State, json.dumps(document).encode(), "t").capabilities.entropy
+    assert found == tuple(coding.value for coding in EVERYWHERE)
+
+
+def test_codings_of_a_newer_peer_are_no_error():
+    document = fields(EXAMPLES[0])
+    document["capabilities"]["entropy"] = ["none", "brotli"]
+    assert decode(State, json.dumps(document).encode(), "t").capabilities.entropy == ("none", "brotli")
+    for bad in (["none"] * 65, [""], [7], "zlib", None):
+        document["capabilities"]["entropy"] = bad
+        refuse(State, document)

@@ -27,6 +27,7 @@ from nasc_sdk.agent.prober import Prober
 from nasc_sdk.agent.quantize import Image
 from nasc_sdk.agent.slots import HeadStore
 from nasc_sdk.durable import make_directory, next_session, sole_user
+from nasc_sdk.entropy import known_codings
 from nasc_sdk.errors import NascError, UnreachableError
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.mqtt.presence import Presence, publish_if_possible, read_state
@@ -63,8 +64,9 @@ class Agent:
             self.runtime, self._kernels, options.threads, label=options.board.label
         )
         self._capabilities = Capabilities(
-            conditions=conditions, arena_bytes=options.arena_bytes, flash_bytes=options.flash_bytes
-        )
+            conditions=conditions, arena_bytes=options.arena_bytes, flash_bytes=options.flash_bytes,
+            entropy=known_codings(),
+        )  # fmt: skip
         self._tally = LatencyTally(options.device)
         self._reporter = LinkReporter(LinkWatch(options.device), self._report_link)
         self._edge = EdgeClient(self._reporter, timeout_s=options.edge_timeout_s)

@@ -32,7 +32,10 @@ Examples:
 @click.option("--cut", type=int, help="Cut of --arch: blocks that run on the board.")
 @click.option("--bits", type=click.Choice(["8", "4", "2"]), help="Of each value that --arch sends  [default: 8].")
 @click.option("--bottleneck", type=click.IntRange(0), help="Channels that its cut is narrowed to  [default: all].")
-@click.option("--entropy", type=click.Choice(["none", "zlib", "zstd"]), help="Code what it sends  [default: none].")
+@click.option(
+    "--entropy", type=click.Choice(["none", "zlib", "zstd"]),
+    help="Coding of what it sends; zstd needs the extra on both sides  [default: none].",
+)
 @click.option(
     "--finetune-epochs",
     type=click.IntRange(1, 200),

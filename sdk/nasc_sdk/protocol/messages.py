@@ -66,6 +66,8 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     arena_bytes: Count = 0
     flash_bytes: Count = 0
     max_artifact_bytes: Count = 64 << 20
+    entropy: Annotated[tuple[Id, ...], Meta(max_length=64)] = ("none", "zlib")
+    """Entropy codings of cuts that it can do, by the names in :mod:`nasc_sdk.candidate`; a newer peer may know more."""
 
 
 class State(Message, frozen=True, kw_only=True):

@@ -19,19 +19,20 @@ BOTTLENECKS: Final = (2, 4, 8)
 _BITS: Final = (4, 2)
 _HIGHEST: Final = 6.0
 
+PLAIN: Final = tuple(CutEncoding(entropy=entropy) for entropy in Entropy)
+"""What loses nothing, and so needs no evaluation; int8 as it is comes first."""
 ENCODINGS: Final = (
-    INT8,
-    CutEncoding(entropy=Entropy.ZLIB),
-    *(CutEncoding(bits, entropy=entropy) for bits in _BITS for entropy in (Entropy.NONE, Entropy.ZLIB)),
+    *PLAIN,
+    *(CutEncoding(bits, entropy=entropy) for bits in _BITS for entropy in Entropy),
     *(CutEncoding(bits, channels) for channels in BOTTLENECKS for bits in _BITS),
 )
 """All that the search knows, the plain one first."""
 
 
 def fits(encoding: CutEncoding, cut: int, cuts: int, spec: TensorSpec) -> bool:
-    """Whether an encoding exists at ``cut`` of 0..``cuts``: the raw input is only deflated, nothing leaves the last."""
+    """Whether an encoding exists at ``cut`` of 0..``cuts``: the raw input keeps its bits, nothing leaves the last."""
     if cut == 0:
-        return encoding in (INT8, CutEncoding(entropy=Entropy.ZLIB))
+        return encoding in PLAIN
     if cut == cuts:
         return encoding == INT8
     return 2 * encoding.bottleneck <= spec.channels and (spec.height > 1 or not encoding.bottleneck)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -16,6 +15,9 @@ from nasc_search.encodings.blocks import decoder_block, encoder_block, fits
 from nasc_search.joint.catalogue import Catalogue
 from nasc_search.joint.memory import activation_bytes, model_bytes
 from nasc_search.joint.table import Array, CandidateTable, Coding, Overheads
+
+if TYPE_CHECKING:
+    from nasc_search.encodings.shares import Shares
 
 _US_PER_MS: Final = 1000.0
 
@@ -34,13 +36,12 @@ def build_table(
     accuracy: Array,
     encodings: tuple[CutEncoding, ...] = (INT8,),
     overheads: Overheads | None = None,
-    deflated: Mapping[tuple[int, int], float] | None = None,
+    shares: Shares | None = None,
 ) -> CandidateTable:
     """The table of a catalogue's candidates.
 
     ``accuracy`` is ``[A, K, E]`` in 0..1, in ``catalogue.archs`` order, or ``[A]`` where no encoding loses any.
-    ``deflated`` is the share of its bytes that a cut with so many bits keeps when it is deflated, by (cut, bits);
-    where nothing is known, deflating is taken to gain nothing.
+    ``shares`` are what entropy coding leaves of each cut; where nothing is known, it is taken to gain nothing.
     """
     head_blocks = predict_blocks(board, catalogue.block_keys)
     tail_blocks = predict_blocks(edge, catalogue.block_keys)
@@ -61,7 +62,7 @@ def build_table(
         head_sd_ms=spread_us(board, head) / _US_PER_MS,
         tail_ms=np.ascontiguousarray(tail.us) / _US_PER_MS,
         tail_sd_ms=np.ascontiguousarray(spread_us(edge, tail)) / _US_PER_MS,
-        payload_bytes=_payload(specs, encodings, deflated or {}),
+        payload_bytes=_payload(specs, encodings, shares or {}),
         legal=legal,
         arena_bytes=catalogue.arena_bytes,
         flash_bytes=catalogue.flash_bytes,
@@ -72,10 +73,10 @@ def build_table(
 
 
 def _payload(
-    specs: tuple[TensorSpec, ...], encodings: tuple[CutEncoding, ...], deflated: Mapping[tuple[int, int], float]
+    specs: tuple[TensorSpec, ...], encodings: tuple[CutEncoding, ...], shares: Shares
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     def size(cut: int, spec: TensorSpec, code: CutEncoding) -> float:
-        share = 1.0 if code.entropy is Entropy.NONE or code.bottleneck else deflated.get((cut, code.bits), 1.0)
+        share = 1.0 if code.bottleneck else shares.get((cut, code.bits, code.entropy), 1.0)
         return share * code.payload_bytes(spec)
 
     return np.ceil([[size(cut, spec, code) for code in encodings] for cut, spec in enumerate(specs)]).astype(np.int64)

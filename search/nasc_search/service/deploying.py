@@ -9,7 +9,8 @@ from typing import Final
 
 from nasc_sdk.bundle import Bundle
 from nasc_sdk.candidate import INT8, Candidate, CutEncoding, Entropy
-from nasc_sdk.errors import InfeasibleError, InputError, UnreachableError
+from nasc_sdk.entropy import known_codings
+from nasc_sdk.errors import InfeasibleError, InputError, MissingExtraError, RefusedError, UnreachableError
 from nasc_sdk.link.link import Link
 from nasc_sdk.protocol.messages import State
 from nasc_search.joint.aim import Aim
@@ -81,7 +82,7 @@ class Deploying:
         progress(0, AHEAD + 2, "searching")
         evaluate = self._evaluating(lambda text: progress(0, AHEAD + 2, text))
         if "arch" in options:
-            chosen, text = self._by_hand(table, link, goal, options)
+            chosen, text = self._by_hand(device, table, link, goal, options)
             planned, reason = None, "asked for by hand"
         else:
             planned = decide(table, link, goal.constraints, evaluate)
@@ -109,10 +110,10 @@ class Deploying:
         begun = time.monotonic()
         goal = self._searching.goal(device, {})
         table = self._searching.table(device, goal)
-        newest = self._store.deployments(device, Deployment, 1)
+        newest = list(self._store.deployments(device, Deployment, 1))
         reason = "nothing was deployed before"
         if newest and not table.holds(newest[0].candidate):
-            newest, reason = (), "what runs is no candidate any more"
+            reason = f"{newest.pop().candidate} is no candidate any more"
         try:
             decision = decide_at_once(table, link, goal.constraints, self._workshop.ready)
         except InfeasibleError:
@@ -193,7 +194,9 @@ class Deploying:
         table = self._searching.table(device, goal)
         return score_candidate(table, link, goal.constraints, candidate), f"{text}\n\nfine-tuned: {gained}"
 
-    def _by_hand(self, table: CandidateTable, link: Link, goal: Goal, options: Options) -> tuple[Scored, str]:
+    def _by_hand(
+        self, device: str, table: CandidateTable, link: Link, goal: Goal, options: Options
+    ) -> tuple[Scored, str]:
         """A candidate and what is predicted of it; it may miss the limit, but not break the rules of the board."""
         if "cut" not in options:
             raise InputError("--arch needs --cut as well")
@@ -202,6 +205,7 @@ class Deploying:
             parse_entropy(str(options.get("entropy", INT8.entropy.value))),
         )  # fmt: skip
         candidate = Candidate(str(options["arch"]), int(number(options, "cut", 0)), encoding)
+        self._refuse_unknown(encoding.entropy, device, goal.edge)
         chosen = self._with_own(score_candidate(table, link, goal.constraints, candidate))
         if broken := broken_rule(chosen, goal.constraints):
             raise InputError(f"{candidate} {broken}")
@@ -217,6 +221,15 @@ class Deploying:
         if goal.automatic:
             text += "\nthe service replaces it when it finds better; --once keeps it"
         return chosen, text
+
+    def _refuse_unknown(self, coding: Entropy, *devices: str) -> None:
+        """RefusedError for an entropy coding that a device cannot do, MissingExtraError where it is this service."""
+        for device in devices:
+            if coding not in self._searching.codings(device):
+                reason = f"{device} cannot do {coding.value}; run there: pip install 'nasc-sdk[zstd]', and restart it"
+                raise RefusedError("unsupported_encoding", reason)
+        if coding not in known_codings():
+            raise MissingExtraError(f"{coding.value} of the search service", "zstd")
 
     def _fallback(self, table: CandidateTable, link: Link, goal: Goal, evaluate: Evaluate) -> Candidate:
         """The best network that fits the board alone: answers when the server is lost."""

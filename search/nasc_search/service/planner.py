@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from nasc_sdk.candidate import INT8, Candidate, CutEncoding, Entropy
+from nasc_sdk.candidate import Candidate, Entropy
 from nasc_sdk.cost.model import CostModel
 from nasc_sdk.errors import InfeasibleError, InputError
 from nasc_sdk.link.link import Link
@@ -23,7 +23,8 @@ from nasc_search.accuracy.coding_loss import Coded, CodingLoss
 from nasc_search.accuracy.composition import shares
 from nasc_search.accuracy.source import AccuracySource, OutsideSource
 from nasc_search.accuracy.supernet import SupernetSource
-from nasc_search.encodings.blocks import ENCODINGS
+from nasc_search.encodings.blocks import ENCODINGS, PLAIN
+from nasc_search.encodings.shares import Shares
 from nasc_search.joint.aim import SAVING
 from nasc_search.joint.build import build_table
 from nasc_search.joint.catalogue import Catalogue
@@ -46,8 +47,6 @@ What deployed candidates take replaces it."""
 
 Evaluate = Callable[[Candidate], float]
 """Accuracy on the validation images, 0..1, encoded as the candidate is."""
-PLAIN: Final = (INT8, CutEncoding(entropy=Entropy.ZLIB))
-"""What loses nothing, and so needs no evaluation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +69,9 @@ class Planner:
 
     def __init__(
         self, space: SearchSpace, catalogue: Catalogue, evaluated: dict[str, float], seed: int = 0,
-        deflated: Mapping[tuple[int, int], float] | None = None, outside: OutsideSource | None = None,
+        sent: Shares | None = None, outside: OutsideSource | None = None,
     ) -> None:  # fmt: skip
-        self._deflated, self._outside, self._whole = deflated or {}, outside, len(catalogue.archs)
+        self._sent, self._outside, self._whole = sent, outside, len(catalogue.archs)
         listed = frozenset(catalogue.archs)
         # An encoded cut's accuracy goes with that of the architecture.
         evaluated = {key: value for key, value in evaluated.items() if parse_accuracy_key(key)[0] in listed}
@@ -121,9 +120,14 @@ class Planner:
         """What the supernet's weights reach, where it was evaluated."""
         return self._evaluated.get(accuracy_key(candidate))
 
-    def table(self, board: CostModel, edge: CostModel) -> CandidateTable:
-        """All candidates of this board and server, as their profiles predict them."""
-        table = build_table(self.catalogue, board, edge, self._coded, self.encodings, OVERHEADS, self._deflated)
+    def table(
+        self, board: CostModel, edge: CostModel, codings: Collection[Entropy] = tuple(Entropy)
+    ) -> CandidateTable:
+        """All candidates of this board and server, as their profiles predict them; ``codings`` are what both can do."""
+        kept = [place for place, encoding in enumerate(self.encodings) if encoding.entropy in codings]
+        encodings = tuple(self.encodings[place] for place in kept)
+        coded = self._coded if self._coded.ndim == 1 else self._coded[:, :, kept]
+        table = build_table(self.catalogue, board, edge, coded, encodings, OVERHEADS, self._sent)
         table = table.with_accuracy(self._evaluated)
         if self._outside is None:
             return table

@@ -73,8 +73,8 @@ def _serve(options: Options, output: TextIO) -> None:
     outside = open_outside(
         options.accuracy, space, tuple(trained.evaluated), store, lambda text: tell(starting=text)
     )
-    deflated = workshop.deflated(most_accurate)
-    planner = Planner(space, trained.catalogue, evaluated, deflated=deflated, outside=outside)
+    sent = workshop.shares(most_accurate)
+    planner = Planner(space, trained.catalogue, evaluated, sent=sent, outside=outside)
     planner.add(trained.own_accuracy | store.accuracies(trained.weights))
     client = MqttClient(options.broker_url, f"nasc-{options.site}-service")
     service = Service(client, options.site, store, workshop, planner, trained.weights)

@@ -7,8 +7,10 @@ import time
 from dataclasses import replace
 from typing import Final
 
+from nasc_sdk.candidate import Entropy
 from nasc_sdk.cost.model import CostModel
 from nasc_sdk.cost.table import CostDocument, tabulate
+from nasc_sdk.entropy import EVERYWHERE, known_codings
 from nasc_sdk.errors import InputError
 from nasc_sdk.link.link import Link
 from nasc_sdk.profiling.profile import MOST_W, UNKNOWN_BOARD, Power, Profile
@@ -133,8 +135,16 @@ class Searching:
         return corrected(profiled, self._store.get(SERVED, device, ServedLog) or ServedLog())
 
     def _profiled(self, device: str, goal: Goal) -> CandidateTable:
-        table = self._planner.table(self.cost_model(device), self.cost_model(goal.edge))
+        codings = self.codings(device).intersection(self.codings(goal.edge), known_codings())
+        table = self._planner.table(self.cost_model(device), self.cost_model(goal.edge), codings)
         return replace(table, power=self._power(device, goal))
+
+    def codings(self, device: str) -> frozenset[Entropy]:
+        """Entropy codings that a device said it can do."""
+        state = self._store.get("state", device, State)
+        if state is None or state.capabilities is None:
+            return frozenset(EVERYWHERE)
+        return frozenset(coding for coding in Entropy if coding.value in state.capabilities.entropy)
 
     def _power(self, device: str, goal: Goal) -> Power:
         """What the user says, else what was measured, else that of some board."""

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nasc_sdk.candidate import Candidate
+from nasc_sdk.candidate import Candidate, Entropy
+from nasc_sdk.entropy import known_codings
 from nasc_sdk.ir.network import Network
 from nasc_search.data.dataset import Dataset
-from nasc_search.encodings.deflate import deflated_shares
 from nasc_search.encodings.encoded import EncodedNetwork, encode, encode_plainly
+from nasc_search.encodings.shares import measure_shares
 from nasc_search.export.quantize import QuantizedNetwork, quantize
 from nasc_search.joint.table import accuracy_key
 from nasc_search.supernet.finetune import finetune
@@ -27,7 +28,7 @@ from nasc_search.supernet.retrain import FineTuned
 
 RANGE_IMAGES: Final = 256
 LIGHT_IMAGES: Final = 8
-DEFLATED_IMAGES: Final = 64
+CODED_IMAGES: Final = 64
 _KEEP: Final = 24
 
 
@@ -87,7 +88,7 @@ class Workshop:
             place = supernet, prepared.network, candidate.cut
             prepared.encoded[key] = encode(*place, encoding, self._calibration, RANGE_IMAGES)
         found = prepared.encoded[key]
-        # Deflating changes the contract, nothing else.
+        # Entropy coding changes the contract, nothing else.
         return replace(found, contract=replace(found.contract, encoding=encoding))
 
     def accuracy(self, candidate: Candidate) -> float:
@@ -106,10 +107,11 @@ class Workshop:
             self._ready.pop(arch, None)
         return tuned
 
-    def deflated(self, arch: str) -> dict[tuple[int, int], float]:
-        """Shares that deflating leaves of each cut, measured on this architecture (see ``encodings.deflate``)."""
+    def shares(self, arch: str) -> dict[tuple[int, int, Entropy], float]:
+        """What entropy coding leaves of each cut, measured on this architecture."""
         prepared = self.prepare(arch)
-        return deflated_shares(prepared.folded, prepared.quantized, self._calibration[:DEFLATED_IMAGES])
+        images = self._calibration[:CODED_IMAGES]
+        return measure_shares(prepared.folded, prepared.quantized, images, known_codings())
 
     def sample_image(self) -> NDArray[np.float32]:
         """One calibration image (1, C, H, W), for golden inputs and activations."""

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from nasc_sdk.candidate import Candidate, Entropy
+from nasc_sdk.candidate import INT8, Candidate, Entropy
 from nasc_sdk.cost.model import CostModel
 from nasc_sdk.errors import InfeasibleError, InputError
 from nasc_sdk.link.link import Link

@@ -16,6 +16,7 @@ from nasc_sdk.errors import RemoteProtocolError
 from nasc_sdk.mqtt.artifacts import fetch
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.mqtt.presence import Presence
+from nasc_sdk.profiling.coding import Direction
 from nasc_sdk.profiling.conditions import read_conditions
 from nasc_sdk.profiling.measure import measure
 from nasc_sdk.profiling.plan import ProfilePlan
@@ -150,5 +151,5 @@ class EdgeControl:
         return measure(
             plan, self._runtime, Kernels.XNNPACK,
             device=self._identity.device, rounds=request.rounds, threads=self._threads,
-            progress=progress, per_op=request.per_op, speed=process_speed(),
+            progress=progress, per_op=request.per_op, speed=process_speed(), direction=Direction.RECEIVES,
         )  # fmt: skip

@@ -4,6 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from nasc_sdk.cost.coding import ASSUMED, Step, StepTime, step_us
 from nasc_sdk.cost.model import (
     CostModel,
     predict_blocks,
@@ -89,3 +90,13 @@ def test_coefficients_must_match_operators():
         replace(MODEL, op_us=(1.0,))
     with pytest.raises(InputError, match="finite"):
         replace(MODEL, op_us=(1.0, float("nan")))
+
+
+def test_models_of_earlier_versions_are_read():
+    document = msgspec.to_builtins(MODEL)
+    del document["coding"]
+    found = msgspec.convert(document, CostModel)
+    assert found.coding == ()
+    assert step_us(found.coding, Step.DEFLATE, 1000) == ASSUMED[Step.DEFLATE].us(1000)
+    with pytest.raises(InputError, match="not a finite number"):
+        replace(MODEL, coding=(StepTime(Step.ZSTD, float("nan"), 0.0),))

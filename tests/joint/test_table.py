@@ -5,13 +5,17 @@ import numpy as np
 import pytest
 
 from nasc_sdk.candidate import INT8, Candidate, CutEncoding, Entropy
+from nasc_sdk.cost.coding import ASSUMED, Step, StepTime
 from nasc_sdk.cost.features import block_key
 from nasc_sdk.cost.model import predict_blocks, predict_heads, spread_us
 from nasc_sdk.errors import InputError
+from nasc_sdk.link.link import Link
 from nasc_search.calibrate.fit import fit
 from nasc_search.encodings.blocks import encoder_block
 from nasc_search.joint.build import build_table
-from nasc_search.joint.table import accuracy_key, parse_accuracy_key
+from nasc_search.joint.exact import search
+from nasc_search.joint.explain import explain
+from nasc_search.joint.table import Constraints, accuracy_key, parse_accuracy_key
 from tests.calibrate import synthetic
 from tests.joint.catalogues import catalogue, random_accuracy
 
@@ -62,6 +66,32 @@ def test_deflating_is_charged_with_what_it_saved(models):
     ]
     assert (table.coding.head_ms[:-1, 1] > 0).all()
     assert (table.coding.tail_ms[:-1, 1] < table.coding.head_ms[:-1, 1]).all()
+
+
+def test_coding_takes_what_was_measured_on_each_side(models):
+    board, edge = models
+    codes = (INT8, CutEncoding(4), CutEncoding(4, entropy=Entropy.ZSTD))
+    board = replace(board, coding=(
+        StepTime(Step.PACK_8, 1.0, 0.0), StepTime(Step.PACK_4, 101.0, 0.5), StepTime(Step.ZSTD, 200.0, 0.25),
+    ))  # fmt: skip
+    edge = replace(edge, coding=(StepTime(Step.UNPACK_8, 9.0, 0.0), StepTime(Step.UNPACK_4, 4.0, 0.0)))
+    table = build_table(catalogue(), board, edge, random_accuracy(1), codes)
+    values = catalogue().cut_specs[2].elements
+    packing = 100 + 0.5 * values
+    assert 1000 * table.coding.head_ms[2] == pytest.approx([0, packing, packing + 200 + 0.25 * values / 2])
+    assert 1000 * table.coding.tail_ms[2] == pytest.approx([0, 0, ASSUMED[Step.UNZSTD].us(values // 2)])
+    assert table.coding.assumed == ()
+
+
+def test_what_was_never_measured_is_assumed_and_said(models):
+    board, edge = models
+    edge = replace(edge, coding=(StepTime(Step.UNPACK_4, 5.0, 0.0),))
+    table = build_table(catalogue(), board, edge, random_accuracy(1), (INT8, CutEncoding(4)))
+    assert table.coding.assumed == (board.device,)
+    values = catalogue().cut_specs[2].elements
+    assert 1000 * table.coding.head_ms[2, 1] == pytest.approx(ASSUMED[Step.PACK_4].us(values))
+    decision = search(table, Link.fixed(10.0, 2.0), Constraints(1000.0))
+    assert f"are assumed for {board.device}, as on an x86-64 machine" in explain(decision)
 
 
 def test_accuracies_of_encoded_cuts_stand_for_themselves(models):

@@ -7,14 +7,15 @@ import msgspec
 import pytest
 
 from nasc_sdk.errors import InputError, RemoteProtocolError
-from nasc_sdk.profiling.plan import MAGIC, PlanItem, ProfilePlan, pack, unpack
+from nasc_sdk.profiling.plan import MAGIC, MAX_PAYLOAD_BYTES, MAX_PAYLOADS, PlanItem, ProfilePlan, pack, unpack
 
 PLAN = ProfilePlan(
     (
         PlanItem("stem|3x32x32", "stem", "32x32x3", b"model one", b"\x01\x02"),
         PlanItem("cell|16x32x32", "cell", "32x32x16", b"model two", b"\x01\x02", "float32"),
         PlanItem("head", "whole", "32x32x3", b"model one", b"\x03", whole=True),
-    )
+    ),
+    (b"\x01\x02", b"a packed cut"),
 )
 
 
@@ -48,7 +49,8 @@ def test_every_flipped_byte_is_refused_or_changes_only_words():
         except RemoteProtocolError:
             continue
         assert position < blobs_at
-        assert {item.model for item in plan.items} <= {b"model one", b"model two", b"\x01\x02", b"\x03"}
+        held = {b"model one", b"model two", b"\x01\x02", b"\x03", b"a packed cut"}
+        assert {item.model for item in plan.items} | set(plan.payloads) <= held
 
 
 def _packed(index: object, blobs: bytes = b"") -> bytes:
@@ -86,3 +88,14 @@ def test_an_empty_plan_cannot_be_packed():
         ProfilePlan(()).pack()
     with pytest.raises(InputError, match="cannot be packed"):
         ProfilePlan((PlanItem("k", "t", "s", b"", b"x"),)).pack()
+
+
+def test_payloads_are_few_and_small():
+    item = PLAN.items[0]
+    for payloads in ((bytes(MAX_PAYLOAD_BYTES + 1),), (b"x",) * (MAX_PAYLOADS + 1)):
+        with pytest.raises(InputError, match="payload"):
+            pack(ProfilePlan((item,), payloads))
+    with pytest.raises(RemoteProtocolError, match="payload 1"):
+        unpack(_packed({**_index(), "payloads": [1]}, b"b"))
+    with pytest.raises(RemoteProtocolError, match="payloads"):
+        unpack(_packed({**_index(), "payloads": [-1]}, b"b"))

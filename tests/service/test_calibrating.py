@@ -10,6 +10,7 @@ from nasc_sdk.cli.asking import ask_service
 from nasc_sdk.cli.calibrate import command as calibrate
 from nasc_sdk.cli.main import cli
 from nasc_sdk.cost.calibrated import read_calibrated
+from nasc_sdk.cost.coding import COMPRESS, PACK
 from nasc_sdk.cost.model import CostModel
 from nasc_sdk.errors import RefusedError, RemoteProtocolError
 from nasc_sdk.protocol.messages import ServiceVerb
@@ -46,6 +47,8 @@ def test_a_board_is_calibrated_with_a_few_heads(loop):
     assert stored == msgspec.convert(answer["cost_model"], CostModel)
     found = read_calibrated(json.dumps(answer).encode())
     assert found.why == "as many heads were measured as was allowed"
+    assert {time.step for time in found.cost_model.coding} == {*PACK.values(), *COMPRESS.values()}
+    assert len(answer["profile"]["coding"]) > len(found.cost_model.coding)
 
 
 def test_the_command_line_shows_intervals_against_measurements(loop):
@@ -56,6 +59,7 @@ def test_the_command_line_shows_intervals_against_measurements(loop):
     assert "held-out head" in done.output
     assert "90 % interval" in done.output
     assert "tail of" in done.output
+    assert "unpack int4" in done.output
     assert f"{EDGE}: stopped because as many heads were measured as was allowed; the board was busy for" in done.output
     as_json = run(loop, calibrate, "--device", BOARD, "--heads", "4", "--rounds", "1", "--prior", "raspi4", "--json")
     assert as_json.exit_code == 0, as_json.output
@@ -67,6 +71,7 @@ def test_what_was_calibrated_is_shown_exported_and_compared(loop, tmp_path):
     assert shown.exit_code == 0, shown.output
     assert f"{BOARD}: measured" in shown.output
     assert "conv3x3 8x8x32" in shown.output
+    assert "pack int4" in shown.output
     file = tmp_path / "board.json"
     assert run(loop, cli, "cost-model", "export", BOARD, "--output", str(file)).exit_code == 0
     same = run(loop, cli, "cost-model", "compare", str(file), BOARD)

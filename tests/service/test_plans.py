@@ -1,5 +1,6 @@
 """Plans hold what the design asked for, as models that run."""
 
+from collections import Counter
 from functools import cached_property
 
 import numpy as np
@@ -64,3 +65,11 @@ def test_plans_travel(plans):
     for plan in plans:
         assert ProfilePlan.unpack(plan.pack()) == plan
         assert len({item.title for item in plan.items if item.whole}) == sum(item.whole for item in plan.items)
+
+
+def test_plans_bring_cuts_of_every_size_once(design, plans):
+    network = SPACE.network(design.heads[0].arch)
+    sizes = {network.cut_spec(cut).elements * bits // 8 for cut in range(1, 4) for bits in (8, 4, 2)}
+    for plan in plans:
+        assert sizes <= set(map(len, plan.payloads))
+        assert max(Counter(map(len, plan.payloads)).values()) <= 2

@@ -31,6 +31,7 @@ from nasc_sdk.entropy import known_codings
 from nasc_sdk.errors import NascError, UnreachableError
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.mqtt.presence import Presence, publish_if_possible, read_state
+from nasc_sdk.profiling.coding import Direction
 from nasc_sdk.profiling.conditions import read_conditions
 from nasc_sdk.profiling.measure import measure
 from nasc_sdk.profiling.plan import ProfilePlan
@@ -181,7 +182,7 @@ class Agent:
                 plan, self.runtime, self._kernels,
                 device=self._options.device, rounds=request.rounds, threads=self._options.threads,
                 progress=progress, per_op=per_op, label=self._options.board.label, sensor=sensor,
-                speed=process_speed(),
+                speed=process_speed(), direction=Direction.SENDS,
             )  # fmt: skip
 
     def _work(self) -> None:

@@ -81,6 +81,8 @@ def _text(found: Calibrated) -> str:
             f"{found.device}: nothing was measured; its cost model is the prior of {found.prior}, wide and labelled. "
             f"See: nasc-sdk cost-model show {found.device}"
         )
+    from nasc_sdk.cost.table import STEP_HEADER, tabulate_steps
+
     batches = [
         (str(step.measured_heads), f"± {step.interval:.1%}", f"{step.mean_error:.1%}", f"{step.max_error:.1%}",
          f"{step.rank_correlation:.3f}", f"{step.inside} of {len(step.held_out)}", f"{step.speed:.2f}",
@@ -99,6 +101,8 @@ def _text(found: Calibrated) -> str:
     lines = [title, format_table(header, batches)]
     if held:
         lines += ["", format_table(("held-out head", "predicted us", "90 % interval", "measured us", "error"), held)]
+    if found.cost_model is not None and found.cost_model.coding:
+        lines += ["", format_table(STEP_HEADER, tabulate_steps(found.cost_model.coding))]
     lines += [
         "",
         f"{found.device}: stopped because {found.why}; the board was busy for {found.board_s:.1f} s. "

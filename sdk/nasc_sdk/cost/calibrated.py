@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from nasc_sdk.cost.model import CostModel
 from nasc_sdk.errors import RemoteProtocolError
 
 
@@ -74,6 +75,7 @@ class Calibrated(msgspec.Struct, frozen=True):
     steps: tuple[Step, ...]
     board_s: float
     prior: str = ""
+    cost_model: CostModel | None = None
 
     @property
     def why(self) -> str:

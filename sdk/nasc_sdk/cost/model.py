@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from nasc_sdk.cost.coding import StepTime
 from nasc_sdk.cost.features import OpFeatures, parse_block, parse_op
 from nasc_sdk.errors import InputError
 from nasc_sdk.profiling.profile import Conditions
@@ -45,12 +46,15 @@ class CostModel:
     """95th percentile of a run against its median."""
     origin: str = "measured"
     """``measured``, or the known device whose prior this still is."""
+    coding: tuple[StepTime, ...] = ()
+    """Packing and entropy coding; without any, what other machines take is assumed."""
 
     def __post_init__(self) -> None:
         size = len(self.op_keys) + 1
         if len(self.op_us) != size - 1 or np.shape(self.covariance) != (size, size):
             raise InputError(f"cost model of {self.device}: not as many coefficients as operators")
-        numbers = (*self.op_us, self.invocation_us, self.residual, self.p95_ratio)
+        numbers = [*self.op_us, self.invocation_us, self.residual, self.p95_ratio]
+        numbers += [value for time in self.coding for value in (time.fixed_us, time.us_per_byte, time.error)]
         if not (np.isfinite(numbers).all() and np.isfinite(self.covariance).all()):
             raise InputError(f"cost model of {self.device}: a coefficient is not a finite number")
 

@@ -12,10 +12,12 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from nasc_sdk.cost.coding import StepTime
 from nasc_sdk.cost.features import describe_block
 from nasc_sdk.cost.model import Z95, CostModel, predict_blocks
 from nasc_sdk.errors import InputError
 
+STEP_HEADER: Final = ("packing and entropy coding", "us", "+ us per KiB", "90 % interval")
 _HEADER: Final = ("block", "operators", "us", "low_us", "high_us", "extrapolated")
 
 
@@ -62,6 +64,14 @@ def tabulate(model: CostModel, keys: Sequence[str]) -> CostDocument:
         for key, us, error in zip(keys, predicted.us.tolist(), errors.tolist(), strict=True)
     ]
     return CostDocument(model, tuple(sorted(rows, key=lambda row: (-row.us, row.key))))
+
+
+def tabulate_steps(measured: Sequence[StepTime]) -> list[tuple[str, str, str, str]]:
+    """Rows under ``STEP_HEADER``."""
+    return [
+        (time.step.value, f"{time.fixed_us:.1f}", f"{1024 * time.us_per_byte:.2f}", f"± {Z95 * time.error:.0%}")
+        for time in measured
+    ]
 
 
 def to_csv(document: CostDocument) -> str:

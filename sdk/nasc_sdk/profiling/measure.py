@@ -18,16 +18,14 @@ Rule 8: a fixed piece of work is timed before and after each sample. Samples dur
     enough others are there; a unit that has too few at full speed is ``slowed``.
 Rule 9: power, where there is a sensor, is that of the idle board before anything is loaded, and that of whole heads one
     after the other after everything is timed (:mod:`nasc_sdk.profiling.draw`).
+Rule 10: packing and entropy coding are timed after models, in rounds of their own (:mod:`nasc_sdk.profiling.coding`).
 """
 
 from __future__ import annotations
 
-import gc
 import hashlib
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
@@ -36,24 +34,19 @@ from typing import Final
 import numpy as np
 
 from nasc_sdk.errors import InputError, StoppedError
+from nasc_sdk.profiling.coding import Direction, measure_coding
 from nasc_sdk.profiling.conditions import conditions_after, governor_note, read_conditions
 from nasc_sdk.profiling.draw import Draw, nap, observe, power_of
 from nasc_sdk.profiling.plan import PlanItem, ProfilePlan
 from nasc_sdk.profiling.power import Sensor
 from nasc_sdk.profiling.profile import Measurement, Power, Profile
 from nasc_sdk.profiling.samples import Samples, disturbed, measurement
+from nasc_sdk.profiling.sampling import take_sample, undisturbed, warm_up
 from nasc_sdk.profiling.speed import Speedometer
 from nasc_sdk.profiling.sysfs import ROOT
 from nasc_sdk.profiling.throttling import Flag, ThrottleWatch
 from nasc_sdk.runtime.base import Kernels, Runtime, Session
 
-SAMPLE_NS: Final = 200_000
-MAX_REPEATS: Final = 500
-MAX_TRIES: Final = 4
-SLOWED_TRIES: Final = 1
-"""Tries of a sample beyond the first because the processor was slowed: that lasts longer than a few tries, so more of
-them would only cost time."""
-WARM_BELOW_NS: Final = 2_000_000
 MEMORY_BUDGET_BYTES: Final = 96 << 20
 PASSES: Final = 3
 WHOLE_TIMES: Final = 3
@@ -70,7 +63,7 @@ Progress = Callable[[int, int, str], None]
 class _Unit:
     """A unit that is loaded."""
 
-    samples: Samples
+    samples: Samples[PlanItem]
     session: Session
     warm: bool
 
@@ -89,24 +82,16 @@ class _Run:
 
 
 def measure(
-    plan: ProfilePlan,
-    runtime: Runtime,
-    kernels: Kernels,
-    *,
-    device: str,
-    rounds: int = 9,
-    warmup: int = 2,
-    threads: int = 1,
-    progress: Progress | None = None,
-    should_stop: Callable[[], bool] | None = None,
-    per_op: bool = False,
-    label: str = "",
-    memory_budget_bytes: int = MEMORY_BUDGET_BYTES,
-    speed: Speedometer | None = None,
-    sensor: Sensor | None = None,
+    plan: ProfilePlan, runtime: Runtime, kernels: Kernels, *, device: str,
+    rounds: int = 9, warmup: int = 2, threads: int = 1,
+    progress: Progress | None = None, should_stop: Callable[[], bool] | None = None,
+    per_op: bool = False, label: str = "", memory_budget_bytes: int = MEMORY_BUDGET_BYTES,
+    speed: Speedometer | None = None, sensor: Sensor | None = None, direction: Direction | None = None,
     root: Path = ROOT,
-) -> Profile:
+) -> Profile:  # fmt: skip
     """Time every unit of the plan, in microseconds, in the plan's order; with a sensor, power as well.
+
+    With a ``direction`` also what the device does to the plan's payloads, whatever runtime and kernels are.
 
     ``root`` is where /proc and /sys are. A process that profiles again and again hands in its ``speed``
     (:func:`nasc_sdk.profiling.speed.process_speed`), so that full speed is the same in all profiles. Plans of
@@ -135,6 +120,7 @@ def measure(
     units = _timed(run, groups, shares)
     conditions = conditions_after(conditions, frozenset[Flag]().union(*(unit.flags for unit in units)), root)
     measured, more = _measurements(run, plan, units, per_op)
+    coding = _coding(run, plan.payloads, direction)
     power, unmeasured = _busy(run, plan, sensor, idle, memory_budget_bytes)
     notes = (*disturbed(units), *filter(None, [governor_note(conditions.governor)]), *more, *unmeasured)
     pairs = list(zip(plan.items, measured, strict=True))
@@ -147,6 +133,7 @@ def measure(
         duration_s=time.monotonic() - started,
         notes=notes,
         power=power,
+        coding=coding,
     )
 
 
@@ -170,7 +157,7 @@ def _shares(rounds: int, passes: int) -> list[int]:
     return [rounds // passes + (number < rounds % passes) for number in range(passes)]
 
 
-def _timed(run: _Run, groups: Sequence[Sequence[PlanItem]], shares: Sequence[int]) -> list[Samples]:
+def _timed(run: _Run, groups: Sequence[Sequence[PlanItem]], shares: Sequence[int]) -> list[Samples[PlanItem]]:
     """All units with their samples, in the plan's order."""
     samples = [[Samples(item) for item in group] for group in groups]
     for share in shares:
@@ -179,7 +166,7 @@ def _timed(run: _Run, groups: Sequence[Sequence[PlanItem]], shares: Sequence[int
     return [unit for batch in samples for unit in batch]
 
 
-def _sample_batch(run: _Run, batch: Sequence[Samples], rounds: int) -> None:
+def _sample_batch(run: _Run, batch: Sequence[Samples[PlanItem]], rounds: int) -> None:
     """Load the units, time them for some rounds, and let them go."""
     units = []
     for samples in batch:
@@ -190,9 +177,12 @@ def _sample_batch(run: _Run, batch: Sequence[Samples], rounds: int) -> None:
     flags: frozenset[Flag] = frozenset()
     for _ in range(rounds):
         slowest_s = run.speed.slowest_s
-        with _undisturbed():
+        with undisturbed():
             for index in run.rng.permutation(turns):
-                _sample(units[index], run.speed, slowest_s)
+                unit = units[index]
+                take_sample(
+                    unit.samples, unit.session.invoke, warm=unit.warm, speed=run.speed, slowest_s=slowest_s
+                )
         flags = watch.look()
         run.tick(len(units), "timing")
     for unit in units:
@@ -200,7 +190,7 @@ def _sample_batch(run: _Run, batch: Sequence[Samples], rounds: int) -> None:
         unit.samples.output_sha256 = _digest(unit.session)
 
 
-def _load(run: _Run, samples: Samples) -> _Unit:
+def _load(run: _Run, samples: Samples[PlanItem]) -> _Unit:
     item = samples.item
     session = run.runtime.load(item.model, kernels=run.kernels, threads=run.threads, name=item.key)
     info = session.inputs[0]
@@ -210,48 +200,7 @@ def _load(run: _Run, samples: Samples) -> _Unit:
         )
     session.feed(np.frombuffer(item.input, item.dtype).reshape(info.shape))
     # Loaded again, in another pass, one run is enough to warm up.
-    fastest = min(_invoke_ns(session) for _ in range(1 if samples.repeats else run.warmup + 1))
-    samples.repeats = samples.repeats or min(max(-(-SAMPLE_NS // fastest), 1), MAX_REPEATS)
-    return _Unit(samples, session, fastest < WARM_BELOW_NS)
-
-
-def _invoke_ns(session: Session) -> int:
-    started = time.perf_counter_ns()
-    session.invoke()
-    return max(time.perf_counter_ns() - started, 1)
-
-
-def _sample(unit: _Unit, speed: Speedometer, slowest_s: float) -> None:
-    invoke, clock = unit.session.invoke, time.perf_counter_ns
-    repeats = range(unit.samples.repeats)
-    elapsed, probed = 0, 0.0
-    before = speed.probe()
-    for attempt in range(MAX_TRIES):
-        if unit.warm:
-            invoke()
-        preempted = _preemptions()
-        started = clock()
-        for _ in repeats:
-            invoke()
-        elapsed = clock() - started
-        unit.samples.tries_ns.append(elapsed / len(repeats))
-        after = speed.probe()
-        probed, before = max(before, after), after
-        kept = _preemptions() == preempted
-        unit.samples.lost += not kept
-        if kept and (probed <= slowest_s or attempt >= SLOWED_TRIES):
-            break
-    unit.samples.samples_ns.append(elapsed / len(repeats))
-    unit.samples.probes_s.append(probed)
-
-
-def _preemptions() -> int:
-    """How often the system took the core from this thread for another's sake; 0 where it does not say."""
-    if sys.platform != "linux":
-        return 0
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw
+    return _Unit(samples, session, warm_up(samples, session.invoke, 1 if samples.repeats else run.warmup + 1))
 
 
 def _digest(session: Session) -> str:
@@ -262,12 +211,24 @@ def _digest(session: Session) -> str:
 
 
 def _measurements(
-    run: _Run, plan: ProfilePlan, units: Sequence[Samples], per_op: bool
+    run: _Run, plan: ProfilePlan, units: Sequence[Samples[PlanItem]], per_op: bool
 ) -> tuple[list[Measurement], tuple[str, ...]]:
     """In the plan's order, and notes on their operators."""
-    slowest_s, resolution_ns = run.speed.slowest_s, 1e9 * time.get_clock_info("perf_counter").resolution
-    measured = [measurement(unit, slowest_s, resolution_ns) for unit in units]
+    slowest_s = run.speed.slowest_s
+    measured = [measurement(unit, slowest_s, _resolution_ns()) for unit in units]
     return _with_operators(run, plan, measured) if per_op else (measured, ())
+
+
+def _coding(run: _Run, payloads: Sequence[bytes], direction: Direction | None) -> tuple[Measurement, ...]:
+    if direction is None or not payloads:
+        return ()
+    run.tick(0, "packing and entropy coding")
+    return measure_coding(payloads, direction, run.rounds, run.speed, run.rng, _resolution_ns())
+
+
+def _resolution_ns() -> float:
+    """A step of the clock."""
+    return 1e9 * time.get_clock_info("perf_counter").resolution
 
 
 def _with_operators(
@@ -318,15 +279,3 @@ def _busy(
             next(units).session.invoke()
 
     return power_of(sensor, idle, observe(sensor, work))
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Without the garbage collector, which would run inside a sample."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

@@ -20,6 +20,8 @@ MAGIC: Final = b"NASCP1\n"
 MAX_PLAN_BYTES: Final = 256 << 20
 MAX_INDEX_BYTES: Final = 4 << 20
 MAX_ITEMS: Final = 4096
+MAX_PAYLOADS: Final = 64
+MAX_PAYLOAD_BYTES: Final = 1 << 20
 _LENGTH: Final = struct.Struct(">I")
 _WHERE: Final = "profile plan"
 
@@ -45,6 +47,8 @@ class ProfilePlan:
     """Units in the order in which the Profile lists them."""
 
     items: tuple[PlanItem, ...]
+    payloads: tuple[bytes, ...] = ()
+    """Packed cuts that entropy coding is timed on."""
 
     def pack(self) -> bytes:
         """See :func:`pack`."""
@@ -74,6 +78,7 @@ class _Entry(msgspec.Struct, frozen=True):
 class _Index(msgspec.Struct, frozen=True):
     blobs: Annotated[tuple[_Blob, ...], Meta(max_length=2 * MAX_ITEMS)]
     items: Annotated[tuple[_Entry, ...], Meta(min_length=1, max_length=MAX_ITEMS)]
+    payloads: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(max_length=MAX_PAYLOADS)] = ()
 
 
 def pack(plan: ProfilePlan) -> bytes:
@@ -91,8 +96,9 @@ def pack(plan: ProfilePlan) -> bytes:
         )
         for item in plan.items
     ]
+    payloads = tuple(positions.setdefault(payload, len(positions)) for payload in plan.payloads)
     blobs = tuple(_Blob(hashlib.sha256(blob).hexdigest(), len(blob)) for blob in positions)
-    index = msgspec.json.encode(_Index(blobs, tuple(entries)))
+    index = msgspec.json.encode(_Index(blobs, tuple(entries), payloads))
     packed = b"".join((MAGIC, _LENGTH.pack(len(index)), index, *positions))
     try:
         unpack(packed)
@@ -116,7 +122,8 @@ def unpack(packed: bytes) -> ProfilePlan:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise RemoteProtocolError(_WHERE, f"bad index: {error}") from error
     blobs = _blobs(packed, start + size, index.blobs)
-    return ProfilePlan(tuple(_item(entry, blobs) for entry in index.items))
+    payloads = tuple(_payload(place, blobs) for place in index.payloads)
+    return ProfilePlan(tuple(_item(entry, blobs) for entry in index.items), payloads)
 
 
 def _blobs(packed: bytes, start: int, entries: tuple[_Blob, ...]) -> list[bytes]:
@@ -138,3 +145,9 @@ def _item(entry: _Entry, blobs: list[bytes]) -> PlanItem:
     return PlanItem(
         entry.key, entry.title, entry.shape, blobs[entry.model], blobs[entry.input], entry.dtype, entry.whole
     )
+
+
+def _payload(place: int, blobs: list[bytes]) -> bytes:
+    if place >= len(blobs) or len(blobs[place]) > MAX_PAYLOAD_BYTES:
+        raise RemoteProtocolError(_WHERE, f"payload {place} is not there, or over {MAX_PAYLOAD_BYTES} bytes")
+    return blobs[place]

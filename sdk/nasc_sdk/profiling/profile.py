@@ -142,3 +142,5 @@ class Profile:
     notes: tuple[str, ...] = field(default=())
     power: Power | None = None
     """None where the device has no sensor, or it could not be read."""
+    coding: tuple[Measurement, ...] = ()
+    """Steps between a head's output and its payload, or back (:mod:`nasc_sdk.cost.coding`)."""

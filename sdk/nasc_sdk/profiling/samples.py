@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from nasc_sdk.profiling.plan import PlanItem
 from nasc_sdk.profiling.profile import Measurement, Timing, Validity
 from nasc_sdk.profiling.throttling import Flag, code_of
 from nasc_sdk.profiling.validity import Code, verdict
@@ -23,11 +22,30 @@ CLOCK_STEPS: Final = 100
 """Steps of the clock that make a sample: below that its coarseness shows."""
 
 
+class Named(Protocol):
+    """What is timed, as a Profile lists it."""
+
+    @property
+    def key(self) -> str:
+        """See :class:`nasc_sdk.profiling.profile.Measurement`."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+
+    @property
+    def shape(self) -> str:
+        """What goes in."""
+
+
+Item = TypeVar("Item", bound=Named)
+
+
 @dataclass(slots=True)
-class Samples:
+class Samples(Generic[Item]):
     """A unit and its samples so far, nanoseconds an invocation."""
 
-    item: PlanItem
+    item: Item
     samples_ns: list[float] = field(default_factory=list)
     tries_ns: list[float] = field(default_factory=list)
     probes_s: list[float] = field(default_factory=list)
@@ -40,7 +58,7 @@ class Samples:
     output_sha256: str = ""
 
 
-def measurement(unit: Samples, slowest_s: float, resolution_ns: float) -> Measurement:
+def measurement(unit: Samples[Any], slowest_s: float, resolution_ns: float) -> Measurement:
     """The unit's times and whether they are to be trusted.
 
     ``slowest_s``: a probe that took longer found the processor slowed. ``resolution_ns`` is a step of the clock.
@@ -67,7 +85,7 @@ def _coarse(samples_ns: Sequence[float], repeats: int, resolution_ns: float) -> 
     return CLOCK_STEPS * resolution_ns > float(np.median(samples_ns)) * repeats
 
 
-def disturbed(units: Sequence[Samples]) -> tuple[str, ...]:
+def disturbed(units: Sequence[Samples[Any]]) -> tuple[str, ...]:
     """A note when other processes took the core again and again."""
     share = sum(unit.lost for unit in units) / sum(len(unit.tries_ns) for unit in units)
     if share <= DISTURBED_ABOVE:

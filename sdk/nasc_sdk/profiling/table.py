@@ -47,11 +47,16 @@ def format_profile(profile: Profile, top: int = 0) -> str:
             parts.append(
                 _table(("whole network", "shape", f"median {unit}", f"p95 {unit}", "validity"), heads)
             )
+    if profile.coding:
+        steps = [(found.title, found.shape, *_times(found.timing), _validity(found)) for found in profile.coding]
+        parts.append(
+            _table(("coding (measured)", "of", f"median {unit}", f"p95 {unit}", "validity"), steps)
+        )
     if profile.power is not None:
         parts.append(format_power(profile.power))
     if profile.notes:
         parts.append("\n".join(f"note: {note}" for note in profile.notes))
-    if codes := format_codes((*profile.blocks, *profile.heads)):
+    if codes := format_codes((*profile.blocks, *profile.heads, *profile.coding)):
         parts.append(codes)
     return "\n\n".join(parts)
 

@@ -21,6 +21,7 @@ from nasc_sdk.errors import InputError
 from nasc_sdk.ir.network import BlockKind
 from nasc_sdk.profiling.profile import Conditions, Measurement, Profile, TimeUnit, Validity
 from nasc_sdk.profiling.validity import Code
+from nasc_search.calibrate.coding import fit_coding
 from nasc_search.calibrate.operators import OperatorPrior, operator_prior
 from nasc_search.calibrate.posterior import Posterior, condition
 from nasc_search.calibrate.report import FitReport, HeadCheck, Ignored, summarize
@@ -86,7 +87,7 @@ def fit(profile: Profile, known: KnownDevice | None = None) -> tuple[CostModel, 
     residual, found = _solve(prior, rows)
     ratios = [item.p95_ratio for item in (heads if len(heads) >= 3 else blocks or heads)]
     model = _model(profile.device, profile.conditions, prior, found, residual)
-    model = replace(model, p95_ratio=float(np.median(ratios)))
+    model = replace(model, p95_ratio=float(np.median(ratios)), coding=fit_coding(profile.coding))
     checks = tuple(_check(head, found, at) for at, head in enumerate(heads)) if len(rows) > 1 else ()
     measured = np.array([block.us for block in blocks])
     errors = np.abs(found.left_out[len(heads) :] / measured - 1.0) if blocks else np.zeros(0)

@@ -47,6 +47,14 @@ def packed_cuts(
             yield PackedCut(cut, bits, tuple(codec.pack(sample) for sample in codes))
 
 
+def some_payloads(folded: FoldedNetwork, quantized: QuantizedNetwork, image: torch.Tensor) -> tuple[bytes, ...]:
+    """Of one image, the first and the last cut of each size: what devices time entropy coding on."""
+    sizes: dict[int, list[bytes]] = {}
+    for packed in packed_cuts(folded, quantized, image[:1]):
+        sizes.setdefault(len(packed.payloads[0]), []).append(packed.payloads[0])
+    return tuple(payload for same in sizes.values() for payload in dict.fromkeys((same[0], same[-1])))
+
+
 def measure_shares(
     folded: FoldedNetwork, quantized: QuantizedNetwork, images: torch.Tensor,
     codings: Collection[Entropy] = entropy.EVERYWHERE,

@@ -16,10 +16,10 @@ import msgspec
 import numpy as np
 
 from nasc_sdk.candidate import BITS, INT8, CutEncoding, Entropy
+from nasc_sdk.cost.coding import ASSUMED, Step
 from nasc_sdk.errors import InputError
 from nasc_sdk.ir.network import TensorSpec
 from nasc_search.experiment.anatomy import IMAGE, Anatomy, Array
-from nasc_search.joint.build import DEFLATING_US, PACKING_US
 from nasc_search.measured.archive import read_bounded
 
 BOARD_FACTOR: Final = 8.0
@@ -130,7 +130,7 @@ def code_cuts(
     points[[0, last], 0] = 0.0
     payload[0, 0] = math.ceil(raw_bytes * raw_ratio)
     if raw_ratio < 1:
-        board[0, 0] = BOARD_FACTOR * (DEFLATING_US[0] + DEFLATING_US[1] * raw_bytes) / _US_PER_MS
+        board[0, 0] = BOARD_FACTOR * ASSUMED[Step.DEFLATE].us(raw_bytes) / _US_PER_MS
         encodings[0] = (CutEncoding(entropy=Entropy.ZLIB), *encodings[0][1:])
     return Coding(tuple(encodings), points, payload, board, server)
 
@@ -144,6 +144,6 @@ def _packing_ms(spec: TensorSpec, code: CutEncoding) -> float:
     if code == INT8:
         return 0.0
     values = spec.height * spec.width * (code.bottleneck or spec.channels)
-    return (PACKING_US[0] + PACKING_US[1] * values) / _US_PER_MS
+    return ASSUMED[Step.PACK_4].us(values) / _US_PER_MS
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from nasc_sdk.candidate import INT8, CutEncoding, Entropy
+from nasc_sdk.cost.coding import COMPRESS, EXPAND, PACK, UNPACK, step_us
 from nasc_sdk.cost.features import block_key
 from nasc_sdk.cost.model import CostModel, Prediction, predict_blocks, predict_prefixes, spread_us
 from nasc_sdk.errors import InputError
@@ -20,13 +22,6 @@ if TYPE_CHECKING:
     from nasc_search.encodings.shares import Shares
 
 _US_PER_MS: Final = 1000.0
-
-PACKING_US: Final = (7.0, 0.0018)
-"""Looking up and packing few-bit codes, and a value of the cut: measured on an x86-64 machine at its full speed."""
-DEFLATING_US: Final = (20.0, 0.015)
-"""Deflating, and a byte of what is deflated: the same, on cuts of 784 to 12,544 bytes."""
-# Share of that time that inflating takes.
-_INFLATING: Final = 0.25
 
 
 def build_table(
@@ -86,10 +81,11 @@ def _coding(
     specs: tuple[TensorSpec, ...], encodings: tuple[CutEncoding, ...],
     legal: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], board: CostModel, edge: CostModel,
 ) -> Coding:  # fmt: skip
-    coding = Coding.none(*legal.shape)
+    assumed = tuple(model.device for model in (board, edge) if not model.coding)
+    coding = replace(Coding.none(*legal.shape), assumed=assumed)
     for cut, at in zip(*np.nonzero(legal), strict=True):
         spec, code = specs[cut], encodings[at]
-        head_us, tail_us = _packing_us(spec, code)
+        head_us, tail_us = _coding_us(spec, code, board, edge)
         if code.bottleneck:
             encoder = encoder_block(int(cut), spec, code.bottleneck)
             head_us += _predicted_us(board, encoder)
@@ -99,14 +95,20 @@ def _coding(
     return coding
 
 
-def _packing_us(spec: TensorSpec, code: CutEncoding) -> tuple[float, float]:
-    """Of packing and deflating, and of the way back."""
-    elements = spec.height * spec.width * (code.bottleneck or spec.channels)
-    packing = 0.0 if code.bits == INT8.bits else PACKING_US[0] + PACKING_US[1] * elements
-    deflating = 0.0
-    if code.entropy is not Entropy.NONE:
-        deflating = DEFLATING_US[0] + DEFLATING_US[1] * code.payload_bytes(spec)
-    return packing + deflating, packing + _INFLATING * deflating
+def _coding_us(spec: TensorSpec, code: CutEncoding, board: CostModel, edge: CostModel) -> tuple[float, float]:
+    """Of packing and entropy coding on the board, and of the way back on the server.
+
+    Packing counts with what it takes beyond int8: that is among the overheads of every request.
+    """
+    values = spec.height * spec.width * (code.bottleneck or spec.channels)
+    times = []
+    for model, packing, coding in ((board, PACK, COMPRESS), (edge, UNPACK, EXPAND)):
+        plain, packed = (step_us(model.coding, packing[bits], values) for bits in (INT8.bits, code.bits))
+        us = max(packed - plain, 0.0)
+        if code.entropy is not Entropy.NONE:
+            us += step_us(model.coding, coding[code.entropy], code.payload_bytes(spec))
+        times.append(us)
+    return times[0], times[1]
 
 
 def _predicted_us(model: CostModel, block: Block) -> float:

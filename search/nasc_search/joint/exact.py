@@ -69,6 +69,8 @@ class Decision:
     """Of the board, for the candidates' energy."""
     saving: Saving | None = None
     """Where energy counts."""
+    coding_assumed: tuple[str, ...] = ()
+    """Devices on which packing and entropy coding were never measured."""
 
 
 def search(table: CandidateTable, link: Link, constraints: Constraints, runners_up: int = 3) -> Decision:
@@ -106,6 +108,7 @@ def search(table: CandidateTable, link: Link, constraints: Constraints, runners_
         extrapolated=table.extrapolated,
         power=table.power,
         saving=Saving(frugal.floor, frugal.most_accurate) if frugal else None,
+        coding_assumed=table.coding.assumed,
     )
 
 

@@ -35,6 +35,11 @@ def explain(decision: Decision) -> str:
             f"{len(decision.extrapolated)} operators were never measured; times are scaled from others:\n"
             + "\n".join(f"- {key}" for key in decision.extrapolated)
         )
+    if decision.coding_assumed:
+        sections.append(
+            f"times of packing and entropy coding are assumed for {' and '.join(decision.coding_assumed)}, as on an "
+            "x86-64 machine; nasc-sdk calibrate measures them"
+        )
     return "\n\n".join(sections)
 
 

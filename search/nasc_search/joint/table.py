@@ -90,6 +90,8 @@ class Coding:
     """Activations of the encoder, which runs after all other blocks."""
     flash_bytes: NDArray[np.int64]
     """Of the encoder in the head's model file."""
+    assumed: tuple[str, ...] = ()
+    """Devices on which packing and entropy coding were never measured."""
 
     @classmethod
     def none(cls, cuts: int, encodings: int) -> Coding:

@@ -73,10 +73,11 @@ class Calibrating:
         )
         form, rounds = target_of(capabilities.conditions).form, int(number(options, "rounds", 9))
         while calibration.stop is None:
-            plans = make_plans(self._workshop, calibration.ask(), form, progress, (role,))
+            # Power and coding once: they take some of the budget, and the first profile's are kept.
+            first = not calibration.steps
+            plans = make_plans(self._workshop, calibration.ask(), form, progress, (role,), coding=first)
             plan = plans[1] if role is Role.EDGE else plans[0]
-            # Power once: it takes seconds of the budget, and the first profile's is kept.
-            found = self._measuring.measure(device, plan, rounds, progress, power=not calibration.steps)
+            found = self._measuring.measure(device, plan, rounds, progress, power=first)
             calibration.tell(found)
             progress(min(_measured(calibration.steps), budget.heads), budget.heads, _describe(calibration.steps))
         profile, model, report = calibration.result

@@ -13,6 +13,7 @@ from nasc_sdk.ir.network import Network
 from nasc_sdk.profiling.plan import PlanItem, ProfilePlan
 from nasc_sdk.protocol.messages import Role
 from nasc_search.calibrate.design import Design
+from nasc_search.encodings.shares import some_payloads
 from nasc_search.export.float_writer import write_float
 from nasc_search.export.forms import Form
 from nasc_search.export.profile_models import block_item
@@ -23,11 +24,13 @@ Progress = Callable[[int, int, str], None]
 
 
 def make_plans(
-    workshop: Workshop, design: Design, form: Form, progress: Progress, roles: Collection[Role] = tuple(Role)
-) -> tuple[ProfilePlan, ProfilePlan]:
+    workshop: Workshop, design: Design, form: Form, progress: Progress, roles: Collection[Role] = tuple(Role),
+    *, coding: bool = True,
+) -> tuple[ProfilePlan, ProfilePlan]:  # fmt: skip
     """The board's plan (int8 blocks and whole heads) and the server's (float32 blocks and whole tails).
 
-    The plan of a role that is not among ``roles`` stays empty.
+    The plan of a role that is not among ``roles`` stays empty. With ``coding`` they bring payloads that packing and
+    entropy coding are timed on.
     """
     board: list[PlanItem] = []
     edge: list[PlanItem] = []
@@ -64,7 +67,11 @@ def make_plans(
         if for_edge:
             edge.append(_edge_item(prepared, inputs, start, blocks, head.tail_key, title, True))
         progress(len(design.blocks) + done, total, "exporting heads")
-    return ProfilePlan(tuple(board)), ProfilePlan(tuple(edge))
+    payloads: tuple[bytes, ...] = ()
+    if coding and by_arch:
+        ((prepared, _),) = by_arch.values()
+        payloads = some_payloads(prepared.folded, prepared.quantized, image)
+    return ProfilePlan(tuple(board), payloads), ProfilePlan(tuple(edge), payloads)
 
 
 def _shape(network: Network) -> str:

@@ -19,12 +19,12 @@ SPACE = FBNetSpace(FBNetMacro(TensorSpec(16, 12, 3), 4, 0.5, (1, 2, 1, 0, 0, 1, 
 CONDITIONS = Conditions("synthetic", "reference", 1, "none", "none")
 
 
-def cost_model(seed, invocation_us):
-    """A device that knows every operator of the space."""
+def cost_model(seed, invocation_us, space=SPACE, share=1.0):
+    """A device that knows every operator of the space; ``share`` of the usual times."""
     rng = np.random.default_rng(seed)
-    networks = [SPACE.network(arch) for arch in SPACE.covering_archs()]
+    networks = [space.network(arch) for arch in space.covering_archs()]
     ops = sorted({op for network in networks for block in simplify(network).blocks for op in block_features(block)})
-    times = rng.uniform(1, 50, len(ops))
+    times = share * rng.uniform(1, 50, len(ops))
     covariance = np.diag(np.square(0.01 * np.array([invocation_us, *times])))
     return CostModel(
         f"device {seed}", CONDITIONS, tuple(ops), tuple(times.tolist()), tuple(map(tuple, covariance.tolist())),

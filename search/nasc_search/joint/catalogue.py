@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -76,7 +76,12 @@ class Catalogue:
 
 def space_digest(space: EnumerableSpace) -> str:
     """Digest of the format, the space's name and its architectures."""
-    return hashlib.sha256("\n".join((_FORMAT, space.name, *space.archs)).encode()).hexdigest()
+    return catalogue_digest(space.name, space.archs)
+
+
+def catalogue_digest(space: str, archs: Sequence[str]) -> str:
+    """The same of some architectures of a space, by its name."""
+    return hashlib.sha256("\n".join((_FORMAT, space, *archs)).encode()).hexdigest()
 
 
 def build_catalogue(space: EnumerableSpace, progress: Callable[[int, int], None] | None = None) -> Catalogue:
@@ -100,7 +105,7 @@ def build_catalogue(space: EnumerableSpace, progress: Callable[[int, int], None]
     if not rows:
         raise InputError(f"{space.name} holds no architecture")
     table = np.asarray(rows, np.int64)
-    arena, flash = _prefixes(table)
+    arena, flash = memory_of_heads(table[:, :, 1], table[:, :, 2])
     return Catalogue(
         space.name, space_digest(space), tuple(space.archs), tuple(keys), table[:, :, 0], specs, arena, flash
     )
@@ -173,12 +178,14 @@ def _describe(block: Block, seen: dict[object, _Facts], keys: dict[str, int]) ->
     return known
 
 
-def _prefixes(table: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Heads from blocks: the largest arena and the sum of the files; cut 0 needs neither."""
-    shape = (table.shape[0], table.shape[1] + 1)
+def memory_of_heads(
+    activations: NDArray[np.int64], models: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Arena and flash [archs, cuts] from what blocks [archs, blocks] need: the most, the sum; at cut 0 nothing."""
+    shape = (activations.shape[0], activations.shape[1] + 1)
     arena, flash = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    np.maximum.accumulate(table[:, :, 1], axis=1, out=arena[:, 1:])
-    np.cumsum(table[:, :, 2], axis=1, out=flash[:, 1:])
+    np.maximum.accumulate(activations, axis=1, out=arena[:, 1:])
+    np.cumsum(models, axis=1, out=flash[:, 1:])
     flash[:, 1:] += FILE_BYTES
     return arena, flash
 

@@ -19,6 +19,7 @@ from nasc_sdk.link.link import Link, rounded
 from nasc_sdk.profiling.profile import Power
 from nasc_search.joint.aim import MOST_ACCURATE, SAVING
 from nasc_search.joint.contenders import Index, contenders
+from nasc_search.joint.enumerated import Shortlist
 from nasc_search.joint.flips import Factor, Flip, find_flips, needed_scale
 from nasc_search.joint.frugal import Frugal, find_frugal
 from nasc_search.joint.scored import Scored, score, score_candidate, shortcoming
@@ -71,6 +72,8 @@ class Decision:
     """Where energy counts."""
     coding_assumed: tuple[str, ...] = ()
     """Devices on which packing and entropy coding were never measured."""
+    shortlist: Shortlist | None = None
+    """Where the space holds more than the table."""
 
 
 def search(table: CandidateTable, link: Link, constraints: Constraints, runners_up: int = 3) -> Decision:
@@ -109,6 +112,7 @@ def search(table: CandidateTable, link: Link, constraints: Constraints, runners_
         power=table.power,
         saving=Saving(frugal.floor, frugal.most_accurate) if frugal else None,
         coding_assumed=table.coding.assumed,
+        shortlist=table.shortlist,
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nasc_sdk.candidate import Candidate
 from nasc_sdk.cli.output import format_table
 from nasc_sdk.link.link import rounded
 from nasc_sdk.profiling.profile import UNKNOWN_BOARD
 from nasc_search.joint.aim import FLOOR_BELOW
+from nasc_search.joint.enumerated import Shortlist
 from nasc_search.joint.exact import Decision, Saving
 from nasc_search.joint.flips import Flip
 from nasc_search.joint.scored import Quantiles, Scored, shortcoming
@@ -30,6 +32,8 @@ def explain(decision: Decision) -> str:
         "beside it (medians in ms)\n" + _compare(decision),
         "what would flip it\n" + "\n".join(f"- {text}" for text in flips(decision)),
     ]
+    if decision.shortlist is not None:
+        sections.append(enumerated(decision.shortlist, decision.chosen.candidate))
     if decision.extrapolated:
         sections.append(
             f"{len(decision.extrapolated)} operators were never measured; times are scaled from others:\n"
@@ -41,6 +45,19 @@ def explain(decision: Decision) -> str:
             "x86-64 machine; nasc-sdk calibrate measures them"
         )
     return "\n\n".join(sections)
+
+
+def enumerated(shortlist: Shortlist, chosen: Candidate) -> str:
+    """How much of a space too large to list was looked at, and what sums over layers say of the choice."""
+    lines = (
+        f"{shortlist.networks:.2g} architectures were searched exactly by sums over their layers; nothing within the "
+        f"limits has more than {shortlist.most:.2%} by these" + (f" ({shortlist.best})" if shortlist.best else ""),
+        f"{shortlist.here} near the best of this link, {shortlist.elsewhere} of others, and {shortlist.beside} that "
+        "differ in one layer from those best in full were ranked anew, with all that was evaluated",
+        f"the chosen one has {shortlist.sums.accuracy(chosen):.2%} by sums, {100 * shortlist.gap(chosen):.2f} points "
+        "less than the most",
+    )
+    return "how it was found\n" + "\n".join(f"- {line}" for line in lines)
 
 
 def energy(decision: Decision) -> str:

@@ -6,6 +6,7 @@ memory and catalogues of any of them are look-ups.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -49,6 +50,11 @@ class LayerBlocks:
     def legal(self) -> NDArray[np.bool_]:
         """[L, C] Whether the layer takes the choice."""
         return np.asarray(self.number[1:-1] != NONE)
+
+    @property
+    def networks(self) -> int:
+        """Number of architectures."""
+        return math.prod(self.legal.sum(axis=1).tolist())
 
     def places(self, codes: Sequence[Sequence[int]]) -> Ints:
         """[n, P] Choice at each position; InputError for what is no code of the space."""

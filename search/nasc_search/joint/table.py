@@ -22,6 +22,7 @@ from nasc_sdk.errors import InputError
 from nasc_sdk.link.link import Link
 from nasc_sdk.profiling.profile import UNKNOWN_BOARD, Power
 from nasc_search.joint.aim import MOST_ACCURATE, Aim
+from nasc_search.joint.enumerated import Shortlist
 
 Array = NDArray[np.float64]
 
@@ -167,6 +168,8 @@ class CandidateTable:
     extrapolated: tuple[str, ...] = ()
     """Operators that some device was never seen to run; their times are guesses with a wide interval."""
     told_by: ToldBy | None = None
+    shortlist: Shortlist | None = None
+    """How the architectures were found, where the space holds more."""
 
     def __post_init__(self) -> None:
         size = self.head_ms.shape

@@ -16,7 +16,8 @@ import numpy as np
 from nasc_sdk.durable import write_durably
 from nasc_sdk.errors import InputError
 from nasc_search.joint.catalogue import Catalogue, load_catalogue, open_catalogue, space_digest
-from nasc_search.spaces.space import listed
+from nasc_search.joint.pool import pool_archs, pool_catalogue
+from nasc_search.spaces.space import EnumerableSpace, LayeredSpace, listed
 from nasc_search.supernet.checkpoint import Progress, load
 from nasc_search.supernet.model import Supernet
 
@@ -52,6 +53,8 @@ def open_pretrained(
 ) -> Pretrained:
     """Load from ``folder`` (default: the shipped demo); a missing catalogue is built and kept in ``cache``.
 
+    Of a layered space the catalogue is a pool, made anew each time.
+
     Raises InputError when files are missing, truncated or of another space.
     """
     if folder is None:
@@ -81,24 +84,33 @@ def load_accuracies(path: Path) -> dict[str, float]:
 
 def _open(folder: Path, cache: Path, progress: Callable[[int, int], None] | None) -> Pretrained:
     checkpoint = load(folder / SUPERNET)
-    space = listed(checkpoint.supernet.space)
-    shipped = folder / CATALOGUE
-    catalogue = load_catalogue(shipped) if shipped.exists() else None
-    if catalogue is None or catalogue.digest != space_digest(space):
-        catalogue = open_catalogue(space, cache / CATALOGUE, progress)
+    space, evaluated = checkpoint.supernet.space, load_accuracies(folder / ACCURACY)
+    if isinstance(space, LayeredSpace):
+        catalogue = pool_catalogue(space, pool_archs(space, evaluated))
+    else:
+        catalogue = _listed(listed(space), folder / CATALOGUE, cache / CATALOGUE, progress)
     digest = hashlib.sha256((folder / SUPERNET).read_bytes()).hexdigest()[:16]
     own = folder / OWN
     trained_alone = own.is_dir()
     return Pretrained(
         checkpoint.supernet,
         checkpoint.progress,
-        load_accuracies(folder / ACCURACY),
+        evaluated,
         catalogue,
         digest,
         own if trained_alone else None,
         load_accuracies(own / ACCURACY) | _coded(own) if trained_alone else {},
         _coded(folder),
     )
+
+
+def _listed(
+    space: EnumerableSpace, shipped: Path, cached: Path, progress: Callable[[int, int], None] | None
+) -> Catalogue:
+    catalogue = load_catalogue(shipped) if shipped.exists() else None
+    if catalogue is None or catalogue.digest != space_digest(space):
+        return open_catalogue(space, cached, progress)
+    return catalogue
 
 
 def _coded(folder: Path) -> dict[str, float]:

@@ -77,7 +77,9 @@ class Deploying:
         """Search (or take ``arch`` and ``cut``), roll out, and get ready for other link states."""
         goal = self._searching.goal(device, options)
         link, _ = self._searching.link(device, options)
-        table = self._searching.table(device, goal)
+        by_hand = (str(options["arch"]),) if "arch" in options else ()
+        links = link, *neighbourhood(goal.constraints.limit_ms)
+        table = self._searching.table(device, goal, links, by_hand)
         begun = time.monotonic()
         progress(0, AHEAD + 2, "searching")
         evaluate = self._evaluating(lambda text: progress(0, AHEAD + 2, text))
@@ -191,7 +193,7 @@ class Deploying:
         if not tuned.better:
             return chosen, f"{text}\n\nfine-tuning gained nothing: {gained}; the supernet's weights are used"
         self._remember(candidate.arch, tuned.accuracy_after)
-        table = self._searching.table(device, goal)
+        table = self._searching.table(device, goal, archs=(candidate.arch,))
         return score_candidate(table, link, goal.constraints, candidate), f"{text}\n\nfine-tuned: {gained}"
 
     def _by_hand(

@@ -12,6 +12,7 @@ from nasc_sdk.errors import InputError
 from nasc_sdk.regime.regime_map import MapAnswer, Spread
 from nasc_search.joint.aim import MOST_ACCURATE
 from nasc_search.joint.regime import Area, regime_map, spread_of
+from nasc_search.service.planner import neighbourhood
 from nasc_search.service.searching import Options, Searching, number
 
 _RANGES: Final = ("throughput_range", "round_trip_range")
@@ -28,8 +29,9 @@ def map_regimes(searching: Searching, device: str, options: Options) -> MapAnswe
         raise InputError(f"unknown options of a map: {', '.join(sorted(unknown))}")
     area, within = parse_area(options), number(options, "within_points", 0.0) / 100
     goal = searching.goal(device, {name: value for name, value in options.items() if name in _LIMITS})
-    table = searching.table(device, goal)
     link = searching.measured_link(device)
+    here = () if link is None else (link,)
+    table = searching.table(device, goal, (*here, *neighbourhood(goal.constraints.limit_ms)))
     spread = Spread() if link is None or options.get("steady", False) else spread_of(link)
     begun = time.perf_counter()
     found = regime_map(table, replace(goal.constraints, aim=MOST_ACCURATE), area, spread, within, device)

@@ -30,10 +30,13 @@ from nasc_search.joint.build import build_table
 from nasc_search.joint.catalogue import Catalogue
 from nasc_search.joint.contenders import contenders
 from nasc_search.joint.exact import Decision, finalists, search, search_nearest
+from nasc_search.joint.pool import architectures, known_archs
 from nasc_search.joint.scored import Scored, score
+from nasc_search.joint.shortlist import Wanted
 from nasc_search.joint.table import CandidateTable, Constraints, Overheads, ToldBy, accuracy_key, parse_accuracy_key
 from nasc_search.joint.told import as_told
-from nasc_search.spaces.space import SearchSpace
+from nasc_search.service.field import Devices, Field
+from nasc_search.spaces.space import LayeredSpace, SearchSpace
 
 FINALISTS: Final = 3
 _MAX_ROUNDS: Final = 4
@@ -71,19 +74,18 @@ class Planner:
         self, space: SearchSpace, catalogue: Catalogue, evaluated: dict[str, float], seed: int = 0,
         sent: Shares | None = None, outside: OutsideSource | None = None,
     ) -> None:  # fmt: skip
-        self._sent, self._outside, self._whole = sent, outside, len(catalogue.archs)
-        listed = frozenset(catalogue.archs)
+        self._space, self._sent, self._outside, self._whole = space, sent, outside, architectures(space, catalogue)
+        listed = _held(space, catalogue, evaluated)
         # An encoded cut's accuracy goes with that of the architecture.
         evaluated = {key: value for key, value in evaluated.items() if parse_accuracy_key(key)[0] in listed}
         self.own = SupernetSource(space, {key: value for key, value in evaluated.items() if key in listed}, seed)
         self.coding_loss = fit_coding_loss(space, catalogue.cuts, evaluated, seed)
         self.encodings = ENCODINGS if self.coding_loss else PLAIN
         self.catalogue = catalogue = catalogue if outside is None else _told_part(catalogue, outside)
-        plain = self.own.estimate(catalogue.archs)
-        self.accuracy = plain if outside is None else outside.estimate(catalogue.archs)
-        """[A] of whole architectures."""
-        ops = np.asarray([space.encode(arch) for arch in catalogue.archs])
-        self._coded = _coded_accuracy(plain, shares(space, ops), catalogue.cuts, self.coding_loss)
+        self.accuracy = self.source.estimate(catalogue.archs)
+        """[A] of whole architectures of the catalogue."""
+        self._coded = self._coded_accuracy(catalogue)
+        self._field = Field(space, catalogue, self.source, seed) if isinstance(space, LayeredSpace) else None
         self._evaluated: dict[str, float] = {}
         self.add(evaluated)
 
@@ -99,11 +101,12 @@ class Planner:
         if self._outside is not None:
             told += [f"{len(self.catalogue.archs)} of the space's {self._whole} architectures are searched"]
             told += [against_supernet(self._outside, self.own)]
+        told += [self._field.report] if self._field else []
         return "\n".join([*told, *([str(self.coding_loss)] if self.coding_loss else [])])
 
     def add(self, evaluated: Mapping[str, float]) -> None:
         """Remember real evaluations for later tables; those of architectures that no table holds are passed over."""
-        listed = frozenset(self.catalogue.archs)
+        listed = _held(self._space, self.catalogue, evaluated)
         self._evaluated |= {key: value for key, value in evaluated.items() if parse_accuracy_key(key)[0] in listed}
 
     def evaluate(self, candidate: Candidate, measure: Evaluate) -> float:
@@ -121,20 +124,58 @@ class Planner:
         return self._evaluated.get(accuracy_key(candidate))
 
     def table(
-        self, board: CostModel, edge: CostModel, codings: Collection[Entropy] = tuple(Entropy)
-    ) -> CandidateTable:
-        """All candidates of this board and server, as their profiles predict them; ``codings`` are what both can do."""
+        self, board: CostModel, edge: CostModel, codings: Collection[Entropy] = tuple(Entropy),
+        wanted: Wanted | None = None,
+    ) -> CandidateTable:  # fmt: skip
+        """All candidates of this board and server, as their profiles predict them; ``codings`` are what both can do.
+
+        Of a space too large to list: what ``wanted`` asks for, what was evaluated, and a random lot.
+        """
         kept = [place for place, encoding in enumerate(self.encodings) if encoding.entropy in codings]
         encodings = tuple(self.encodings[place] for place in kept)
-        coded = self._coded if self._coded.ndim == 1 else self._coded[:, :, kept]
-        table = build_table(self.catalogue, board, edge, coded, encodings, OVERHEADS, self._sent)
-        table = table.with_accuracy(self._evaluated)
+
+        def predict(catalogue: Catalogue) -> CandidateTable:
+            coded = self._coded if catalogue is self.catalogue else self._coded_accuracy(catalogue)
+            coded = coded if coded.ndim == 1 else coded[:, :, kept]
+            return build_table(catalogue, board, edge, coded, encodings, OVERHEADS, self._sent)
+
+        if self._field is None:
+            return self._told(predict(self.catalogue))
+        evaluated = {parse_accuracy_key(key)[0] for key in self._evaluated}
+        devices = Devices(board, edge, predict, lambda catalogue: self._told(predict(catalogue)))
+        return self._field.table(devices, sorted(evaluated), wanted)
+
+    def _told(self, table: CandidateTable) -> CandidateTable:
+        """With what was evaluated, and what an outside source tells, in place of what was predicted."""
+        archs = table.archs
+        named = {key: value for key, value in self._evaluated.items() if parse_accuracy_key(key)[0] in table.index_of}
+        table = table.with_accuracy(named)
         if self._outside is None:
             return table
-        known, archs = self._outside.known, table.archs
-        accuracy = [known.get(arch, guess) for arch, guess in zip(archs, self.accuracy.tolist(), strict=True)]
+        known, guesses = self._outside.known, self._outside.estimate(archs).tolist()
+        accuracy = [known.get(arch, guess) for arch, guess in zip(archs, guesses, strict=True)]
         told_by = ToldBy(self._outside.name, dict(self._evaluated))
         return as_told(table, told_by, np.asarray(accuracy), np.asarray([arch in known for arch in archs]))
+
+    def _coded_accuracy(self, catalogue: Catalogue) -> Array:
+        """[A, K, E] By the supernet, or [A] where nothing loses any."""
+        plain, cuts = self.own.estimate(catalogue.archs), catalogue.cuts
+        if self.coding_loss is None:
+            return plain
+        codes = np.asarray([self._space.encode(arch) for arch in catalogue.archs], np.int64)
+        evaluated_as = [ENCODINGS.index(replace(encoding, entropy=Entropy.NONE)) for encoding in ENCODINGS]
+        coded = self.coding_loss.predict(shares(self._space, codes), plain)[:, :, evaluated_as]
+        whole = [encoding in PLAIN for encoding in ENCODINGS]
+        coded[:, :, whole] = plain[:, None, None]
+        # At either end nothing is encoded.
+        coded[:, [0, cuts - 1]] = plain[:, None, None]
+        return coded
+
+
+def _held(space: SearchSpace, catalogue: Catalogue, keys: Iterable[str]) -> Collection[str]:
+    """Architectures among these that a table may hold."""
+    named = {parse_accuracy_key(key)[0] for key in keys}
+    return set(known_archs(space, named)) if isinstance(space, LayeredSpace) else named & set(catalogue.archs)
 
 
 def _told_part(catalogue: Catalogue, source: OutsideSource) -> Catalogue:
@@ -157,19 +198,6 @@ def fit_coding_loss(
             made_of = tuple(shares(space, np.asarray([space.encode(arch)]))[0].tolist())
             samples.append(Coded(made_of, cut, places[name], evaluated[arch], accuracy))
     return CodingLoss.fit(samples, cuts, len(ENCODINGS), seed) if len(samples) >= MIN_CODED else None
-
-
-def _coded_accuracy(plain: Array, made_of: Array, cuts: int, loss: CodingLoss | None) -> Array:
-    """[A, K, E], or as it is where nothing loses any; ``made_of`` are shares of operators."""
-    if loss is None:
-        return plain
-    evaluated_as = [ENCODINGS.index(replace(encoding, entropy=Entropy.NONE)) for encoding in ENCODINGS]
-    coded = loss.predict(made_of, plain)[:, :, evaluated_as]
-    whole = [encoding in PLAIN for encoding in ENCODINGS]
-    coded[:, :, whole] = plain[:, None, None]
-    # At either end nothing is encoded.
-    coded[:, [0, cuts - 1]] = plain[:, None, None]
-    return coded
 
 
 def decide(

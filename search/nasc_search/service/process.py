@@ -17,6 +17,7 @@ from nasc_sdk.errors import InputError
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_search.accuracy.function import output_aside
 from nasc_search.data.registry import load_dataset
+from nasc_search.joint.pool import architectures
 from nasc_search.pretrained.load import open_pretrained
 from nasc_search.service.outside import Asked, open_outside
 from nasc_search.service.planner import Planner
@@ -83,7 +84,7 @@ def _serve(options: Options, output: TextIO) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     service.start()
-    architectures = len(planner.catalogue.archs)
-    tell(space=space.name, archs=architectures, accuracy=planner.source.name, predictor=planner.report)
+    archs = architectures(space, planner.catalogue)
+    tell(space=space.name, archs=archs, accuracy=planner.source.name, predictor=planner.report)
     stopped.wait()
     service.close()

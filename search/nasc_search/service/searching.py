@@ -21,9 +21,10 @@ from nasc_search.joint.explain import explain
 from nasc_search.joint.front import pareto_front
 from nasc_search.joint.in_service import ServedLog, corrected
 from nasc_search.joint.scored import Scored, score_candidate
+from nasc_search.joint.shortlist import Wanted
 from nasc_search.joint.table import CandidateTable, Constraints, Kind
 from nasc_search.service.mailbox import Mailbox
-from nasc_search.service.planner import Planner
+from nasc_search.service.planner import Planner, neighbourhood
 from nasc_search.service.records import Deployment, FrontPoint, Goal, SearchAnswer
 from nasc_search.service.store import Store
 
@@ -50,7 +51,7 @@ class Searching:
         """The exact search over all candidates; InfeasibleError, or InputError when nothing was profiled."""
         goal = self.goal(device, options)
         link, source = self.link(device, options)
-        profiled = self._profiled(device, goal)
+        profiled = self._profiled(device, goal, (link, *neighbourhood(goal.constraints.limit_ms)))
         table = self._in_service(device, profiled)
         begun = time.perf_counter()
         decision = search(table, link, goal.constraints)
@@ -125,18 +126,30 @@ class Searching:
         report = self._mailbox.get("link", device, LinkReport) or self._store.get("link", device, LinkReport)
         return None if report is None else Link(report.throughput_mbit_s, report.round_trip_ms, report.loss)
 
-    def table(self, device: str, goal: Goal) -> CandidateTable:
+    def table(
+        self, device: str, goal: Goal, links: tuple[Link, ...] = (), archs: tuple[str, ...] = ()
+    ) -> CandidateTable:
         """Candidates of this board and its server, corrected by what was served; InputError when one of them was never
         profiled.
-        """  # fmt: skip
-        return self._in_service(device, self._profiled(device, goal))
+
+        Of a space too large to list: what suits ``links``, the present one first, ``archs``, and what was evaluated.
+        """
+        return self._in_service(device, self._profiled(device, goal, links, archs))
 
     def _in_service(self, device: str, profiled: CandidateTable) -> CandidateTable:
-        return corrected(profiled, self._store.get(SERVED, device, ServedLog) or ServedLog())
+        return corrected(profiled, self._served(device))
 
-    def _profiled(self, device: str, goal: Goal) -> CandidateTable:
+    def _served(self, device: str) -> ServedLog:
+        return self._store.get(SERVED, device, ServedLog) or ServedLog()
+
+    def _profiled(
+        self, device: str, goal: Goal, links: tuple[Link, ...], archs: tuple[str, ...] = ()
+    ) -> CandidateTable:
         codings = self.codings(device).intersection(self.codings(goal.edge), known_codings())
-        table = self._planner.table(self.cost_model(device), self.cost_model(goal.edge), codings)
+        deployed = (item.candidate.arch for item in self._store.deployments(device, Deployment, 1))
+        served = (item.candidate.arch for item in self._served(device).entries)
+        wanted = Wanted(goal.constraints, links, (*archs, *deployed, *served))
+        table = self._planner.table(self.cost_model(device), self.cost_model(goal.edge), codings, wanted)
         return replace(table, power=self._power(device, goal))
 
     def codings(self, device: str) -> frozenset[Entropy]:

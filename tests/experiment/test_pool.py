@@ -35,7 +35,7 @@ def world(seed):
     # Few distinct values: ties are where such a search goes wrong.
     accuracy = rng.integers(180, 190, ARCHS) / 2
     board_side, server_side = shares(rng, 50), shares(rng, 5)
-    return Pool.build(accuracy, board_side, server_side), coding, accuracy, board_side, server_side
+    return Pool.build(accuracy, board_side, server_side, np.arange(ARCHS)), coding, accuracy, board_side, server_side
 
 
 def every(coding, accuracy, board, server, link, cuts, forms):

@@ -10,17 +10,22 @@ import numpy as np
 import pytest
 
 from nasc_sdk.errors import InfeasibleError, InputError
+from nasc_search.experiment.apportion import Apportioning
 from nasc_search.experiment.document import Document, array
-from nasc_search.experiment.page import saved_csv, write_report
+from nasc_search.experiment.layered import Layered
+from nasc_search.experiment.options import Options
+from nasc_search.experiment.page import accuracy_words, markdown, saved_csv, write_report
 from nasc_search.experiment.plan import PRIMARY, SETTINGS, Grid
-from nasc_search.experiment.run import Options, run
+from nasc_search.experiment.run import run
 from nasc_search.experiment.strategies import Strategy
 from nasc_search.experiment.sweep import Why
 from nasc_search.measured.npz import SpaceName
 from nasc_search.spaces.nb201 import is_connected
 from nasc_search.spaces.nb201_order import benchmark_ops
-from tests.experiment.worlds import write_fbnet, write_nb201
+from tests.experiment.worlds import write_fbnet, write_layers, write_nb201
 
+LAYERS = "layers"
+"""Of FBNet's space: tables of layers, with accuracies predicted from some."""
 RATES, TRIPS = (1.0, 8.0, 60.0), (2.0, 15.0, 80.0)
 
 
@@ -28,17 +33,19 @@ def options(folder, space=SpaceName.NB201, **more):
     names = {
         SpaceName.NB201: ("accuracy.npz:cifar10_test", "devices_ms.npz:board", "devices_ms.npz:server"),
         SpaceName.FBNET: ("fbnet_accuracy.npz:top1", "fbnet_ms.npz:board", "fbnet_ms.npz:server"),
+        LAYERS: ("trained.npz", "lut.json:board", "lut.json:server"),
     }[space]
     given = {"throughputs_mbit_s": RATES, "round_trips_ms": TRIPS} | more
-    return Options(space, *(f"{folder}/{name}" for name in names), **given)
+    kind = SpaceName.FBNET if space == LAYERS else space
+    return Options(kind, *(f"{folder}/{name}" for name in names), **given)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return write_fbnet(write_nb201(tmp_path_factory.mktemp("files")))
+    return write_layers(write_fbnet(write_nb201(tmp_path_factory.mktemp("files"))))
 
 
-@pytest.fixture(scope="module", params=list(SpaceName))
+@pytest.fixture(scope="module", params=[*SpaceName, LAYERS])
 def document(request, folder):
     return run(options(folder, request.param))
 
@@ -55,7 +62,7 @@ def test_the_documents_shape(document):
     for entry in (*facts["saved"], *facts["accuracy_under_limit"]):
         grid = entry.get("saved_percent", entry.get("accuracy_percent"))
         assert [len(row) for row in grid] == [len(TRIPS)] * len(RATES)
-    assert len(facts["uncertainty"]) == (16 + 3) * 2
+    assert len(facts["uncertainty"]) == (16 + 3 if facts["prediction"] is None else 25 + 3 + 1) * 2
     assert len(facts["assumptions"]) >= 8
     assert all(row["origin"] for row in facts["coding"])
     assert "NaN" not in msgspec.json.encode(document).decode()
@@ -138,6 +145,47 @@ def test_the_proxy_is_called_one(folder):
     found = run(replace(given, accuracy="macs"))
     assert found.accuracy_is_proxy
     assert any("a proxy" in line for line in found.assumptions)
+
+
+def test_predicted_accuracies_are_called_so_wherever_they_stand(document):
+    told = document.prediction
+    words = accuracy_words(document)
+    assert words in markdown(document)
+    if told is None:
+        assert "Spearman" not in words
+        return
+    assert document.architectures == "9^22"
+    assert document.accuracy_unit == "predicted for made-up supernet fbnet-8x8x1-w0.1"
+    assert "made-up supernet" in words
+    assert f"{told.mean_error_points:.2f} points" in words
+    assert any("not of CIFAR-100 at width 1" in line for line in document.assumptions)
+    assert all(len(name) == 22 for entry in document.fronts for name in entry.architecture)
+    assert [v.is_ranked_anew for v in document.uncertainty].count(True) == len(document.grid.looked_at_limits_ms)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"server": "fbnet_ms.npz:server"}, "both FILE.npz:DEVICE, or both FILE.json:DEVICE"),
+        ({"space": SpaceName.NB201}, "both FILE.json:DEVICE with --space fbnet"),
+        ({"accuracy": "macs"}, "give those of a supernet"),
+        ({"accuracy": "accuracy.npz:cifar10_test"}, "not of fbnet"),
+        ({"accuracy": "accuracy.npz"}, "no evaluated sub-networks"),
+        ({"apportioning": Apportioning.MACS}, "'macs' is not one of fitted, elements, calls, stem, head"),
+        ({"board": "lut.json:tx2"}, "no device 'tx2'; it holds board, server"),
+        ({"fixed_cut": 24}, "interior cuts 1 to 23"),
+    ],
+)
+def test_tables_of_layers_that_do_not_go_together(folder, given, said):
+    paths = {name: f"{folder}/{value}" for name, value in given.items() if "." in str(value)}
+    with pytest.raises(InputError, match=said):
+        run(replace(options(folder, LAYERS), **{**given, **paths}))
+
+
+def test_a_table_of_listed_networks_tells_of_all_that_layers_make(folder):
+    world = Layered.open(replace(options(folder, LAYERS), accuracy=f"{folder}/fbnet_accuracy.npz:top1"))
+    assert world.prediction.samples == 400
+    assert world.accuracy_unit == "predicted for table fbnet_accuracy.npz:top1"
 
 
 def test_a_slower_board_saves_no_less_on_a_good_link(folder):

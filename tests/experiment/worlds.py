@@ -1,9 +1,12 @@
 """Files of synthetic devices and accuracies, small enough to run an experiment on in a second."""
 
+import json
+
 import numpy as np
 
 from nasc_search.fewshot.basis import Reach
 from nasc_search.fewshot.cells import CELL_BASIS
+from nasc_search.measured.fbnet import CHOICES, LAYERS, OPS, layer_shapes
 from nasc_search.measured.npz import SpaceName
 from tests.fewshot.devices import draw, every_arch
 
@@ -40,4 +43,36 @@ def write_fbnet(folder, count=400):
     board, server = (draw(rng, SpaceName.FBNET, scale=scale).measure(arch, rng) for scale in (40.0, 4.0))
     np.savez(folder / "fbnet_ms.npz", arch=arch, board=board, server=server)
     np.savez(folder / "fbnet_accuracy.npz", arch=arch, top1=rng.uniform(60, 75, count))
+    return folder
+
+
+def layer_file():
+    """What a file of FBNet's layers holds, as plain data: a slow board and a fast server."""
+    shapes = layer_shapes("cifar100")
+    distinct = list(dict.fromkeys(shapes))
+    layers = [
+        {"layer": number, "H_in": one.size, "C_in": one.inputs, "C_out": one.outputs, "stride": one.stride,
+         "shape_id": distinct.index(one)}
+        for number, one in enumerate(shapes)
+    ]  # fmt: skip
+    work = np.array([[*(choice.macs(shape) for choice in CHOICES), 0] for shape in distinct])
+    rng = np.random.default_rng(4)
+
+    def device(ms_per_mac, call_ms, constant_ms):
+        relative = ms_per_mac * work + call_ms * rng.uniform(0.9, 1.1, work.shape) * (work > 0)
+        return {"intercept_ms": constant_ms, "rel_ms": relative.tolist(), "cv5_R2": 1.0, "max_abs_residual_ms": 1e-9}
+
+    devices = {"board": device(4e-7, 0.1, 5.0), "server": device(1e-8, 0.2, 1.0)}
+    return {"unit": "ms", "ops": list(OPS), "layers": layers, "devices": devices}
+
+
+def write_layers(folder, samples=60):
+    """``lut.json:board`` and ``:server``, and ``trained.npz``: accuracies as ``train --evaluate`` leaves them."""
+    (folder / "lut.json").write_text(json.dumps(layer_file()))
+    rng = np.random.default_rng(6)
+    codes = rng.integers(0, len(OPS), (samples, LAYERS))
+    gains = np.array([*(0.02 * np.log2(1 + choice.expansion * choice.kernel) for choice in CHOICES), 0.0])
+    accuracy = 0.9 - 0.6 * np.exp(-gains[codes].sum(axis=1)) + rng.normal(0, 0.003, samples)
+    archs = np.array(["".join(map(str, code)) for code in codes])
+    np.savez(folder / "trained.npz", archs=archs, accuracy=accuracy, task="made-up supernet fbnet-8x8x1-w0.1")
     return folder

@@ -27,15 +27,21 @@ Examples:
       --board nb201_latency_ms.npz:pixel3 --board-slowdown 4 --server nb201_latency_ms.npz:gold_6240 --output report
   nasc-sdk experiment nasc-vs-hwnas --space fbnet --accuracy-table macs --board fbnet_ms.npz:raspi4 \\
       --server fbnet_ms.npz:2080ti_1 --throughputs 1,4,16,64 --round-trips 2,10,50
+  nasc-sdk experiment nasc-vs-hwnas --space fbnet --accuracy-table runs/fbnet/accuracy.npz \
+      --board fbnet_lut.json:raspi4 --server fbnet_lut.json:titan_rtx_1 --output report      all 9^22 networks
 """,
 )
 @click.option("--space", type=click.Choice(["nb201", "fbnet"]), required=True, help="Search space.")
 @click.option(
-    "--accuracy-table", "accuracy", required=True, metavar="FILE.npz:KEY",
-    help="Accuracies in per cent; for fbnet also the word macs: a stand-in that only orders networks by size.",
+    "--accuracy-table", "accuracy", required=True, metavar="FILE.npz[:KEY]",
+    help="FILE.npz:KEY: accuracies in per cent. For fbnet also the word macs, a stand-in that only orders networks by "
+    "size; and, with tables of layers, accuracy.npz as nasc-sdk train --space fbnet --evaluate leaves it.",
 )
-@click.option("--board", required=True, metavar="FILE.npz:DEVICE", help="Whole-network latencies on the board.")
-@click.option("--server", required=True, metavar="FILE.npz:DEVICE", help="Whole-network latencies on the server.")
+@click.option(
+    "--board", required=True, metavar="FILE:DEVICE",
+    help="Latencies on the board: FILE.npz of whole networks, or FILE.json of FBNet's layers.",
+)
+@click.option("--server", required=True, metavar="FILE:DEVICE", help="Latencies on the server, in the same form.")
 @click.option("--board-slowdown", default=1.0, show_default=True, help="Take the board to be so many times slower.")
 @click.option("--server-slowdown", default=1.0, show_default=True, help="Take the server to be so many times slower.")
 @click.option("--input-bytes", "raw_bytes", default=3072, show_default=True, help="Of one raw image.")
@@ -43,8 +49,8 @@ Examples:
     "--input-ratio", "raw_ratio", default=0.73, show_default=True, help="Compressed over raw size; 1: not compressed."
 )
 @click.option(
-    "--apportioning", type=click.Choice(["macs", "fitted", "elements", "calls"]), default="fitted", show_default=True,
-    help="How totals fall to blocks; all four are compared in any case.",
+    "--apportioning", type=click.Choice(["macs", "fitted", "elements", "calls", "stem", "head"]), default="fitted",
+    show_default=True, help="How totals, or what a table of layers has in common, fall to blocks; others are compared.",
 )
 @click.option(
     "--coding", type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -69,15 +75,16 @@ def command(
 ) -> None:  # fmt: skip
     """Compare NASC with hardware-aware search that ignores the split, over links and limits.
 
-    Every architecture, cut and encoding is weighed, exactly. Latency saved is given against HWNAS on the board, HWNAS
-    that loses the same points, HWNAS split afterwards, the most accurate network at its best cut, all on the server,
-    and a fixed cut; with and without raw input that stays, with and without encodings. Cells without a path from
-    input to output are never chosen.
+    Every architecture, cut and encoding is weighed, exactly; with tables of FBNet's layers, all 9^22. Latency saved is
+    given against HWNAS on the board, HWNAS that loses the same points, HWNAS split afterwards, the most accurate
+    network at its best cut, all on the server, and a fixed cut; with and without raw input that stays, with and without
+    encodings. Cells without a path from input to output are never chosen.
     """
     from nasc_search.experiment.apportion import Apportioning
-    from nasc_search.experiment.page import moved_table, region_table, write_report
+    from nasc_search.experiment.options import Options
+    from nasc_search.experiment.page import accuracy_words, moved_table, region_table, write_report
     from nasc_search.experiment.plan import ROUND_TRIPS_MS, THROUGHPUTS_MBIT_S
-    from nasc_search.experiment.run import Options, run
+    from nasc_search.experiment.run import run
     from nasc_search.measured.npz import SpaceName
 
     options = Options(
@@ -93,8 +100,9 @@ def command(
         print_json(document)
         return
     click.echo(
-        f"{document.architectures} architectures, {document.candidates} candidates; limit "
-        f"{document.grid.limits_ms[-1]:g} ms, at most 0.5 points lost, raw input stays, encodings allowed\n"
+        f"{document.architectures} architectures, {document.candidates} candidates; accuracy: "
+        f"{accuracy_words(document)}\n"
+        f"limit {document.grid.limits_ms[-1]:g} ms, at most 0.5 points lost, raw input stays, encodings allowed\n"
     )
     for table in (region_table(document), moved_table(document)):
         click.echo(format_table(table[0], table[1:]) + "\n")

@@ -132,10 +132,11 @@ def _evaluate(supernet: Supernet, task: Dataset, count: int, seed: int, output: 
 
     path = output.with_name(ACCURACY)
     known = load_accuracies(path) if path.exists() else {}
+    about = f"{task.name} supernet {'-'.join(supernet.space.name.split('-')[:3])}"
 
     def report(done: int, total: int, found: dict[str, float]) -> None:
         if done % _SAVE_EVERY == 0 or done == total:
-            save_accuracies(path, found)
+            save_accuracies(path, found, about)
         best = max(found.values())
         click.echo(f"\revaluated {done}/{total}  best {best:.2%}   ", nl=False, err=True)
 

@@ -7,6 +7,9 @@ negative time) and differ in how an operator's time falls to the stages, which n
 - ``FITTED``: convolutions by multiply-accumulates, the rest by values moved.
 - ``ELEMENTS``: all by values moved, as on a memory-bound device; early blocks cost more.
 - ``CALLS``: every call alike, as on a device bound by launching operators; late blocks cost as much as early ones.
+
+Where a table tells what FBNet's layers take more than ``skip``, only the constant is left to be spread: by the three
+that know the device, or, as the bounds of what it can be, all of it before any split or all of it after.
 """
 
 from __future__ import annotations
@@ -35,6 +38,16 @@ class Apportioning(StrEnum):
     FITTED = "fitted"
     ELEMENTS = "elements"
     CALLS = "calls"
+    STEM = "stem"
+    """Of tables of layers: the constant is all in the first block."""
+    HEAD = "head"
+    """Of tables of layers: all in the last one."""
+
+
+OF_TOTALS: Final = (Apportioning.MACS, Apportioning.FITTED, Apportioning.ELEMENTS, Apportioning.CALLS)
+OF_LAYERS: Final = (
+    Apportioning.FITTED, Apportioning.ELEMENTS, Apportioning.CALLS, Apportioning.STEM, Apportioning.HEAD
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +85,7 @@ def block_ms(anatomy: Anatomy, arch: NDArray[np.int64], fitted: Fit, how: Apport
     """[n, B] What each block would take; only the proportions count."""
     if how is Apportioning.MACS:
         return anatomy.fixed_macs + anatomy.chosen_macs(arch, fitted.reach)
-    constant = {
-        Apportioning.FITTED: _constant_macs(anatomy),
-        Apportioning.ELEMENTS: np.where(anatomy.is_fixed, anatomy.elements, _holds_skips(anatomy) * anatomy.elements),
-        Apportioning.CALLS: np.where(anatomy.is_fixed, anatomy.calls, _holds_skips(anatomy)),
-    }[how]
-    shared = fitted.coefficients_ms[0] * constant / constant.sum()
+    shared = fitted.coefficients_ms[0] * constant_share(anatomy, how)
     if anatomy.space is SpaceName.FBNET:
         return np.asarray(np.maximum(shared + _layer_ms(fitted, arch), 0.0), np.float64)
     cell = ~anatomy.is_fixed
@@ -89,6 +97,19 @@ def block_ms(anatomy: Anatomy, arch: NDArray[np.int64], fitted: Fit, how: Apport
         is_even = how is Apportioning.CALLS or (how is Apportioning.FITTED and column in (1, *CONVOLUTIONS))
         spread.append(even if is_even else by_size)
     return np.asarray(shared + parts @ np.array(spread), np.float64)
+
+
+def constant_share(anatomy: Anatomy, how: Apportioning) -> Array:
+    """[B] Parts of what all networks take, which come to 1."""
+    ends = np.eye(len(anatomy.blocks))
+    constant = {
+        Apportioning.FITTED: _constant_macs(anatomy),
+        Apportioning.ELEMENTS: np.where(anatomy.is_fixed, anatomy.elements, _holds_skips(anatomy) * anatomy.elements),
+        Apportioning.CALLS: np.where(anatomy.is_fixed, anatomy.calls, _holds_skips(anatomy)),
+        Apportioning.STEM: ends[0],
+        Apportioning.HEAD: ends[-1],
+    }[how]
+    return np.asarray(constant / constant.sum(), np.float64)
 
 
 def apportion(

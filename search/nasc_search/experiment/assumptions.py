@@ -3,47 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from nasc_search.experiment.anatomy import Anatomy
 from nasc_search.experiment.coding import BOARD_FACTOR
-from nasc_search.experiment.sources import Subject
-from nasc_search.measured.npz import SpaceName
-
-if TYPE_CHECKING:
-    from nasc_search.experiment.run import Options
+from nasc_search.experiment.options import Options
+from nasc_search.experiment.world import World
 
 
-def assumptions(options: Options, anatomy: Anatomy, subject: Subject, fixed_cut: int) -> Iterator[str]:
+def assumptions(options: Options, world: World, fixed_cut: int) -> Iterator[str]:
     """One sentence or two each."""
     yield (
         "A latency is that of one image: board blocks + encoding + payload / throughput + round trip + decoding + "
         "server blocks; the answer's bytes are part of the round trip, and the last cut uses no link. All are the "
         "files' medians or means: no jitter, no loss, no queue at the server."
     )
-    yield (
-        f"Totals are apportioned to blocks by '{options.apportioning.value}' (experiment/apportion.py); a total does "
-        "not show it, so that all four apportionings of either device are run and compared under 'uncertainty'."
-    )
-    if subject.space is SpaceName.FBNET:
-        yield (
-            "FBNet's totals are sums over layers relative to 'skip', by least squares; the constant holds stem, head "
-            "and all skips, and falls to them by the apportioning. Candidates are the networks that the files list, "
-            "not all 9^22."
-        )
-    if subject.is_proxy:
-        yield (
-            "No accuracies of FBNet's networks are known here: 55 + 20 (1 - exp(-MACs / median MACs)) stands in, a "
-            "proxy that only orders networks by size. What is saved 'at 0.5 points' is saved at 0.5 of the proxy's "
-            "points."
-        )
+    yield from world.assumptions()
     yield (
         "The server runs its blocks at the speed of the whole network measured on it, also where the tail is short; "
         "copies to and from a GPU are in no total."
     )
     yield (
-        "Totals are measurements with noise: whoever picks the best of thousands picks lucky ones, which holds for all "
-        "strategies alike."
+        "Latencies are measured with noise, and predicted accuracies are off: whoever picks the best of thousands "
+        "picks lucky ones, which holds for all strategies alike."
     )
     yield (
         f"Cut 0 sends {options.raw_bytes} bytes compressed to {options.raw_ratio:g} of that (about what PNG leaves of "
@@ -58,8 +38,8 @@ def assumptions(options: Options, anatomy: Anatomy, subject: Subject, fixed_cut:
         f"packing and deflating take what an x86-64 machine takes, {BOARD_FACTOR:g} times that on the board."
     )
     yield (
-        f"The fixed cut is {fixed_cut} ({anatomy.cuts[fixed_cut]}), int8. Baselines that split afterwards may use the "
-        "same encodings, at no more points than NASC may lose."
+        f"The fixed cut is {fixed_cut} ({world.anatomy.cuts[fixed_cut]}), int8. Baselines that split afterwards may "
+        "use the same encodings, at no more points than NASC may lose."
     )
     yield (
         "Unknown of the paper (arXiv 2208.13968): its extension of FBNet, devices, bandwidths, quantisation, "

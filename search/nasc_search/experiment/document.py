@@ -15,25 +15,11 @@ from nasc_search.experiment.anatomy import Array
 from nasc_search.experiment.coding import CodingRow
 from nasc_search.experiment.plan import Grid
 from nasc_search.experiment.uncertainty import Variant
+from nasc_search.experiment.world import DeviceEntry, PredictionEntry
 
 VERSION: Final = 1
 Numbers = list[list[float | None]]
 """[throughputs][round trips]"""
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceEntry:
-    """A device and what its totals say of it."""
-
-    source: str
-    slowdown: float
-    fastest_ms: float
-    median_ms: float
-    slowest_ms: float
-    operators_run: str
-    """``every``, ``converted`` or ``live``: see fewshot/basis.py."""
-    fit_r2: float
-    fit_largest_residual_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +75,8 @@ class FrontEntry:
     round_trip_ms: float
     latency_ms: list[float]
     accuracy_percent: list[float]
-    architecture: list[int]
-    """NAS-Bench-201's index, or the row of FBNet's file ``arch``."""
+    architecture: list[int | str]
+    """NAS-Bench-201's index, the row of FBNet's file ``arch``, or FBNet's operators, a digit a layer."""
     cut: list[int]
     encoding: list[str]
 
@@ -102,11 +88,16 @@ class Document:
     experiment: str
     version: int
     space: str
-    architectures: int
-    candidates: int
+    architectures: int | str
+    """A number, or ``9^22`` where 64 bits do not hold it; so are candidates."""
+    candidates: int | str
     accuracy_source: str
+    accuracy_unit: str
+    """What a point is a point of."""
     accuracy_is_proxy: bool
     best_accuracy_percent: float
+    prediction: PredictionEntry | None
+    """None where accuracies are known."""
     board: DeviceEntry
     server: DeviceEntry
     cuts: list[str]

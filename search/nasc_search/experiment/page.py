@@ -42,18 +42,34 @@ def region_table(document: Document) -> Table:
 
 def moved_table(document: Document) -> Table:
     """Header and rows: how the part of links with 50 % saved moves with the assumptions."""
-    rows: Table = [("50 % saved, against", "limit", "as assumed", "apportioned otherwise", "points lost x 0 to 4")]
+    rows: Table = [
+        ("50 % saved, against", "limit", "as assumed", "apportioned otherwise", "points lost x 0 to 4", "ranked anew")
+    ]
     middle = THRESHOLDS_PERCENT.index(50.0)
     for limit_ms in document.grid.looked_at_limits_ms:
         for base in document.uncertainty[0].share:
-            here = [v for v in document.uncertainty if v.limit_ms == limit_ms]
+            at_limit = [v for v in document.uncertainty if v.limit_ms == limit_ms]
+            anew = [f"{v.share[base][middle]:.0%}" for v in at_limit if v.is_ranked_anew]
+            here = [v for v in at_limit if not v.is_ranked_anew]
             own = [v for v in here if v.board == v.server == document.apportioning]
             plain = next(v.share[base][middle] for v in own if v.loss_scale == 1)
             pairs = [v.share[base][middle] for v in here if v.loss_scale == 1]
             scaled = [v.share[base][middle] for v in own]
             spans = (f"{min(values):.0%} to {max(values):.0%}" for values in (pairs, scaled))
-            rows.append((base.value, f"{limit_ms:g} ms", f"{plain:.0%}", *spans))
+            rows.append((base.value, f"{limit_ms:g} ms", f"{plain:.0%}", *spans, *(anew or "-")))
     return rows
+
+
+def accuracy_words(document: Document) -> str:
+    """What a point is a point of, wherever figures stand."""
+    told = document.prediction
+    if told is None:
+        return "a proxy, no accuracy" if document.accuracy_is_proxy else document.accuracy_unit
+    return (
+        f"{document.accuracy_unit}, from {told.samples} sub-networks with shared weights (held out: Spearman "
+        f"{told.spearman:.3f}, mean error {told.mean_error_points:.2f} points); not of networks trained for what the "
+        "latencies were measured on"
+    )
 
 
 def markdown(document: Document) -> str:
@@ -97,8 +113,7 @@ def _lines(document: Document) -> Iterator[str]:
     yield ""
     yield (
         f"{document.architectures} architectures, {document.candidates} candidates (architecture, cut, encoding), "
-        f"searched exactly. Accuracy: {document.accuracy_source.rpartition('/')[2]}"
-        f"{' (a proxy, no accuracy)' if document.accuracy_is_proxy else ''}."
+        f"searched exactly. Accuracy: {document.accuracy_source.rpartition('/')[2]}, {accuracy_words(document)}."
     )
     yield ""
     yield "| | median ms | fastest | slowest | slowed | operators run | R2 of the fit | largest residual ms |"

@@ -79,7 +79,7 @@ def fronts(document: Document) -> bytes:
             axis.grid(visible=True)
             axis.set(
                 ylim=(lowest, document.best_accuracy_percent + 0.4), xlabel="latency (ms)",
-                ylabel="proxy (points)" if document.accuracy_is_proxy else "accuracy (%)",
+                ylabel=_accuracy_label(document),
                 title=f"{link.throughput_mbit_s:g} Mbit/s, {link.round_trip_ms:g} ms round trip",
             )  # fmt: skip
         handles, labels = figure.axes[0].get_legend_handles_labels()
@@ -197,11 +197,16 @@ def _saved(document: Document, setting: str, base: Strategy, limit_ms: float) ->
 def _title(document: Document) -> str:
     board, server = document.board, document.server
     slowed = "" if board.slowdown == 1 else f" slowed {board.slowdown:g} times"
-    source = "proxy" if document.accuracy_is_proxy else document.accuracy_source.rpartition(":")[2]
     return (
-        f"{document.space}, {source}: {board.source.rpartition(':')[2]}{slowed} and "
+        f"{document.space}, {document.accuracy_unit}: {board.source.rpartition(':')[2]}{slowed} and "
         f"{server.source.rpartition(':')[2]}"
     ).replace("$", r"\$")
+
+
+def _accuracy_label(document: Document) -> str:
+    if document.accuracy_is_proxy:
+        return "proxy (points)"
+    return "accuracy (%)" if document.prediction is None else "predicted supernet accuracy (%)"
 
 
 def _plain_log(axis: Any) -> None:

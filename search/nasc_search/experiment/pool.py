@@ -1,4 +1,4 @@
-"""All candidates of an experiment, and the few of them that can win: exact, for any link.
+"""Candidates of an experiment, and the few of them that can win: exact, for any link.
 
 A candidate's latency is ``x * board + encode + payload / throughput + round trip + decode + server`` and its accuracy
 that of its architecture less what its encoding loses. Transfer, encoding and loss depend on cut and encoding alone, so
@@ -87,6 +87,19 @@ class Candidates:
             latency[chosen], self.accuracy_percent[chosen], self.row[chosen], self.cut[chosen], self.encoding[chosen]
         )
 
+    def that_can_win(self) -> Candidates:
+        """Without those that another one beats over every link: as accurate, no slower, and no heavier."""
+        keep = np.zeros(len(self.row), bool)
+        seen_ms, seen_percent = np.zeros(0), np.zeros(0)
+        for payload in np.unique(self.payload_bytes):
+            here = np.flatnonzero(self.payload_bytes == payload)
+            cost = np.concatenate([seen_ms, self.compute_ms[here]])
+            gain = np.concatenate([seen_percent, self.accuracy_percent[here]])
+            best = pareto(gain, cost)
+            keep[here[best[best >= len(seen_ms)] - len(seen_ms)]] = True
+            seen_ms, seen_percent = cost[best], gain[best]
+        return self.where(keep)
+
     def where(self, keep: NDArray[np.bool_]) -> Candidates:
         """Some of the points."""
         return Candidates(
@@ -97,20 +110,25 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Every architecture at every cut."""
+    """Architectures at every cut: all, or all that can win at any of them."""
 
     accuracy_percent: Array
     """[A]"""
     compute_ms: Array
     """[A, K] Board, slowed down as asked, and server."""
+    names: NDArray[np.int64] | NDArray[np.str_]
+    """[A] As documents name them."""
     stairs: tuple[Ints, ...]
     """[K] Architectures that can win at a cut."""
 
     @classmethod
-    def build(cls, accuracy_percent: Array, board: Apportioned, server: Apportioned) -> Pool:
+    def build(
+        cls, accuracy_percent: Array, board: Apportioned, server: Apportioned,
+        names: NDArray[np.int64] | NDArray[np.str_],
+    ) -> Pool:  # fmt: skip
         """From the two devices' shares."""
         compute = board.head_ms + server.tail_ms
-        return cls(accuracy_percent, compute, tuple(pareto(accuracy_percent, column) for column in compute.T))
+        return cls(accuracy_percent, compute, names, tuple(pareto(accuracy_percent, column) for column in compute.T))
 
     @property
     def last(self) -> int:

@@ -74,7 +74,7 @@ class Contest:
         """A contest; ``coding`` holds all encodings."""
         plain = coding.only_plain()
         used = coding if setting.with_encodings else plain
-        joint = pool.candidates(used, range(int(setting.raw_input_stays), pool.last + 1))
+        joint = pool.candidates(used, range(int(setting.raw_input_stays), pool.last + 1)).that_can_win()
         return cls(pool, used, plain, setting.raw_input_stays, fixed_cut, joint)
 
     def front(self, strategy: Strategy, link: LinkState) -> Front | None:

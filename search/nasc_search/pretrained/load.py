@@ -63,11 +63,12 @@ def open_pretrained(
     return _open(folder, cache, progress)
 
 
-def save_accuracies(path: Path, evaluated: dict[str, float]) -> None:
-    """Write real evaluations beside a checkpoint; StorageError when the disk refuses."""
+def save_accuracies(path: Path, evaluated: dict[str, float], task: str = "") -> None:
+    """Write real evaluations beside a checkpoint, and what they are of; StorageError when the disk refuses."""
     archs = np.asarray(sorted(evaluated))
+    about = {"task": np.asarray(task)} if task else {}
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, archs=archs, accuracy=np.asarray([evaluated[str(arch)] for arch in archs]))
+    np.savez_compressed(buffer, archs=archs, accuracy=np.asarray([evaluated[str(arch)] for arch in archs]), **about)
     write_durably(path, buffer.getvalue())
 
 

@@ -9,21 +9,38 @@ import numpy as np
 import torch
 
 from nasc_search.data.dataset import Dataset
-from nasc_search.spaces.space import EnumerableSpace, SearchSpace
+from nasc_search.spaces.space import ChoiceSpace, EnumerableSpace, SearchSpace
 from nasc_search.supernet.fold import FoldedNetwork, recalibrate
 from nasc_search.supernet.model import Supernet
 
 _DRAWS_EACH: Final = 20
 """Of a space that cannot be listed, for each architecture: enough for most of the smallest ones."""
+_LEANING: Final = 0.4
+"""Concentration of the choices' probabilities: two or three choices make up most of an architecture."""
 
 
 def draw(space: SearchSpace, count: int, seed: int) -> tuple[str, ...]:
-    """Distinct architectures, uniformly; fewer where the space has no more."""
+    """Distinct architectures, uniformly; fewer where the space has no more.
+
+    Of many independent choices every second one leans to some of them: uniform draws are all about as large, while a
+    search ends at the ends.
+    """
     rng = np.random.default_rng(seed)
     if not isinstance(space, EnumerableSpace):
-        return tuple(dict.fromkeys(space.sample(rng) for _ in range(_DRAWS_EACH * count)))[:count]
+        drawn = (
+            _leaning(space, rng) if number % 2 and isinstance(space, ChoiceSpace) else space.sample(rng)
+            for number in range(_DRAWS_EACH * count)
+        )
+        return tuple(dict.fromkeys(drawn))[:count]
     chosen = rng.choice(len(space.archs), size=min(count, len(space.archs)), replace=False)
     return tuple(space.archs[index] for index in chosen.tolist())
+
+
+def _leaning(space: ChoiceSpace, rng: np.random.Generator) -> str:
+    """One architecture whose choices are drawn with probabilities of its own."""
+    liked = rng.dirichlet(np.full(max(space.choices), _LEANING))
+    shares = (liked[:size] / liked[:size].sum() for size in space.choices)
+    return space.decode([int(rng.choice(len(share), p=share)) for share in shares])
 
 
 def evaluate(

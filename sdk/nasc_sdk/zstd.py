@@ -29,7 +29,8 @@ class _Library:
     """What this file needs of either."""
 
     error: type[Exception]
-    compress: Callable[[bytes], bytes]
+    compress: Callable[[bytes, int], bytes]
+    """At a level."""
     decompress: Callable[[bytes, int], bytes]
     """Exactly one frame of so many bytes; raises ``error``, or EOFError, for anything else."""
 
@@ -43,9 +44,9 @@ def available() -> bool:
     return True
 
 
-def compress(data: bytes) -> bytes:
+def compress(data: bytes, level: int = LEVEL) -> bytes:
     """One frame, its content size stated; MissingExtraError."""
-    return _library().compress(data)
+    return _library().compress(data, level)
 
 
 def expand(payload: bytes, size: int) -> bytes:
@@ -121,14 +122,14 @@ def _of_python() -> _Library:
             raise EOFError("it is cut off, or bytes follow it")
         return raw
 
-    return _Library(zstd.ZstdError, lambda data: zstd.compress(data, LEVEL), decompress)
+    return _Library(zstd.ZstdError, zstd.compress, decompress)
 
 
 def _of_package() -> _Library:
     zstandard = import_module("zstandard")
 
-    def compress(data: bytes) -> bytes:
-        made: bytes = zstandard.ZstdCompressor(level=LEVEL).compress(data)
+    def compress(data: bytes, level: int) -> bytes:
+        made: bytes = zstandard.ZstdCompressor(level=level).compress(data)
         return made
 
     def decompress(payload: bytes, size: int) -> bytes:

@@ -17,6 +17,7 @@ from nasc_sdk.durable import write_durably
 from nasc_sdk.errors import InputError
 from nasc_search.joint.catalogue import Catalogue, load_catalogue, open_catalogue, space_digest
 from nasc_search.joint.pool import pool_archs, pool_catalogue
+from nasc_search.pretrained.shares import SHARES, KeptShares, load_shares
 from nasc_search.spaces.space import EnumerableSpace, LayeredSpace, listed
 from nasc_search.supernet.checkpoint import Progress, load
 from nasc_search.supernet.model import Supernet
@@ -46,6 +47,8 @@ class Pretrained:
     """Of these, by :func:`nasc_search.joint.table.accuracy_key`; the predictor does not learn from them."""
     coded: dict[str, float]
     """Accuracy of encoded sub-networks with the shared weights, by the same key."""
+    shares: KeptShares | None
+    """What entropy coding leaves of its cuts; None where nobody measured it yet."""
 
 
 def open_pretrained(
@@ -102,6 +105,7 @@ def _open(folder: Path, cache: Path, progress: Callable[[int, int], None] | None
         own if trained_alone else None,
         load_accuracies(own / ACCURACY) | _coded(own) if trained_alone else {},
         _coded(folder),
+        load_shares(folder / SHARES, digest),
     )
 
 

@@ -19,6 +19,7 @@ from nasc_search.accuracy.function import output_aside
 from nasc_search.data.registry import load_dataset
 from nasc_search.joint.pool import architectures
 from nasc_search.pretrained.load import open_pretrained
+from nasc_search.pretrained.shares import open_shares
 from nasc_search.service.outside import Asked, open_outside
 from nasc_search.service.planner import Planner
 from nasc_search.service.service import Service
@@ -70,11 +71,10 @@ def _serve(options: Options, output: TextIO) -> None:
     evaluated = store.accuracies(trained.weights) | trained.coded | trained.evaluated
     own = OwnWeights(directory / "own-weights", trained.weights, trained.own_folder)
     workshop = Workshop(trained.supernet, dataset, own)
-    most_accurate = max(trained.evaluated, key=lambda arch: trained.evaluated[arch])
     outside = open_outside(
         options.accuracy, space, tuple(trained.evaluated), store, lambda text: tell(starting=text)
     )
-    sent = workshop.shares(most_accurate)
+    sent = open_shares(trained.shares, directory, trained.weights, trained.evaluated, workshop.shares)
     planner = Planner(space, trained.catalogue, evaluated, sent=sent, outside=outside)
     planner.add(trained.own_accuracy | store.accuracies(trained.weights))
     client = MqttClient(options.broker_url, f"nasc-{options.site}-service")

@@ -1,0 +1,63 @@
+"""Shares are measured once: what ships or was kept is used while weights and codings are the same."""
+
+import pytest
+
+from nasc_sdk import zstd
+from nasc_sdk.candidate import BITS, Entropy
+from nasc_sdk.entropy import EVERYWHERE
+from nasc_search.pretrained.load import open_pretrained
+from nasc_search.pretrained.shares import SHARES, KeptShares, load_shares, open_shares, save_shares
+
+FOUND = {(0, 8, Entropy.ZLIB): 0.8, (0, 8, Entropy.ZSTD): 0.82, (1, 4, Entropy.ZLIB): 0.25, (1, 4, Entropy.ZSTD): 0.3}
+KEPT = KeptShares.of("weights", "arch", FOUND)
+
+
+def never(arch):
+    raise AssertionError(arch)
+
+
+def test_what_is_kept_comes_back(tmp_path):
+    save_shares(tmp_path / SHARES, KEPT)
+    found = load_shares(tmp_path / SHARES, "weights")
+    assert found == KEPT
+    assert found.shares == FOUND
+    assert load_shares(tmp_path / SHARES, "others") is None
+    assert load_shares(tmp_path / "nothing", "weights") is None
+
+
+@pytest.mark.parametrize("text", [b"", b"{}", b"[" * 100_000, b"\xff", b'{"weights": "weights", "rows": 7}'])
+def test_damaged_files_count_as_missing(tmp_path, text):
+    (tmp_path / SHARES).write_bytes(text)
+    assert load_shares(tmp_path / SHARES, "weights") is None
+
+
+def test_a_coding_that_was_installed_later_is_measured(tmp_path, monkeypatch):
+    save_shares(tmp_path / SHARES, KeptShares.of("weights", "arch", {(0, 8, Entropy.ZLIB): 0.8}))
+    assert load_shares(tmp_path / SHARES, "weights") is None
+    monkeypatch.setattr(zstd, "available", lambda: False)
+    assert load_shares(tmp_path / SHARES, "weights") is not None
+
+
+def test_they_are_measured_once_on_the_most_accurate(tmp_path):
+    asked = []
+
+    def measure(arch):
+        asked.append(arch)
+        return FOUND
+
+    evaluated = {"good": 0.7, "best": 0.9, "poor": 0.2}
+    for _ in range(2):
+        assert open_shares(None, tmp_path, "weights", evaluated, measure) == FOUND
+    assert asked == ["best"]
+    assert open_shares(KEPT, tmp_path / "not there", "weights", evaluated, never) == FOUND
+
+
+def test_the_shipped_ones_are_of_the_shipped_weights_and_whole(tmp_path):
+    trained = open_pretrained(None, tmp_path)
+    assert trained.shares is not None
+    last = trained.catalogue.cuts - 1
+    places = [(0, 8), *((cut, bits) for cut in range(1, last) for bits in BITS)]
+    codings = [coding for coding in Entropy if coding is not Entropy.NONE]
+    assert set(codings) > set(EVERYWHERE) - {Entropy.NONE}
+    assert set(trained.shares.shares) == {(*place, coding) for place in places for coding in codings}
+    assert all(0.05 < share < 1.1 for share in trained.shares.shares.values())

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 import pytest
 
@@ -14,6 +15,37 @@ def test_a_child_that_ends_at_once_says_why(tmp_path):
         family.start("bad", "nonsense", timeout_s=30.0)
     assert not family.children[0].running
     assert family.dead() == tuple(family.children)
+
+
+def test_a_child_that_refuses_its_input_hands_on_why(tmp_path):
+    link = ("--throughput-mbit-s", "1", "--round-trip-ms", "1")
+    with Family(tmp_path) as family, pytest.raises(UnreachableError, match="no such map") as caught:
+        family.start("map", "map", "lookup", str(tmp_path / "no such map"), *link, timeout_s=30.0)
+    assert caught.value.exit_code in (2, 3)
+
+
+def test_a_child_may_say_what_takes_long(tmp_path, monkeypatch):
+    """Each line gives it the whole time anew."""
+    slow = tmp_path / "slow.py"
+    slow.write_text(
+        "import json, time\n"
+        "for left in (2, 1):\n    print(json.dumps({'starting': f'{left} left'}), flush=True)\n    time.sleep(1.5)\n"
+        "print(json.dumps({'ready': True}), flush=True)\n"
+    )
+    monkeypatch.setattr("sys.executable", str(_python_that_runs(slow)))
+    heard = []
+    with Family(tmp_path) as family:
+        _, document = family.start("slow", "", timeout_s=2.5, tell=heard.append)
+    assert document == {"ready": True}
+    assert heard == ["2 left", "1 left"]
+
+
+def _python_that_runs(program):
+    """An executable that runs this whatever it is told."""
+    script = program.with_suffix(".sh")
+    script.write_text(f"#!/bin/sh\nexec {sys.executable} -I -S {program}\n")
+    script.chmod(0o755)
+    return script
 
 
 def test_how_a_child_ended_is_known(tmp_path):

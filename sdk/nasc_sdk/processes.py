@@ -110,7 +110,11 @@ class Child:
         if not isinstance(document, dict):
             ended = lines == [b""]
             how = "ended before it was ready" if ended else f"did not say that it is ready within {timeout_s:.0f} s"
-            raise UnreachableError(self.name, f"{how}: {self._last_words()}")
+            error = UnreachableError(self.name, f"{how}: {self._last_words()}")
+            if ended and (status := self._process.wait(STOP_TIMEOUT_S)) > 1:
+                # It refused what it was told: bad input, no room on the disk.
+                error.exit_code = status
+            raise error
         return document
 
     def stop(self) -> int:

@@ -85,3 +85,16 @@ def test_first_places_cover_each_key():
     for key, (arch, index) in zip(catalogue().block_keys, catalogue().first_places(), strict=True):
         row = catalogue().archs.index(arch)
         assert catalogue().block_keys[catalogue().block_of[row, index]] == key
+
+
+def test_some_architectures_keep_what_is_theirs():
+    rows = np.zeros(len(SPACE.archs), bool)
+    rows[[3, 50, 200]] = True
+    few = catalogue().only(rows)
+    assert few.archs == tuple(SPACE.archs[row] for row in (3, 50, 200))
+    for at, row in enumerate((3, 50, 200)):
+        whole = [catalogue().block_keys[number] for number in catalogue().block_of[row]]
+        assert [few.block_keys[number] for number in few.block_of[at]] == whole
+        assert (few.arena_bytes[at] == catalogue().arena_bytes[row]).all()
+    assert [key for key in few.block_keys if key not in catalogue().block_keys] == []
+    assert len(few.first_places()) == len(few.block_keys), "each key is of one of them"

@@ -149,21 +149,34 @@ def coded_accuracies():
     return found
 
 
+@lru_cache(maxsize=1)
+def _catalogue():
+    return build_catalogue(SPACE)
+
+
 @lru_cache(maxsize=2)
 def _planner(coded):
-    return Planner(SPACE, build_catalogue(SPACE), coded_accuracies() if coded else accuracies())
+    return Planner(SPACE, _catalogue(), coded_accuracies() if coded else accuracies())
+
+
+def told_planner(outside):
+    """It searches by another source; the supernet was evaluated on every other architecture."""
+    return Planner(SPACE, _catalogue(), dict(list(accuracies().items())[::2]), outside=outside)
 
 
 @contextlib.contextmanager
-def serving(url, database, name="service", *, coded=False):
-    """A search service in this process; its store. With ``coded`` it knows what narrow cuts cost."""
+def serving(url, database, name="service", *, coded=False, outside=None):
+    """A search service in this process; its store. With ``coded`` it knows what narrow cuts cost; an ``outside`` source
+    tells it accuracies.
+    """
     data = Dataset(
         "shades", ("black", "dark", "light", "white"), (0.4,), (0.3,),
         split(256, 0), split(64, 1), split(64, 2), split(64, 3),
     )  # fmt: skip
     store = Store(database)
     workshop = Workshop(Supernet(SPACE, 4, encoded=True), data)
-    service = Service(MqttClient(url, name), SITE, store, workshop, _planner(coded), "weights")
+    planner = told_planner(outside) if outside else _planner(coded)
+    service = Service(MqttClient(url, name), SITE, store, workshop, planner, "weights")
     service.start()
     try:
         yield store
@@ -172,7 +185,7 @@ def serving(url, database, name="service", *, coded=False):
 
 
 @contextlib.contextmanager
-def open_loop(directory, *, coded=False):
+def open_loop(directory, *, coded=False, outside=None):
     """Everything started and stopped."""
     torch.set_num_threads(1)
     with Family(directory) as family:
@@ -186,7 +199,7 @@ def open_loop(directory, *, coded=False):
         watcher = MqttClient(url, "watcher")
         watcher.connect(TIMEOUT_S)
         try:
-            with serving(url, directory / "service.sqlite", coded=coded) as store:
+            with serving(url, directory / "service.sqlite", coded=coded, outside=outside) as store:
                 yield Loop(family, directory, url, agent["address"], watcher, store)
         finally:
             watcher.close()

@@ -50,6 +50,8 @@ class UserFunction:
             raise InputError(f"{name!r} cannot be imported: {_told(error)}") from error
         if not callable(found):
             raise InputError(f"{name!r} is no function but {type(found).__name__}")
+        if inspect.iscoroutinefunction(found):
+            raise InputError(f"{name} is asynchronous; it has to return the number itself")
         _check_signature(name, found)
         file = getattr(imported, "__file__", None)
         return cls(name, found, hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if file else "")

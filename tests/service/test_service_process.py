@@ -1,0 +1,122 @@
+"""The search service as a process of its own, told to search by a table or a function."""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nasc_sdk.cli.asking import ask_service
+from nasc_sdk.cost.features import parse_block
+from nasc_sdk.cost.model import CostModel
+from nasc_sdk.errors import UnreachableError
+from nasc_sdk.processes import Family
+from nasc_sdk.profiling.profile import Conditions
+from nasc_sdk.protocol.messages import ServiceVerb
+from nasc_search.pretrained.load import open_pretrained
+from nasc_search.service.searching import COST_MODEL
+from nasc_search.service.store import Store
+from nasc_search.spaces.nb201 import is_connected, parse_arch
+from nasc_search.spaces.nb201_order import CELLS, benchmark_ops
+from tests.service.loops import start_broker
+
+pytestmark = pytest.mark.system
+ROOT = Path(__file__).resolve().parents[2]
+BENCHMARK = Path(os.environ.get("NASC_SHARED_DATA", ROOT.parent / "shared" / "data")) / "nb201_accuracy.npz"
+SITE, TIMEOUT_S = "lab", 300.0
+WIDE = {"limit_ms": 1000.0, "throughput_mbit_s": 100.0, "round_trip_ms": 1.0}
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A broker, and a directory where board and edge are known to the service."""
+    with Family(tmp_path) as family:
+        yield family, start_broker(family, tmp_path, "0"), tmp_path
+
+
+def know_devices(directory):
+    """As if both had been profiled: every operator takes ten microseconds, on the board a thousand."""
+    keys = open_pretrained(None, directory).catalogue.block_keys
+    ops = tuple(sorted({op for key in keys for op in parse_block(key)[1]}))
+    covariance = tuple(map(tuple, np.eye(len(ops) + 1).tolist()))
+    conditions = Conditions("synthetic", "reference", 1, "none", "none")
+    with contextlib.closing(Store(directory / "service.sqlite")) as store:
+        for device, each_us in (("board", 1000.0), ("edge", 10.0)):
+            model = CostModel(device, conditions, ops, (each_us,) * len(ops), covariance, 10.0)
+            store.put(COST_MODEL, device, model)
+
+
+def start(site, *options):
+    family, url, directory = site
+    arguments = ("--broker", url, "--site", SITE, "--state-dir", str(directory / "service"), *options)
+    heard = []
+    _, ready = family.start("service", "service", *arguments, timeout_s=TIMEOUT_S, tell=heard.append)
+    return ready, heard
+
+
+def search(site):
+    answer = ask_service(site[1], SITE, ServiceVerb.SEARCH, "board", WIDE, timeout_s=TIMEOUT_S, quiet=True)
+    return json.loads(answer)
+
+
+def check(site, table, values):
+    (site[2] / "service").mkdir()
+    know_devices(site[2] / "service")
+    ready, _ = start(site, "--accuracy-table", str(table))
+    name = f"table {table.name}"
+    assert (ready["archs"], ready["accuracy"]) == (15_284, name)
+    assert "15284 of the space's 15284 architectures are searched" in ready["predictor"]
+    assert "against 300 sub-networks evaluated with the supernet: Spearman 0." in ready["predictor"]
+    found = search(site)
+    connected = [is_connected(ops) for ops in benchmark_ops().tolist()]
+    best = values[connected].max() / 100
+    assert found["chosen"]["accuracy"] == pytest.approx(best)
+    assert found["chosen"]["told_by"] == name
+    assert f"accuracy {best:.2%} ({name}); with the supernet's weights" in found["text"]
+    assert found["predictor"] == ready["predictor"]
+    return tuple(map(int, parse_arch(found["chosen"]["candidate"]["arch"])))
+
+
+def test_it_searches_by_a_table(site):
+    """Disconnected cells, here the most accurate ones by far, are never chosen."""
+    convolutions = (benchmark_ops() == 3).sum(axis=1)
+    connected = np.asarray([is_connected(ops) for ops in benchmark_ops().tolist()])
+    values = np.where(connected, 50.0 + 5 * convolutions, 99.0)
+    np.savez(site[2] / "table.npz", top1=values)
+    assert check(site, site[2] / "table.npz:top1", values) == (3,) * 6
+
+
+@pytest.mark.skipif(not BENCHMARK.exists(), reason="shared data not present")
+def test_it_searches_by_the_benchmarks_own_table(site):
+    values = np.load(BENCHMARK)["cifar10_test_200"]
+    chosen = check(site, BENCHMARK.parent / "nb201_accuracy.npz:cifar10_test_200", values)
+    index = int((benchmark_ops() == chosen).all(axis=1).argmax())
+    assert values[index] == pytest.approx(94.37, abs=0.01)
+
+
+def test_what_it_cannot_read_is_said_with_bad_inputs_exit_status(site):
+    np.savez(site[2] / "table.npz", top1=np.linspace(10, 90, CELLS))
+    with pytest.raises(UnreachableError, match="'top5' is not there; it holds top1") as caught:
+        start(site, "--accuracy-table", f"{site[2]}/table.npz:top5")
+    assert caught.value.exit_code == 3
+
+
+def test_a_slow_function_is_spoken_of_and_may_print(site, monkeypatch):
+    (site[2] / "slow.py").write_text(
+        "import subprocess, time\n"
+        "def accuracy_of(arch):\n"
+        "    print('training', arch, flush=True)\n"
+        "    subprocess.run(['echo', 'a child of it'], check=True)\n"
+        "    time.sleep(1.2)\n"
+        "    return 0.5 + 0.01 * arch.count('conv')\n"
+    )
+    monkeypatch.chdir(site[2])
+    ready, heard = start(site, "--accuracy-callable", "slow:accuracy_of", "--accuracy-samples", "10")
+    assert ready["accuracy"] == "function slow:accuracy_of"
+    assert "against 10 sub-networks evaluated with the supernet" in ready["predictor"]
+    assert heard
+    assert all(text.startswith("function slow:accuracy_of: ") for text in heard)
+    assert "of 10, |" in heard[0]
+    assert (site[2] / "service.log").read_text().count("a child of it") == 10

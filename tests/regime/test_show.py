@@ -77,6 +77,13 @@ def test_more_candidates_than_letters_share_one():
     assert len(listed) + int(text.split("more candidates")[0].split()[-1]) == many
 
 
+def test_whose_accuracies_they_are_is_said_where_it_is_not_the_supernet():
+    told = replace(MAP, told_by="table t.npz:k")
+    for text in (draw(told), to_csv(told)):
+        assert "steady links; accuracies of table t.npz:k" in text
+    assert "accuracies of" not in draw(MAP)
+
+
 def test_csv_has_every_step_of_every_row():
     comment, *lines = to_csv(MAP).splitlines()
     assert comment.startswith("# pi, limit 8 ms at p95")

@@ -77,7 +77,7 @@ def test_what_runs_may_be_no_candidate_any_more(loop):
     loop.report_link(*GOOD, changed=True)
     event = loop.await_named("deployed", before + 1)
     assert document(event, Deployment).candidate.arch in KNOWN
-    assert "what runs is no candidate any more" in event.text
+    assert f"{lacking.candidate} is no candidate any more" in event.text
 
 
 class Users:

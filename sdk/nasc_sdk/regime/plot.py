@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasc_sdk.regime.regime_map import NOBODY, RegimeMap, policy
-from nasc_sdk.regime.show import describe, letters_of, variation
+from nasc_sdk.regime.show import conditions, describe, letters_of
 from nasc_sdk.report.plots import log_scale, plain, png
 
 _COLUMNS: Final = 480
@@ -47,7 +47,7 @@ def plot(regimes: RegimeMap, here: tuple[float, float] | None = None) -> bytes:
         axis.set_xlabel("throughput (Mbit/s)")
         axis.set_ylabel("round trip (ms)")
         limit = f"limit {regimes.limit_ms:g} ms at p{regimes.percentile:g}"
-        axis.set_title(plain(f"{regimes.device or 'board'}: {limit}, {variation(regimes)}"))
+        axis.set_title(plain(f"{regimes.device or 'board'}: {limit}, {conditions(regimes)}"))
         figure.supxlabel("\n".join(_legend(regimes, letters)), x=0.01, ha="left", fontsize=7.2, linespacing=1.4)
 
     return png((8.6, 5.3 + 0.145 * len(letters)), paint)

@@ -87,6 +87,8 @@ class RegimeMap:
     spread: Spread
     digest: str
     """SHA-256 of what it was computed from."""
+    told_by: str = ""
+    """Who tells the accuracies, where it is not the supernet whose weights are deployed."""
     format: Literal["nasc-regime-map 1"] = "nasc-regime-map 1"
 
     def __post_init__(self) -> None:

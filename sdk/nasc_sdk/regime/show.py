@@ -43,7 +43,7 @@ def draw(regimes: RegimeMap, here: tuple[float, float] | None = None) -> str:
     lines = [f"{trip:8.3g} |{''.join(cells)}|" for trip, cells in zip(trips[1:], rows, strict=True)]
     ticks = "".join(f"{speeds[at]:<{_TICK}.3g}" for at in range(0, _COLUMNS, _TICK))
     return "\n".join((
-        f"round trip up to (ms); limit {regimes.limit_ms:g} ms at p{regimes.percentile:g}, {variation(regimes)}",
+        f"round trip up to (ms); limit {regimes.limit_ms:g} ms at p{regimes.percentile:g}, {conditions(regimes)}",
         *reversed(lines),
         f"{'':9}+{'-' * _COLUMNS}+",
         f"{'':10}{ticks}{speeds[-1]:.3g} Mbit/s from",
@@ -67,7 +67,7 @@ def to_csv(regimes: RegimeMap) -> str:
     """One line for each step of each row: where a candidate is the answer, and which it is."""
     text = io.StringIO()
     text.write(f"# {regimes.device or 'board'}, limit {regimes.limit_ms:g} ms at p{regimes.percentile:g}, ")
-    text.write(f"{variation(regimes)}, sha256 {regimes.digest}\n")
+    text.write(f"{conditions(regimes)}, sha256 {regimes.digest}\n")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_CSV_HEADER)
     above = 0.0
@@ -122,10 +122,11 @@ def _notes(regimes: RegimeMap, here: tuple[float, float] | None) -> list[str]:
     return notes
 
 
-def variation(regimes: RegimeMap) -> str:
-    """How the links of a map vary."""
+def conditions(regimes: RegimeMap) -> str:
+    """How the links of a map vary and, where it is not the supernet, who tells the accuracies."""
     samples = len(regimes.spread.throughput)
-    return "steady links" if regimes.spread.steady else f"links that vary as {samples} samples did around their medians"
+    vary = "steady links" if regimes.spread.steady else f"links that vary as {samples} samples did around their medians"
+    return f"{vary}; accuracies of {regimes.told_by}" if regimes.told_by else vary
 
 
 def _steps(ends: tuple[float, float], count: int) -> list[float]:

@@ -101,6 +101,7 @@ def regime_map(
         unresolved=unresolved,
         spread=spread,
         digest=_digest(lines, constraints, area, within),
+        told_by=table.told_by.name if table.told_by else "",
     )
 
 

@@ -20,8 +20,10 @@ import numpy as np
 from pareto_set import CODES, candidates
 
 from nasc_sdk.link.link import Link
-from nasc_sdk.regime.regime_map import RegimeMap, dump_map, policy
-from nasc_search.joint.regime import Area, regime_map, spread_of
+from nasc_sdk.regime.map_file import dump_map
+from nasc_sdk.regime.regime_map import RegimeMap, policy
+from nasc_search.joint.regime import regime_map
+from nasc_search.joint.regime_lines import Area, spread_of
 from nasc_search.joint.table import CandidateTable, Coding, Constraints
 
 _REPEATS = 20

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from nasc_sdk.cli.main import cli
 from nasc_sdk.errors import InfeasibleError, InputError
-from nasc_sdk.regime.regime_map import dump_map
-from tests.regime.maps import MAP, hopeless
+from nasc_sdk.regime.map_file import dump_map
+from tests.regime.maps import LOSSY, MAP, hopeless
 
 
 def words(path, throughput="25", trip="1.5"):
@@ -32,6 +32,18 @@ def test_the_answer_as_text_and_json(file):
     assert answer["regime"]["candidate"]["arch"] == "tiny"
     assert answer["on_map"] is False
     assert "beside the map" in CliRunner().invoke(cli, words(file, "25", "99")).output
+
+
+def test_a_lookup_with_loss(tmp_path):
+    (tmp_path / "map.json").write_bytes(dump_map(LOSSY))
+
+    def shown(loss):
+        return CliRunner().invoke(cli, [*words(tmp_path / "map.json", "35"), "--loss", loss]).output
+
+    assert "wide|net" in shown("0")
+    assert "slim" in shown("0.001")
+    assert "its losses go up to 0.01" in shown("0.05")
+    assert "beside" not in shown("0.01")
 
 
 def test_no_answer_ends_as_an_infeasible_search(tmp_path):

@@ -7,19 +7,23 @@ import pytest
 
 from nasc_sdk.errors import InfeasibleError, InputError
 from nasc_sdk.link.link import Link
-from nasc_sdk.regime.regime_map import NOBODY, Spread, dump_map, parse_map
+from nasc_sdk.regime.map_file import dump_map, parse_map
+from nasc_sdk.regime.regime_map import NOBODY, Spread
 from nasc_search.joint.aim import Aim, Objective
 from nasc_search.joint.contenders import contenders
-from nasc_search.joint.regime import Area, regime_map, spread_of
+from nasc_search.joint.regime import regime_map
+from nasc_search.joint.regime_lines import Area, spread_of
 from nasc_search.joint.table import Constraints
 from tests.joint.tables import random_link, random_table, slow_feasible
 
 AREA = Area((0.3, 300.0), (0.5, 60.0))
 
 
-def link_at(spread, throughput, trip):
+def link_at(spread, throughput, trip, loss=0.0):
     return Link(
-        tuple(throughput * factor for factor in spread.throughput), tuple(trip * factor for factor in spread.round_trip)
+        tuple(throughput * factor for factor in spread.throughput),
+        tuple(trip * factor for factor in spread.round_trip),
+        segment_loss=loss,
     )
 
 
@@ -63,7 +67,7 @@ def test_answers_keep_the_limit_and_are_best_up_to_what_is_stated(seed, steady):
         assert answer.accuracy <= table.accuracy[best]
         worse += answer.accuracy < table.accuracy[best]
     # A binomial share of 0.5 % of 300 points stays below this but once in 10,000 maps.
-    assert found.unresolved <= 0.005
+    assert found.slices[0].unresolved <= 0.005
     assert worse <= 8
 
 
@@ -72,9 +76,10 @@ def test_along_a_row_answers_are_exact(steady):
     rng, table, constraints, spread = problem(3, steady)
     found = regime_map(table, constraints, AREA, spread)
     few = contenders(table, constraints)
-    for row in range(0, len(found.round_trip_ms), 5):
-        trip = found.round_trip_ms[row]
-        beside = [step * factor for step in found.steps_mbit_s[row] for factor in (1, 1 - 1e-7, 1 + 1e-7)]
+    (rows,) = found.slices
+    for row in range(0, len(rows.round_trip_ms), 5):
+        trip = rows.round_trip_ms[row]
+        beside = [step * factor for step in rows.steps_mbit_s[row] for factor in (1, 1 - 1e-7, 1 + 1e-7)]
         for throughput in [0.3, 300.0, *beside, *(point[0] for point in points(rng, 10))]:
             if not 0.3 <= throughput <= 300:
                 continue
@@ -87,7 +92,8 @@ def test_equals_the_slow_search_at_rows():
     """One candidate at a time, written a second time."""
     rng, table, constraints, spread = problem(1, steady=False)
     found = regime_map(table, constraints, AREA, spread)
-    for trip in found.round_trip_ms[:: len(found.round_trip_ms) // 3 + 1]:
+    trips = found.slices[0].round_trip_ms
+    for trip in trips[:: len(trips) // 3 + 1]:
         for throughput, _ in points(rng, 4):
             feasible = slow_feasible(table, link_at(spread, throughput, trip), constraints)
             answer = found.lookup(throughput, trip)
@@ -138,6 +144,52 @@ def test_beside_the_map_answers_keep_the_limit():
             assert total <= constraints.limit_ms
 
 
+LOSSES = (0.0, 0.003, 0.03)
+
+
+@pytest.mark.parametrize("steady", [True, False])
+@pytest.mark.parametrize("seed", range(4))
+def test_slices_are_the_search_at_their_loss_and_keep_the_limit_at_less(seed, steady):
+    rng, table, constraints, spread = problem(seed, steady)
+    found = regime_map(table, constraints, AREA, spread, losses=LOSSES)
+    assert found.slices[0] == regime_map(table, constraints, AREA, spread, losses=(0.0, 0.02)).slices[0]
+    few, worse = contenders(table, constraints), 0
+    for point in points(rng, 60):
+        accuracies = []
+        for loss in LOSSES:
+            answer = found.lookup(*point, loss)
+            accuracies.append(0.0 if answer is None else answer.accuracy)
+            best = few.winner(link_at(spread, *point, loss), constraints)
+            worse += accuracies[-1] < (0.0 if best is None else table.accuracy[best])
+            if answer is None:
+                continue
+            for less in (loss, 0.5 * loss, 0.0):
+                total = table.total_ms(link_at(spread, *point, less), constraints.percentile)
+                assert total[table.locate(answer.candidate)] <= constraints.limit_ms
+        assert accuracies == sorted(accuracies, reverse=True)
+    assert worse <= 8
+    assert all(each.unresolved <= 0.005 for each in found.slices)
+
+
+def test_loss_makes_the_map_another_one():
+    _, table, constraints, spread = problem(3, steady=True)
+    found = regime_map(table, constraints, AREA, spread, losses=LOSSES)
+    assert len({(each.steps_mbit_s, each.answers) for each in found.slices}) == 3
+    assert sum(regime.share for regime in found.regimes) <= 1 + 1e-9
+
+
+def test_along_a_row_of_a_lossy_slice_answers_are_exact():
+    _, table, constraints, spread = problem(3, steady=False)
+    (rows,) = regime_map(table, constraints, AREA, spread, losses=(0.003,)).slices
+    found, few = regime_map(table, constraints, AREA, spread, losses=(0.003,)), contenders(table, constraints)
+    assert any(rows.steps_mbit_s)
+    for trip, steps in list(zip(rows.round_trip_ms, rows.steps_mbit_s, strict=True))[::5]:
+        for throughput in [step * factor for step in steps for factor in (1, 1 - 1e-7, 1 + 1e-7)]:
+            best = few.winner(link_at(spread, throughput, trip, 0.003), constraints)
+            answer = found.lookup(throughput, trip, 0.003)
+            assert (None if answer is None else answer.accuracy) == (None if best is None else table.accuracy[best])
+
+
 def test_what_can_never_be_kept_is_told():
     _, table, constraints, _ = problem(0, steady=True)
     slow = replace(table, head_ms=table.head_ms + 1e4)
@@ -157,8 +209,9 @@ def test_the_digest_names_what_it_was_made_of():
         regime_map(table, constraints, AREA),
         regime_map(replace(table, head_ms=table.head_ms * 1.01), constraints, AREA, spread),
         regime_map(table, constraints, AREA, spread, within=0.05),
+        regime_map(table, constraints, AREA, spread, losses=(0.0, 0.01)),
     )
-    assert len({first.digest, *(other.digest for other in others)}) == 5
+    assert len({first.digest, *(other.digest for other in others)}) == 6
 
 
 def test_what_a_map_is_not_for():

@@ -2,11 +2,9 @@
 
 import contextlib
 import json
-import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,85 +13,18 @@ import pytest
 from nasc_sdk.errors import InputError, RefusedError, UnreachableError
 from nasc_sdk.link.shape import parse_address, set_link
 from nasc_sdk.link.shaped_line import Shape
-
-TIMEOUT_S = 20.0
-
-
-@contextlib.contextmanager
-def shaping(to, *options):
-    command = [sys.executable, "-m", "nasc_sdk", "shape", "--listen", "127.0.0.1:0", "--to", to, *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        try:
-            yield json.loads(process.stdout.readline())
-        finally:
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(TIMEOUT_S) == 0
-
-
-class EchoServer:
-    """Answers each message (4 bytes of length, body) with 4 bytes; threads end with their connections."""
-
-    def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
-        self.threads = [threading.Thread(target=self._accept)]
-        self.threads[0].start()
-
-    def _accept(self):
-        while True:
-            connection, _ = self.listener.accept()
-            if not self.open:
-                connection.close()
-                return
-            self.threads.append(threading.Thread(target=self._echo, args=(connection,)))
-            self.threads[-1].start()
-
-    open = True
-
-    def _echo(self, connection):
-        with connection, connection.makefile("rb") as file:
-            connection.settimeout(TIMEOUT_S)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            while header := file.read(4):
-                file.read(int.from_bytes(header, "big"))
-                connection.sendall(header)
-
-    def close(self):
-        self.open = False
-        socket.create_connection(parse_address(self.address), TIMEOUT_S).close()
-        for thread in self.threads:
-            thread.join(TIMEOUT_S)
-        self.listener.close()
+from tests.link.proxies import TIMEOUT_S, ask, connect, echoing, shaping
 
 
 @pytest.fixture
 def echo():
-    server = EchoServer()
-    yield server
-    server.close()
-
-
-def connect(address):
-    connection = socket.create_connection(parse_address(address), TIMEOUT_S)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connection
-
-
-def ask(connection, size):
-    """Milliseconds of one exchange of ``size`` bytes."""
-    started = time.perf_counter()
-    connection.sendall((size - 4).to_bytes(4, "big") + bytes(size - 4))
-    got = b""
-    while len(got) < 4:
-        data = connection.recv(4 - len(got))
-        assert data, "the proxy closed the connection"
-        got += data
-    return (time.perf_counter() - started) * 1000
+    with echoing() as address:
+        yield address
 
 
 def test_transfers_take_what_the_link_says_and_changes_hold_at_once(echo):
     with (
-        shaping(echo.address, "--rate-mbit", "50", "--round-trip-ms", "2") as ready,
+        shaping(echo, "--rate-mbit", "50", "--round-trip-ms", "2") as ready,
         connect(ready["listen"]) as c,
     ):
         fast = min(ask(c, 12_500) for _ in range(15))
@@ -110,7 +41,7 @@ def test_transfers_take_what_the_link_says_and_changes_hold_at_once(echo):
 
 def test_many_connections_share_the_link(echo):
     with (
-        shaping(echo.address, "--rate-mbit", "20", "--round-trip-ms", "0") as ready,
+        shaping(echo, "--rate-mbit", "20", "--round-trip-ms", "0") as ready,
         contextlib.ExitStack() as stack,
     ):
         connections = [stack.enter_context(connect(ready["listen"])) for _ in range(20)]
@@ -124,7 +55,7 @@ def test_many_connections_share_the_link(echo):
 
 def test_end_of_stream_arrives_after_the_data(echo):
     link = ("--rate-mbit", "5", "--round-trip-ms", "40")
-    with shaping(echo.address, *link) as ready, connect(ready["listen"]) as c:
+    with shaping(echo, *link) as ready, connect(ready["listen"]) as c:
         c.sendall((100).to_bytes(4, "big") + bytes(100))
         c.shutdown(socket.SHUT_WR)
         assert c.recv(4) == (100).to_bytes(4, "big")
@@ -149,7 +80,7 @@ def test_a_source_faster_than_the_link_is_not_read_without_end():
 
 
 def test_control_says_what_is_wrong_and_goes_on(echo):
-    with shaping(echo.address) as ready:
+    with shaping(echo) as ready:
         for fields in ({"rate_mbit": 0}, {"colour": 3}, {"loss": 2}):
             with pytest.raises(RefusedError) as caught:
                 set_link(ready["control"], **fields)
@@ -182,7 +113,7 @@ def test_nobody_at_the_control_port():
 
 
 def test_an_address_that_is_taken_is_an_input_error(echo):
-    command = [sys.executable, "-m", "nasc_sdk", "shape", "--listen", echo.address, "--to", echo.address]
+    command = [sys.executable, "-m", "nasc_sdk", "shape", "--listen", echo, "--to", echo]
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     assert done.returncode == 3
     assert "cannot listen" in done.stderr

@@ -72,6 +72,45 @@ def test_loss_costs_time_and_is_repeatable():
     assert last(0.1, 1) == last(0.1, 1)
 
 
+class Scripted(random.Random):
+    """Draws what it is told to, alternately for jitter (always none) and loss."""
+
+    def __init__(self, losses):
+        super().__init__(0)
+        self._draws = iter(losses)
+
+    def random(self):
+        return next(self._draws)
+
+
+LOST, KEPT, NO_JITTER = 0.0, 0.99, 0.0
+TIMEOUT = 0.2 + 0.02
+
+
+@pytest.mark.parametrize(
+    ("size", "draws", "late_s"),
+    [
+        (1400, [NO_JITTER, LOST, KEPT], TIMEOUT),
+        (1400, [NO_JITTER, LOST, LOST, KEPT], 3 * TIMEOUT),
+        (4200, [NO_JITTER, KEPT, NO_JITTER, KEPT, NO_JITTER, LOST, KEPT], 0.048),
+        (4200, [NO_JITTER, KEPT, NO_JITTER, KEPT, NO_JITTER, LOST, LOST, KEPT], 0.048 + TIMEOUT),
+        (4200, [NO_JITTER, KEPT, NO_JITTER, LOST, KEPT, NO_JITTER, KEPT], 0.02 - 0.0014),
+        (4200, [NO_JITTER, LOST, KEPT, NO_JITTER, KEPT, NO_JITTER, KEPT], 0.02 - 2 * 0.0014),
+    ],
+)
+def test_a_lost_segment_comes_as_tcp_sends_it_again(size, draws, late_s):
+    """Alone by timeout, the last of several by a probe, others after a round trip."""
+    shaped = ShapedLine(8.0, Shape(8.0, round_trip_ms=20, loss=0.05), Scripted(draws))
+    shaped.push(0.0, "a", bytes(size))
+    assert drain(shaped)[-1][0] == pytest.approx(size * 1e-6 + 0.01 + late_s)
+
+
+def test_a_window_arrives_each_round_trip():
+    shaped = ShapedLine(800.0, Shape(800.0, round_trip_ms=20, loss=0.04), Scripted([KEPT] * 100))
+    shaped.push(0.0, "a", bytes(12 * 1400))
+    assert [round(time_s, 3) for time_s, _, _ in drain(shaped)] == [0.01] * 4 + [0.03] * 4 + [0.05] * 4
+
+
 def test_lost_segments_do_not_hold_up_other_connections():
     shaped = line(rate=1000.0, round_trip_ms=1, loss=0.5, seed=5)
     for index in range(40):

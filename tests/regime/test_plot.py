@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nasc_sdk.regime.plot import plot
-from tests.regime.maps import FAST, MAP, hopeless
+from tests.regime.maps import FAST, LOSSY, MAP, hopeless
 
 
 def painted(data, colour):
@@ -32,6 +32,12 @@ def test_where_nothing_keeps_the_limit_is_grey():
     grey = (217, 217, 221)
     assert painted(plot(hopeless()), grey) > 50_000
     assert painted(plot(MAP), grey) < 1000
+
+
+def test_each_slice_has_a_panel():
+    best, worst = (253, 231, 37), (68, 1, 84)
+    one, two = (painted(plot(MAP), colour) / painted(plot(LOSSY), colour) for colour in (best, worst))
+    assert two < 0.7 * one, "more of the second panel needs no link"
 
 
 def test_the_link_now_is_a_star():

@@ -1,16 +1,14 @@
 """Lookups in a map, and files that are none."""
 
-import json
 import math
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 
 from nasc_sdk.errors import InputError
-from nasc_sdk.regime.regime_map import NOBODY, Spread, dump_map, load_map, parse_map, policy
-from tests.regime.maps import ALONE, FAST, MAP, SLOW, hopeless
+from nasc_sdk.regime.regime_map import NOBODY, policy
+from tests.regime.maps import ALONE, FAST, LOSSY, MAP, SLOW, hopeless
 
 
 @pytest.mark.parametrize(
@@ -38,14 +36,29 @@ def test_nothing_keeps_the_limit():
 
 
 @pytest.mark.parametrize(
-    "link", [(0.0, 1.0), (-1.0, 1.0), (math.nan, 1.0), (1.0, math.nan), (1.0, -1.0), (math.inf, 1.0)]
-)
+    "link",
+    [
+        (0.0, 1.0), (-1.0, 1.0), (math.nan, 1.0), (1.0, math.nan), (1.0, -1.0), (math.inf, 1.0), (1.0, 1.0, -0.1),
+        (1.0, 1.0, 1.1), (1.0, 1.0, math.nan),
+    ],
+)  # fmt: skip
 def test_links_that_are_none(link):
     with pytest.raises(InputError, match="a link is"):
         MAP.lookup(*link)
 
 
-@pytest.mark.parametrize("link", [(math.nan, 1.0), (50.0, math.nan), (-1.0, 1.0), (0.0, 0.0)])
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [(0.0, FAST), (1e-9, SLOW), (0.01, SLOW), (math.nextafter(0.01, 1), ALONE), (1.0, ALONE)],
+)
+def test_the_next_higher_loss_answers(loss, expected):
+    assert LOSSY.lookup(35.0, 1.0, loss) == expected
+    assert LOSSY.covers(35.0, 1.0, loss) is (loss <= 0.01)
+
+
+@pytest.mark.parametrize(
+    "link", [(math.nan, 1.0), (50.0, math.nan), (-1.0, 1.0), (0.0, 0.0), (50.0, 1.0, math.nan)]
+)
 def test_the_policy_gives_what_needs_no_link_where_there_is_none(link):
     assert policy(MAP)(*link) == 2
     assert policy(hopeless())(*link) == NOBODY
@@ -58,58 +71,9 @@ def test_what_the_map_covers(link, inside):
     assert MAP.covers(*link) is inside
 
 
-def test_a_file_gives_the_same_map(tmp_path):
-    for regimes in (MAP, hopeless(), replace(MAP, spread=Spread((0.5, 1.0, 1.5), (1.0, 1.0, 1.25)))):
-        (tmp_path / "map.json").write_bytes(dump_map(regimes))
-        assert load_map(tmp_path / "map.json") == regimes
-
-
-@pytest.mark.parametrize("size", range(0, len(dump_map(MAP)), 7))
-def test_every_truncation_is_refused(size):
-    with pytest.raises(InputError, match="half is no regime map"):
-        parse_map(dump_map(MAP)[:size], "half")
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "words"),
-    [
-        ("format", "nasc-regime-map 2", "Invalid enum value"),
-        ("throughput_mbit_s", [5, 5], "two rising numbers"),
-        ("round_trip_ms", [], "at least one"),
-        ("round_trip_ms", [10.0, 2.0], "rising"),
-        ("round_trip_ms", [10.0], "fit together"),
-        ("lowest_round_trip_ms", 10.0, "rising"),
-        ("steps_mbit_s", [[20.0, 2.0], [40.0]], "no staircase"),
-        ("steps_mbit_s", [[0.0, 2.0], [40.0]], "no staircase"),
-        ("answers", [[2, 1], [2, 1]], "no staircase"),
-        ("answers", [[2, 1, 3], [2, 1]], "does not hold"),
-        ("answers", [[2, 1, -2], [2, 1]], "does not hold"),
-        ("local", 3, "does not hold"),
-        ("regimes", "none", "no regime map"),
-    ],
-)
-def test_other_documents_are_refused(field, value, words):
-    document = json.loads(dump_map(MAP)) | {field: value}
-    with pytest.raises(InputError, match=words):
-        parse_map(json.dumps(document).encode(), "it")
-
-
-def test_numbers_that_overflow_are_refused():
-    data = dump_map(MAP).replace(b"[2.0,10.0]", b"[2.0,1e999]")
-    with pytest.raises(InputError):
-        parse_map(data, "it")
-
-
-def test_files_that_cannot_be_read(tmp_path):
-    with pytest.raises(InputError, match="make it with: nasc-sdk map"):
-        load_map(tmp_path / "missing.json")
-    with pytest.raises(InputError, match="cannot read"):
-        load_map(tmp_path)
-
-
 def test_a_lookup_needs_no_numpy():
     code = (
-        "import sys\nfrom nasc_sdk.regime import regime_map, show\n"
+        "import sys\nfrom nasc_sdk.regime import map_file, regime_map, show\n"
         "sys.exit(any(name in sys.modules for name in ('numpy', 'matplotlib', 'torch', 'nasc_search')))"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

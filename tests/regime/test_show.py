@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from nasc_sdk.regime.regime_map import Regime
+from nasc_sdk.regime.regime_map import Regime, Slice
 from nasc_sdk.regime.show import draw, to_csv
-from tests.regime.maps import FAST, MAP, hopeless
+from tests.regime.maps import FAST, LOSSY, MAP, hopeless
 
 
 def cells(text):
@@ -67,10 +67,8 @@ def test_more_candidates_than_letters_share_one():
         Regime(replace(FAST.candidate, arch=f"net{number}"), "split", 0.9 - number / 1000, 0.1, (0.0, 1.0), 0.01)
         for number in range(many)
     )
-    crowded = replace(
-        MAP, throughput_mbit_s=(1.9, 72.0), round_trip_ms=(10.0,), steps_mbit_s=(steps,),
-        answers=((-1, *reversed(range(many))),), regimes=regimes, local=-1,
-    )  # fmt: skip
+    only = Slice(0.0, (10.0,), (steps,), ((-1, *reversed(range(many))),), 0.0)
+    crowded = replace(MAP, throughput_mbit_s=(1.9, 72.0), slices=(only,), regimes=regimes, local=-1)
     text = draw(crowded)
     assert "more candidates, each with little of it" in text
     listed = [line for line in text.splitlines() if "at cut 1" in line]
@@ -84,16 +82,34 @@ def test_whose_accuracies_they_are_is_said_where_it_is_not_the_supernet():
     assert "accuracies of" not in draw(MAP)
 
 
+def test_each_slice_is_drawn_with_the_same_letters():
+    text = draw(LOSSY, (50.0, 1.5))
+    first, second = text.split("up to 1 % of segments lost\n")
+    assert first.splitlines()[1] == "no segment lost"
+    assert cells(first) == cells(draw(MAP, (50.0, 1.5))), "the link now is on the slice of what is measured"
+    shown = cells(second)
+    assert list(shown[10.0]) == ["="] * 64
+    assert set(next(iter(reversed(shown.values())))) == {"=", "B"}
+    assert "in 2.00% of the map" in text
+
+
 def test_csv_has_every_step_of_every_row():
     comment, *lines = to_csv(MAP).splitlines()
     assert comment.startswith("# pi, limit 8 ms at p95")
     rows = list(csv.DictReader(lines))
     assert len(rows) == 5
+    assert {row["loss_to"] for row in rows} == {"0"}
     assert [row["round_trip_to_ms"] for row in rows] == ["2", "2", "2", "10", "10"]
     assert rows[2] | {"round_trip_above_ms": "0", "throughput_below_mbit_s": "inf", "arch": "wide|net"} == rows[2]
     for row in rows:
         found = MAP.lookup(max(float(row["throughput_from_mbit_s"]), 1e-6), float(row["round_trip_to_ms"]))
         assert row["arch"] == found.candidate.arch
         assert row["encoding"] == str(found.candidate.encoding)
+    lossy = list(csv.DictReader(to_csv(LOSSY).splitlines()[1:]))
+    assert lossy[:5] == rows
+    names = ("loss_to", "round_trip_above_ms", "round_trip_to_ms", "arch")
+    assert [tuple(row[name] for name in names) for row in lossy[5:]] == [
+        ("0.01", "0", "5", "tiny"), ("0.01", "0", "5", "slim"), ("0.01", "5", "10", "tiny"),
+    ]  # fmt: skip
     nobody = next(csv.DictReader(to_csv(hopeless()).splitlines()[1:]))
     assert (nobody["regime"], nobody["arch"]) == ("", "")

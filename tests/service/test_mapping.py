@@ -12,9 +12,9 @@ from nasc_sdk.cli.main import cli
 from nasc_sdk.cost.model import CostModel
 from nasc_sdk.errors import InputError, RefusedError
 from nasc_sdk.protocol.messages import ServiceVerb
-from nasc_sdk.regime.regime_map import load_map
+from nasc_sdk.regime.map_file import load_map
 from nasc_search.joint.aim import Aim, Objective
-from nasc_search.joint.regime import Area
+from nasc_search.joint.regime_lines import Area
 from nasc_search.joint.table import Constraints
 from nasc_search.service.mapping import parse_area
 from nasc_search.service.records import Goal
@@ -72,6 +72,25 @@ def test_answers_are_those_of_the_search(loop, limit_ms):
                 ServiceVerb.SEARCH, limit_ms=limit_ms, throughput_mbit_s=throughput, round_trip_ms=trip
             )["chosen"]  # fmt: skip
             assert found["accuracy"] == regimes[place]["accuracy"]
+
+
+def test_slices_of_loss_are_the_search_at_their_loss(loop, limit_ms, tmp_path):
+    file = tmp_path / "map.json"
+    shown = run(
+        loop, "--limit-ms", str(limit_ms), "--throughput-range", "0.001,1000", "--loss", "0,0.01", "--output", str(file)
+    )
+    assert shown.exit_code == 0, shown.output
+    assert "no segment lost" in shown.output
+    assert "up to 1 % of segments lost" in shown.output
+    regimes = load_map(file)
+    trip, steps = next(zip(regimes.slices[1].round_trip_ms, regimes.slices[1].steps_mbit_s, strict=True))
+    throughput = steps[-1] if steps else 999.0
+    link = {"throughput_mbit_s": throughput, "round_trip_ms": trip, "loss": 0.01}
+    found = loop.ask(ServiceVerb.SEARCH, limit_ms=limit_ms, **link)
+    assert "1 % of segments lost" in found["text"]
+    assert found["chosen"]["accuracy"] == regimes.lookup(throughput, trip, 0.01).accuracy
+    with pytest.raises(RefusedError, match="what a measured link loses is in its samples"):
+        loop.ask(ServiceVerb.SEARCH, limit_ms=limit_ms, loss=0.01)
 
 
 def test_the_command_line_draws_and_writes_and_looks_up(loop, limit_ms, tmp_path):
@@ -141,6 +160,9 @@ def test_fewer_candidates_within_points(loop, limit_ms):
         ({"limit_ms": 5.0, "objective": "energy"}, 3, "unknown options of a map: objective"),
         ({"limit_ms": 5.0, "throughput_range": "5"}, 3, "LOW,HIGH"),
         ({"limit_ms": 5.0, "round_trip_range": "5,1"}, 3, "up to a larger one, not 5,1"),
+        ({"limit_ms": 5.0, "loss": "0,0.6"}, 3, "between 0 and 0.5"),
+        ({"limit_ms": 5.0, "loss": "0.1,0"}, 3, "rising numbers"),
+        ({"limit_ms": 5.0, "loss": "much"}, 3, "numbers with commas"),
         ({"limit_ms": 5.0, "within_points": 200.0}, 3, "give up"),
         ({"limit_ms": 5.0, "within_points": "few"}, 3, "within_points is a number"),
     ],

@@ -45,6 +45,9 @@ _GOAL = (
     ),
     click.option("--throughput-mbit-s", type=float, help="Assume this uplink instead of the measured one."),
     click.option("--round-trip-ms", type=float, help="Assume this round trip instead of the measured one."),
+    click.option(
+        "--loss", type=float, help="Assume that this share of TCP segments is lost as well, 0 to 0.5  [default: 0]."
+    ),
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""``nasc-sdk map``: the best candidate over every throughput and round trip, at one limit; changes nothing."""
+"""``nasc-sdk map``: the best candidate over every throughput, round trip and loss, at one limit; changes nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ Examples:
   nasc-sdk map --limit-ms 8
   nasc-sdk map --limit-ms 8 --within-points 0.2 --output map.png       fewer candidates, nowhere 0.2 points worse
   nasc-sdk map --throughput-range 0.5,20 --round-trip-range 2,60 --output map.json
-  nasc-sdk map lookup map.json --throughput-mbit-s 3 --round-trip-ms 12
+  nasc-sdk map --limit-ms 80 --loss 0,0.001,0.01,0.05 --output map.json      a slice for each share of lost segments
+  nasc-sdk map lookup map.json --throughput-mbit-s 3 --round-trip-ms 12 --loss 0.002
 """,
 )
 @broker_option
@@ -32,6 +33,7 @@ Examples:
 @limit_options
 @click.option("--throughput-range", metavar="LOW,HIGH", help="Mbit/s  [default: 0.1,100].")
 @click.option("--round-trip-range", metavar="LOW,HIGH", help="Milliseconds  [default: 0.5,100].")
+@click.option("--loss", metavar="LOSS,...", help="Rising shares of lost TCP segments, a slice each  [default: 0].")
 @click.option("--within-points", type=float, help="Accuracy that an answer may be below the best  [default: 0].")
 @click.option("--steady", is_flag=True, default=None, help="Links never vary  [default: as the board's link did].")
 @click.option(
@@ -45,8 +47,9 @@ def command(
 ) -> None:
     """Draw the most accurate candidate over every throughput and round trip, at one limit.
 
-    Every answer keeps the limit, at its percentile, over links that vary as the board's own link did. The board's
-    stored goal counts where an option is left out; its objective does not.
+    Every answer keeps the limit, at its percentile, over links that vary as the board's own link did, and that lose
+    segments beside that where --loss says so. The board's stored goal counts where an option is left out; its
+    objective does not.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -74,8 +77,8 @@ def command(
 
 def _write(path: Path, answer: MapAnswer) -> None:
     from nasc_sdk.durable import write_durably
+    from nasc_sdk.regime.map_file import dump_map
     from nasc_sdk.regime.plot import plot
-    from nasc_sdk.regime.regime_map import dump_map
     from nasc_sdk.regime.show import to_csv
 
     match path.suffix.lower():
@@ -90,28 +93,34 @@ def _write(path: Path, answer: MapAnswer) -> None:
 
 @command.command(
     epilog="""\b
-Example:
+Examples:
   nasc-sdk map lookup map.json --throughput-mbit-s 3 --round-trip-ms 12
+  nasc-sdk map lookup map.json --throughput-mbit-s 3 --round-trip-ms 12 --loss 0.002
 """
 )
 @click.argument("path", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--throughput-mbit-s", type=float, required=True, help="Uplink, median.")
 @click.option("--round-trip-ms", type=float, required=True, help="Round trip, median.")
+@click.option("--loss", type=float, default=0.0, show_default=True, help="Share of TCP segments lost, 0 to 1.")
 @json_option
-def lookup(path: Path, throughput_mbit_s: float, round_trip_ms: float, as_json: bool) -> None:
-    """Say the best candidate for one link out of a map's JSON file; asks nobody."""
+def lookup(path: Path, throughput_mbit_s: float, round_trip_ms: float, loss: float, as_json: bool) -> None:
+    """Say the best candidate for one link out of a map's JSON file; asks nobody.
+
+    Between two slices of the map the one of the higher loss answers.
+    """
     from nasc_sdk.errors import InfeasibleError
-    from nasc_sdk.regime.regime_map import load_map
+    from nasc_sdk.regime.map_file import load_map
     from nasc_sdk.regime.show import describe
 
     regimes = load_map(path)
-    found = regimes.lookup(throughput_mbit_s, round_trip_ms)
+    found = regimes.lookup(throughput_mbit_s, round_trip_ms, loss)
     limit = f"{regimes.limit_ms:g} ms at p{regimes.percentile:g}"
     if found is None:
         raise InfeasibleError(f"no candidate of the map keeps {limit} over this link")
-    on_map = regimes.covers(throughput_mbit_s, round_trip_ms)
+    on_map = regimes.covers(throughput_mbit_s, round_trip_ms, loss)
     if as_json:
         print_json({"limit_ms": regimes.limit_ms, "percentile": regimes.percentile, "on_map": on_map, "regime": found})
         return
-    beside = "" if on_map else "; beside the map, others may be more accurate"
+    most = f" (its losses go up to {regimes.losses[-1]:g})" if loss > regimes.losses[-1] else ""
+    beside = "" if on_map else f"; beside the map{most}, others may be more accurate"
     click.echo(f"{describe(found)}\nkeeps {limit}{beside}")

@@ -16,6 +16,7 @@ from nasc_sdk.cli.output import broker_option, device_option, json_option, print
 Examples:
   nasc-sdk search --limit-ms 8
   nasc-sdk search --limit-ms 8 --throughput-mbit-s 1 --round-trip-ms 60     what if the link were this bad
+  nasc-sdk search --limit-ms 80 --throughput-mbit-s 5 --round-trip-ms 20 --loss 0.01    and lost one segment in 100
   nasc-sdk search --limit-ms 8 --raw-input-may-leave --json
   nasc-sdk search --limit-ms 8 --objective energy                           least energy, within a point of accuracy
   nasc-sdk search --limit-ms 8 --objective energy --min-accuracy 0.85 --power-w 4.1,2.6

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasc_sdk.errors import InputError
+from nasc_sdk.link.loss import LossModel, check_loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +17,13 @@ class Link:
     """Paired samples of uplink throughput and round trip; one sample is one moment of the link.
 
     ``loss`` is the share of requests that were lost or retransmitted, for display; its effect on time is already in
-    the samples.
+    the samples. ``segment_loss`` is that of segments lost beside what the samples say, of links that nobody measured.
     """
 
     throughput_mbit_s: tuple[float, ...]
     round_trip_ms: tuple[float, ...]
     loss: float = 0.0
+    segment_loss: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.throughput_mbit_s or len(self.throughput_mbit_s) != len(self.round_trip_ms):
@@ -29,23 +31,27 @@ class Link:
         values = np.asarray((self.throughput_mbit_s, self.round_trip_ms))
         if not (np.isfinite(values).all() and (values[0] > 0).all() and (values[1] >= 0).all()):
             raise InputError("throughput must be positive and round trips not negative, all finite")
+        check_loss(self.segment_loss)
 
     @classmethod
-    def fixed(cls, throughput_mbit_s: float, round_trip_ms: float) -> Link:
-        """A link that never varies."""
-        return cls((throughput_mbit_s,), (round_trip_ms,))
+    def fixed(cls, throughput_mbit_s: float, round_trip_ms: float, segment_loss: float = 0.0) -> Link:
+        """A link that never varies, but for what it loses."""
+        return cls((throughput_mbit_s,), (round_trip_ms,), segment_loss=segment_loss)
 
     def transfer_ms(self, payload_bytes: int) -> NDArray[np.float64]:
-        """Round trip plus time on the wire for a payload, one value a sample; milliseconds."""
+        """Round trip plus time on the wire of a payload that loses nothing, one value a sample; milliseconds."""
         throughput = np.asarray(self.throughput_mbit_s)
         return np.asarray(np.asarray(self.round_trip_ms) + payload_bytes * 8e-3 / throughput, np.float64)
 
     def transfer_quantile_ms(self, payload_bytes: int, percentile: float) -> float:
-        """A percentile of :meth:`transfer_ms`."""
-        return float(np.percentile(self.transfer_ms(payload_bytes), percentile))
+        """A percentile of the time of a payload, losses included (:mod:`nasc_sdk.link.loss`)."""
+        model = LossModel(np.array([payload_bytes]), self.segment_loss, percentile)
+        trips, wires = np.array([self.round_trip_ms]), payload_bytes * 8e-3 / np.array([self.throughput_mbit_s])
+        return float(model.quantiles_ms(trips, wires)[1].min())
 
     def __str__(self) -> str:
-        return describe_link(self.throughput_mbit_s, self.round_trip_ms)
+        loses = f", {100 * self.segment_loss:g} % of segments lost" if self.segment_loss else ""
+        return describe_link(self.throughput_mbit_s, self.round_trip_ms) + loses
 
 
 def describe_link(throughput_mbit_s: Sequence[float], round_trip_ms: Sequence[float]) -> str:

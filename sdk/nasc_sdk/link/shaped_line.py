@@ -7,24 +7,22 @@ the link), each takes its size over the rate to leave it, and arrives one delay 
 travel at once, so the delay does not limit throughput. Times of leaving are computed, not observed: a
 caller that wakes late delivers late once, but the lateness does not add up.
 
-TCP hides loss and shows time: a lost segment takes its place on the link again and arrives one retransmission
-time later, and whatever was sent after it on the same connection waits for it.
+TCP hides loss and shows time: a lost segment takes its place on the link again and arrives later by what
+:mod:`nasc_sdk.link.retransmission` says, and whatever was sent after it on the same connection waits for it. With loss,
+a segment arrives a round trip after the one that is a congestion window before it, or later.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections import deque
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
-from typing import Final, Generic, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 
 from nasc_sdk.errors import InputError
-
-SEGMENT_BYTES: Final = 1400
-MIN_RETRANSMIT_S: Final = 0.02
-_MAX_LOSSES: Final = 6
-"""Of one segment: bounds the time a segment may take at any loss."""
+from nasc_sdk.link.retransmission import MAX_TIMEOUTS, SEGMENT_BYTES, probe_ms, timeouts_ms, window_segments
 
 K = TypeVar("K", bound=Hashable)
 
@@ -71,6 +69,19 @@ class _Segment(Generic[K]):
     """Of its arrival at the link while it waits, of its delivery while it travels."""
 
 
+@dataclass(slots=True)
+class _Connection:
+    """What the line remembers of one."""
+
+    held_bytes: int = 0
+    waiting: int = 0
+    """Segments."""
+    left_s: float = -math.inf
+    """When its last segment left the link."""
+    window_s: deque[float] = field(default_factory=deque)
+    """When the segments of the last congestion window arrived."""
+
+
 class ShapedLine(Generic[K]):
     """Segments of many connections on their way in one direction; ``key`` names the connection.
 
@@ -82,8 +93,7 @@ class ShapedLine(Generic[K]):
         self._waiting: deque[_Segment[K]] = deque()
         self._travelling: deque[_Segment[K]] = deque()
         self._free_s = 0.0
-        self._last_s: dict[K, float] = {}
-        self._bytes: dict[K, int] = {}
+        self._connections: dict[K, _Connection] = {}
         self._configure(rate_mbit, shape)
 
     def _configure(self, rate_mbit: float, shape: Shape) -> None:
@@ -91,7 +101,7 @@ class ShapedLine(Generic[K]):
         self._delay_s = shape.round_trip_ms / 2000
         self._jitter_s = shape.jitter_ms / 1000
         self._loss = shape.loss
-        self._retransmit_s = max(MIN_RETRANSMIT_S, 2 * self._delay_s)
+        self._window = window_segments(shape.loss)
 
     def reshape(self, now_s: float, rate_mbit: float, shape: Shape) -> None:
         """Change the link: what has left it keeps its time, what waits leaves at the new rate."""
@@ -101,18 +111,20 @@ class ShapedLine(Generic[K]):
 
     def push(self, now_s: float, key: K, data: bytes) -> None:
         """Put bytes on the line; empty data is an end mark, delivered in order and without cost."""
+        connection = self._connections.setdefault(key, _Connection())
         for start in range(0, max(len(data), 1), SEGMENT_BYTES):
             self._waiting.append(_Segment(key, data[start : start + SEGMENT_BYTES], now_s))
-        self._bytes[key] = self._bytes.get(key, 0) + len(data)
+            connection.waiting += 1
+        connection.held_bytes += len(data)
 
     def held(self, key: K) -> int:
         """Bytes of a connection on the line."""
-        return self._bytes.get(key, 0)
+        connection = self._connections.get(key)
+        return connection.held_bytes if connection else 0
 
     def forget(self, key: K) -> None:
         """Drop what is kept of a connection that is gone; its segments are delivered as empty bytes."""
-        self._bytes.pop(key, None)
-        self._last_s.pop(key, None)
+        self._connections.pop(key, None)
         for segment in (*self._waiting, *self._travelling):
             if segment.key == key:
                 segment.data = b""
@@ -124,8 +136,8 @@ class ShapedLine(Generic[K]):
         while self._travelling and self._travelling[0].time_s <= now_s:
             segment = self._travelling.popleft()
             arrived.append((segment.key, segment.data))
-            if segment.key in self._bytes:
-                self._bytes[segment.key] -= len(segment.data)
+            if (connection := self._connections.get(segment.key)) is not None:
+                connection.held_bytes -= len(segment.data)
         return arrived
 
     def next_s(self) -> float | None:
@@ -144,20 +156,46 @@ class ShapedLine(Generic[K]):
             segment = self._waiting.popleft()
             self._free_s = leaves_s
             arrives_s = leaves_s + self._delay_s + self._jitter_s * self._generator.random()
-            arrives_s += self._retransmissions(segment)
-            segment.time_s = max(arrives_s, self._last_s.get(segment.key, 0.0))
-            self._last_s[segment.key] = segment.time_s
+            connection = self._connections.get(segment.key)
+            if connection is not None:
+                connection.waiting -= 1
+                arrives_s += self._retransmissions(segment, connection)
+                arrives_s = self._in_order(connection, arrives_s)
+                connection.left_s = leaves_s
+            segment.time_s = arrives_s
             self._insert(segment)
 
-    def _retransmissions(self, segment: _Segment[K]) -> float:
+    def _in_order(self, connection: _Connection, arrives_s: float) -> float:
+        """Not before what was sent earlier, nor sooner than the congestion window allows."""
+        window_s = connection.window_s
+        if window_s:
+            arrives_s = max(arrives_s, window_s[-1])
+        if self._window is not None and len(window_s) >= self._window:
+            arrives_s = max(arrives_s, window_s[-self._window] + 2 * self._delay_s)
+        window_s.append(arrives_s)
+        while len(window_s) > (self._window or 1):
+            window_s.popleft()
+        return arrives_s
+
+    def _retransmissions(self, segment: _Segment[K], connection: _Connection) -> float:
         """Extra time of a segment that is lost; each loss costs the link another transmission."""
-        extra_s = 0.0
-        for _ in range(_MAX_LOSSES):
-            if not segment.data or self._loss == 0 or self._generator.random() >= self._loss:
-                break
+        if not segment.data or not self._loses(segment):
+            return 0.0
+        round_trip_ms = 2000 * self._delay_s
+        followed = connection.waiting > 0
+        # What was sent before is acknowledged by now.
+        alone = segment.time_s - connection.left_s > 2 * self._delay_s
+        timeouts = 1 if alone and not followed else 0
+        while timeouts < MAX_TIMEOUTS and self._loses(segment):
+            timeouts += 1
+        found_ms = round_trip_ms if followed else 0.0 if alone else probe_ms(round_trip_ms)
+        return (found_ms + timeouts_ms(round_trip_ms, timeouts)) / 1000
+
+    def _loses(self, segment: _Segment[K]) -> bool:
+        lost = self._loss > 0 and self._generator.random() < self._loss
+        if lost:
             self._free_s += len(segment.data) * self._byte_s
-            extra_s += self._retransmit_s
-        return extra_s
+        return lost
 
     def _insert(self, segment: _Segment[K]) -> None:
         """Keep the delay line sorted: a retransmission of one connection does not hold up the others."""

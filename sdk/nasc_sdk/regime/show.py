@@ -21,36 +21,39 @@ _COLUMNS: Final = 64
 _ROWS: Final = 20
 _TICK: Final = 16
 _CSV_HEADER: Final = (
-    "round_trip_above_ms", "round_trip_to_ms", "throughput_from_mbit_s", "throughput_below_mbit_s", "regime", "kind",
-    "arch", "cut", "encoding", "accuracy",
+    "loss_to", "round_trip_above_ms", "round_trip_to_ms", "throughput_from_mbit_s", "throughput_below_mbit_s", "regime",
+    "kind", "arch", "cut", "encoding", "accuracy",
 )  # fmt: skip
 
 
 def draw(regimes: RegimeMap, here: tuple[float, float] | None = None) -> str:
-    """The map in letters, with what they mean; ``here``, a throughput and a round trip, is marked.
+    """The map in letters, slice by slice, with what they mean; ``here``, a throughput and a round trip, is marked.
 
-    A letter holds in all of its place: it is the answer for the slowest link there.
+    A letter holds in all of its place: it is the answer for the slowest link there. What a measured link loses is in
+    its samples, so it is marked where nothing is lost beside.
     """
     speeds = _steps(regimes.throughput_mbit_s, _COLUMNS)
-    trips = _steps((regimes.lowest_round_trip_ms, regimes.round_trip_ms[-1]), _ROWS)
+    trips = _steps((regimes.lowest_round_trip_ms, regimes.highest_round_trip_ms), _ROWS)
     answer = policy(regimes)
-    places = [[answer(speed, trip) for speed in speeds[:-1]] for trip in trips[1:]]
-    letters = letters_of(regimes, {place for row in places for place in row})
-    rows = [[letters.get(place, _REST) for place in row] for row in places]
-    if here is not None and regimes.covers(*here):
-        row = max(bisect_left(trips, here[1]) - 1, 0)
-        rows[row][min(bisect_right(speeds, here[0]), _COLUMNS) - 1] = _HERE
-    lines = [f"{trip:8.3g} |{''.join(cells)}|" for trip, cells in zip(trips[1:], rows, strict=True)]
+    places = [[[answer(speed, trip, loss) for speed in speeds[:-1]] for trip in trips[1:]] for loss in regimes.losses]
+    letters = letters_of(regimes, {place for rows in places for row in rows for place in row})
     ticks = "".join(f"{speeds[at]:<{_TICK}.3g}" for at in range(0, _COLUMNS, _TICK))
-    return "\n".join((
-        f"round trip up to (ms); limit {regimes.limit_ms:g} ms at p{regimes.percentile:g}, {conditions(regimes)}",
-        *reversed(lines),
-        f"{'':9}+{'-' * _COLUMNS}+",
-        f"{'':10}{ticks}{speeds[-1]:.3g} Mbit/s from",
-        "",
-        *_legend(regimes, letters),
-        *_notes(regimes, here),
-    ))  # fmt: skip
+    axis = (f"{'':9}+{'-' * _COLUMNS}+", f"{'':10}{ticks}{speeds[-1]:.3g} Mbit/s from", "")
+    lines = [f"round trip up to (ms); limit {regimes.limit_ms:g} ms at p{regimes.percentile:g}, {conditions(regimes)}"]
+    for loss, rows in zip(regimes.losses, places, strict=True):
+        cells = [[letters.get(place, _REST) for place in row] for row in rows]
+        if here is not None and not loss and regimes.covers(*here):
+            row = max(bisect_left(trips, here[1]) - 1, 0)
+            cells[row][min(bisect_right(speeds, here[0]), _COLUMNS) - 1] = _HERE
+        lines += [losing(loss)] if any(regimes.losses) else []
+        lines += reversed([f"{trip:8.3g} |{''.join(row)}|" for trip, row in zip(trips[1:], cells, strict=True)])
+        lines += axis
+    return "\n".join((*lines, *_legend(regimes, letters), *_notes(regimes, here)))
+
+
+def losing(loss: float) -> str:
+    """Which links a slice is for."""
+    return f"up to {100 * loss:g} % of segments lost" if loss else "no segment lost"
 
 
 def describe(regime: Regime) -> str:
@@ -64,17 +67,19 @@ def describe(regime: Regime) -> str:
 
 
 def to_csv(regimes: RegimeMap) -> str:
-    """One line for each step of each row: where a candidate is the answer, and which it is."""
+    """One line for each step of each row of each slice: where a candidate is the answer, and which it is."""
     text = io.StringIO()
     text.write(f"# {regimes.device or 'board'}, limit {regimes.limit_ms:g} ms at p{regimes.percentile:g}, ")
     text.write(f"{conditions(regimes)}, sha256 {regimes.digest}\n")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_CSV_HEADER)
-    above = 0.0
-    for trip, steps, answers in zip(regimes.round_trip_ms, regimes.steps_mbit_s, regimes.answers, strict=True):
-        for (start, end), place in zip(pairwise((0.0, *steps, math.inf)), answers, strict=True):
-            writer.writerow((f"{above:.9g}", f"{trip:.9g}", f"{start:.12g}", f"{end:.12g}", *_named(regimes, place)))
-        above = trip
+    for sheet in regimes.slices:
+        above = 0.0
+        for trip, steps, answers in zip(sheet.round_trip_ms, sheet.steps_mbit_s, sheet.answers, strict=True):
+            for (start, end), place in zip(pairwise((0.0, *steps, math.inf)), answers, strict=True):
+                ends = (f"{above:.9g}", f"{trip:.9g}", f"{start:.12g}", f"{end:.12g}")
+                writer.writerow((f"{sheet.loss:g}", *ends, *_named(regimes, place)))
+            above = trip
     return text.getvalue()
 
 
@@ -118,7 +123,8 @@ def _notes(regimes: RegimeMap, here: tuple[float, float] | None) -> list[str]:
         beside = "" if regimes.covers(*here) else ", beside the map"
         notes.append(f"{_HERE} the link now, {here[0]:.3g} Mbit/s and {here[1]:.3g} ms round trip{beside}: {answer}")
     better = f"one better by more than {100 * regimes.within:g} points" if regimes.within else "a more accurate one"
-    notes.append(f"every answer keeps the limit; in {regimes.unresolved:.2%} of the map {better} may keep it as well")
+    unresolved = math.fsum(each.unresolved for each in regimes.slices) / len(regimes.slices)
+    notes.append(f"every answer keeps the limit; in {unresolved:.2%} of the map {better} may keep it as well")
     return notes
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nasc_sdk.link.link import Link
 from nasc_search.joint.aim import Aim
 from nasc_search.joint.energy import coding_mj, fixed_mj, sending_mj
-from nasc_search.joint.table import Array, CandidateTable, Constraints, normal_quantile
+from nasc_search.joint.table import Array, CandidateTable, Constraints
 
 Index = tuple[int, int, int]
 
@@ -37,17 +37,11 @@ class Contenders:
 
     def total_ms(self, link: Link, percentile: float) -> Array:
         """The percentile of each contender's latency."""
-        median, spread = self.table.transfer(link, percentile)
-        median = median + self.table.coding.ms
-        z = normal_quantile(percentile)
-        total = z * z * self.table.fixed_variance[self.rows, self.cuts] + spread[self.cuts, self.codes] ** 2
-        total = np.sqrt(total) + self.table.fixed_ms[self.rows, self.cuts]
-        return np.asarray(total + median[self.cuts, self.codes], np.float64)
+        return self.table.total_of(link, percentile, self.rows, self.cuts, self.codes)
 
     def energy_mj(self, link: Link) -> Array:
         """Each contender's energy."""
-        median, _ = self.table.transfer(link, 50.0)
-        sending = sending_mj(self.table, median)
+        sending = sending_mj(self.table, self.table.transfer_ms(link, 50.0))
         sending = sending + coding_mj(self.table)
         return np.asarray(fixed_mj(self.table, (self.rows, self.cuts)) + sending[self.cuts, self.codes], np.float64)
 

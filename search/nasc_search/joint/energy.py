@@ -20,8 +20,8 @@ _EVERY: Final = (slice(None), slice(None))
 
 def energy_mj(table: CandidateTable, link: Link) -> Array:
     """[A, K, E] of every candidate over a link, at the table's ``power``; infinite where there is none."""
-    median, _ = table.transfer(link, 50.0)
-    total = fixed_mj(table)[:, :, None] + (sending_mj(table, median) + coding_mj(table))[None]
+    sending = sending_mj(table, table.transfer_ms(link, 50.0))
+    total = fixed_mj(table)[:, :, None] + (sending + coding_mj(table))[None]
     return np.where(table.legal[None], total, np.inf)
 
 

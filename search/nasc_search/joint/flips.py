@@ -47,6 +47,7 @@ def scaled_link(link: Link, throughput: float = 1.0, round_trip: float = 1.0) ->
         tuple(value * throughput for value in link.throughput_mbit_s),
         tuple(value * round_trip for value in link.round_trip_ms),
         link.loss,
+        link.segment_loss,
     )
 
 

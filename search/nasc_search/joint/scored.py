@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from nasc_sdk.candidate import Candidate
 from nasc_sdk.cost.model import Z95
 from nasc_sdk.link.link import Link
 from nasc_search.joint.energy import coding_mj, fixed_mj, sending_mj
-from nasc_search.joint.table import CandidateTable, Constraints, Kind, accuracy_key, normal_quantile
+from nasc_search.joint.table import CandidateTable, Constraints, Kind, accuracy_key
 
 Quantiles = tuple[float, float]
 """Median and 95th percentile, milliseconds, predicted."""
@@ -54,24 +52,16 @@ def score(
 ) -> Scored:
     """Everything about one candidate."""
     candidate, local = table.candidate(row, cut, code), cut == table.cuts - 1
-    fixed, variance = float(table.fixed_ms[row, cut]), float(table.fixed_variance[row, cut])
-
-    def transfer(percentile: float) -> Quantiles:
-        median, spread = table.transfer(link, percentile)
-        return float(median[cut, code]), float(spread[cut, code])
-
+    fixed = float(table.fixed_ms[row, cut])
+    median, high = (float(table.transfer_ms(link, percentile)[cut, code]) for percentile in (50.0, 95.0))
     encode_ms, decode_ms = float(table.coding.head_ms[cut, code]), float(table.coding.tail_ms[cut, code])
 
     def total(percentile: float) -> float:
-        # In the order of CandidateTable.total_ms, so that both agree to the last bit.
-        median, spread = transfer(percentile)
-        z = normal_quantile(percentile)
-        return float(np.sqrt(z * z * variance + spread * spread)) + fixed + (median + (encode_ms + decode_ms))
+        return float(table.total_of(link, percentile, row, cut, code))
 
     def part(ms: float, sd: float) -> Quantiles:
         return ms, ms + Z95 * sd
 
-    median, spread = transfer(95.0)
     limited = total(constraints.percentile)
     energy = float(fixed_mj(table, (row, cut)) + (sending_mj(table, median) + coding_mj(table)[cut, code]))
     accuracy = float(table.accuracy[row, cut, code])
@@ -82,7 +72,7 @@ def score(
         evaluated=bool(table.evaluated[row, cut, code]),
         payload_bytes=0 if local else int(table.payload_bytes[cut, code]),
         head_ms=part(float(table.head_ms[row, cut]) + encode_ms, float(table.head_sd_ms[row, cut])),
-        transfer_ms=(median, median + spread),
+        transfer_ms=(median, high),
         tail_ms=part(
             float(table.tail_ms[row, cut]) + decode_ms + (0.0 if local else table.overheads.decode_ms),
             float(table.tail_sd_ms[row, cut]),

@@ -92,8 +92,8 @@ def _ways(
     frame: CandidateTable, link: Link, constraints: Constraints, coding_score: Array
 ) -> dict[Kind, tuple[Crossing, ...]]:
     """All that may cross, without what another at the same cut beats in time, score and flash."""
-    median, spread = frame.transfer(link, constraints.percentile)
-    ms, coding = median + spread + frame.coding.ms, frame.coding
+    coding = frame.coding
+    ms = frame.transfer_ms(link, constraints.percentile) + coding.ms
     ms[:-1] += frame.overheads.total_ms
     allowed = frame.legal & (coding.arena_bytes <= (constraints.arena_bytes or np.inf))
     if constraints.raw_input_stays:
@@ -121,7 +121,7 @@ def _queries(
     *, first: bool,
 ) -> Iterator[tuple[Query, int]]:  # fmt: skip
     """What to ask for, and how many answers are wanted: most around the limit, some below it for fronts and savings."""
-    z = normal_quantile(constraints.percentile)
+    z = normal_quantile(constraints.percentile / 100)
     jitter = [z * float(np.hypot(max(model.p95_ratio - 1, 0.0) / Z95, model.residual)) for model in models]
     shares = _SHARES if first or constraints.aim.saves else _SHARES[:1]
     for share in shares:

@@ -2,7 +2,8 @@
 
 ``T_p = sum of medians + sqrt(sum of (q_p - median)^2)`` over head, transfer and tail: head and tail spread
 with the device's jitter and the cost model's own error, the transfer with the link's samples, exactly, for
-each payload.
+each payload. Over a link that loses segments (:mod:`nasc_sdk.link.loss`) the same holds in each outcome at its own
+level, and the least of them is ``T_p``.
 The last cut has no network term at all; cut 0 sends the raw int8 input.
 """
 
@@ -11,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 from nasc_sdk.candidate import INT8, Candidate, CutEncoding
 from nasc_sdk.errors import InputError
 from nasc_sdk.link.link import Link
+from nasc_sdk.link.loss import LossModel
 from nasc_sdk.profiling.profile import UNKNOWN_BOARD, Power
 from nasc_search.joint.aim import MOST_ACCURATE, Aim
 from nasc_search.joint.enumerated import Shortlist
@@ -136,6 +139,16 @@ class ToldBy:
     """What the supernet's weights reach themselves, where that was evaluated, by :func:`accuracy_key`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One outcome of a transfer, [K, E]; at its level ``T = fixed + median + sqrt(z^2 * variance + spread^2)``."""
+
+    z_squared: Array
+    """[1, 1] where it is the same everywhere."""
+    median_ms: Array
+    spread_ms: Array
+
+
 # Not slotted: the cached properties below live in the instance's dictionary.
 @dataclass(frozen=True)
 class CandidateTable:
@@ -218,10 +231,10 @@ class CandidateTable:
         return {}
 
     @cached_property
-    def _payload_sizes(self) -> tuple[list[int], NDArray[np.intp]]:
+    def _payload_sizes(self) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
         """Distinct payloads, and which of them each [K * E] is."""
         sizes, place = np.unique(self.payload_bytes.ravel(), return_inverse=True)
-        return sizes.tolist(), place.ravel()
+        return sizes, place.ravel()
 
     @property
     def lossless(self) -> NDArray[np.bool_]:
@@ -241,25 +254,44 @@ class CandidateTable:
             kind
         ]
 
-    def transfer(self, link: Link, percentile: float) -> tuple[Array, Array]:
-        """[K, E] median of the transfer and its quantile's distance from it; zero at the last cut."""
+    def ways(self, link: Link, percentile: float) -> tuple[Way, ...]:
+        """The outcomes of a transfer; one for a link that loses nothing."""
         shape = self.payload_bytes.shape
         sizes, place = self._payload_sizes
-        samples = np.sort([link.transfer_ms(size) for size in sizes], axis=1)
-        median, quantile = (sorted_quantile(samples, p)[place] for p in (50.0, percentile))
-        median, spread = median.reshape(shape), np.maximum(quantile - median, 0.0).reshape(shape)
-        median[-1], spread[-1] = 0.0, 0.0
-        return median, spread
+        model = LossModel(sizes, link.segment_loss, percentile)
+        wires_ms = sizes[:, None] * 8e-3 / np.asarray(link.throughput_mbit_s)
+        medians, quantiles = model.quantiles_ms(np.asarray([link.round_trip_ms]), wires_ms)
+        ways = []
+        for parts in zip(z_squared(model.level), medians, np.maximum(quantiles - medians, 0.0), strict=True):
+            squared, median, spread = (part[place].reshape(shape) for part in parts)
+            squared[-1], median[-1], spread[-1] = normal_quantile(percentile / 100) ** 2, 0.0, 0.0
+            ways.append(Way(squared if link.segment_loss else squared[-1:, :1], median, spread))
+        return tuple(ways)
+
+    def transfer_ms(self, link: Link, percentile: float) -> Array:
+        """[K, E] the percentile of the transfer alone; zero at the last cut."""
+        return np.asarray(np.min([way.median_ms + way.spread_ms for way in self.ways(link, percentile)], axis=0))
 
     def total_ms(self, link: Link, percentile: float) -> Array:
         """[A, K, E]: the percentile of each candidate's latency, infinite where there is none."""
-        median, spread = self.transfer(link, percentile)
-        z = normal_quantile(percentile)
-        total = z * z * self.fixed_variance[:, :, None] + (spread * spread)[None]
-        np.sqrt(total, out=total)
-        total += self.fixed_ms[:, :, None]
-        total += np.where(self.legal, median + self.coding.ms, np.inf)[None]
-        return total
+        least = None
+        for way in self.ways(link, percentile):
+            total = way.z_squared * self.fixed_variance[:, :, None] + (way.spread_ms * way.spread_ms)[None]
+            np.sqrt(total, out=total)
+            total += self.fixed_ms[:, :, None]
+            total += np.where(self.legal, way.median_ms + self.coding.ms, np.inf)[None]
+            least = total if least is None else np.minimum(least, total, out=least)
+        return np.asarray(least, np.float64)
+
+    def total_of(self, link: Link, percentile: float, rows: Any, cuts: Any, codes: Any) -> Array:
+        """The same of some candidates, to the last bit; indices of numpy."""
+        variance, fixed = self.fixed_variance[rows, cuts], self.fixed_ms[rows, cuts]
+        totals = []
+        for way in self.ways(link, percentile):
+            squared = np.broadcast_to(way.z_squared, way.median_ms.shape)[cuts, codes]
+            tail = np.sqrt(squared * variance + way.spread_ms[cuts, codes] ** 2)
+            totals.append(tail + fixed + (way.median_ms + self.coding.ms)[cuts, codes])
+        return np.asarray(np.min(totals, axis=0), np.float64)
 
     def allowed(self, constraints: Constraints) -> NDArray[np.bool_]:
         """[A, K, E]: exists, and is within memory and privacy, whatever the latency."""
@@ -341,14 +373,13 @@ class CandidateTable:
         return row, cut, codes
 
 
-def sorted_quantile(samples: Array, percentile: float) -> Array:
-    """numpy's linear percentile along the second axis of sorted samples, without its 100 us of checks."""
-    position = percentile / 100 * (samples.shape[1] - 1)
-    low = int(position)
-    high = min(low + 1, samples.shape[1] - 1)
-    return np.asarray(samples[:, low] + (samples[:, high] - samples[:, low]) * (position - low), np.float64)
+def z_squared(levels: Array) -> Array:
+    """Squares of :func:`normal_quantile`; 0 from 1 on, where there is no time either."""
+    flat = [normal_quantile(level) ** 2 if level < 1 else 0.0 for level in levels.ravel().tolist()]
+    return np.reshape(flat, levels.shape)
 
 
-def normal_quantile(percentile: float) -> float:
-    """Standard deviations above the median."""
-    return NormalDist().inv_cdf(percentile / 100)
+@lru_cache(maxsize=1024)
+def normal_quantile(level: float) -> float:
+    """Standard deviations above the median, of a level between 0 and 1."""
+    return NormalDist().inv_cdf(level)

@@ -38,7 +38,8 @@ _GOAL_OPTIONS: Final = frozenset(
 )
 FROM_PROFILE: Final = "profile"
 _BY_HAND: Final = frozenset({"arch", "cut", "bits", "bottleneck", "entropy", "finetune_epochs"})
-_LINK_OPTIONS: Final = frozenset({"throughput_mbit_s", "round_trip_ms"})
+_MEDIANS: Final = frozenset({"throughput_mbit_s", "round_trip_ms"})
+_LINK_OPTIONS: Final = _MEDIANS | {"loss"}
 
 
 class Searching:
@@ -237,9 +238,11 @@ def parse_link(options: Options) -> Link | None:
     given = _LINK_OPTIONS & set(options)
     if not given:
         return None
-    if given != _LINK_OPTIONS:
-        raise InputError("a link is given by both --throughput-mbit-s and --round-trip-ms")
-    return Link.fixed(number(options, "throughput_mbit_s", 0.0), number(options, "round_trip_ms", 0.0))
+    if not given >= _MEDIANS:
+        alone = "; what a measured link loses is in its samples" if "loss" in given else ""
+        raise InputError(f"a link is given by both --throughput-mbit-s and --round-trip-ms{alone}")
+    throughput, trip, loss = (number(options, name, 0.0) for name in ("throughput_mbit_s", "round_trip_ms", "loss"))
+    return Link.fixed(throughput, trip, loss)
 
 
 def number(options: Options, name: str, default: float) -> float:

@@ -1,15 +1,17 @@
 """A regime map of millions of candidates: its build, its lookup, and its answers against brute force.
 
     python benchmarks/regime_map.py ../shared/data [--board raspi4] [--server titan_rtx_1] [--limit-ms 30]
-        [--points 300] [--within-points 0] [--json]
+        [--points 300] [--within-points 0] [--loss 0] [--json]
 
 Candidates are those of pareto_set.py, with 3 % (board) and 5 % (server) of jitter. The link varies as 32 samples do
-(log-normal, 0.3) around its medians; the limit holds at p95. Points are random in the map, both axes logarithmic.
+(log-normal, 0.3) around its medians; the limit holds at p95. Points are random in the map, both axes logarithmic, at the
+losses of its slices in turn.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import platform
 import time
@@ -54,18 +56,19 @@ def candidate_table(data: Path, board: str, server: str) -> CandidateTable:
 
 
 def check(
-    table: CandidateTable, regimes: RegimeMap, constraints: Constraints, points: list[list[float]]
+    table: CandidateTable, regimes: RegimeMap, constraints: Constraints, points: list[tuple[float, float, float]]
 ) -> dict[str, int]:
     """Over all candidates at each point: answers that break the limit, and that are not the most accurate."""
     counts = {"points": len(points), "break_the_limit": 0, "better_exists": 0}
-    for throughput, trip in points:
+    for throughput, trip, loss in points:
         link = Link(
             tuple(throughput * factor for factor in regimes.spread.throughput),
             tuple(trip * factor for factor in regimes.spread.round_trip),
+            segment_loss=loss,
         )
         total = table.total_ms(link, constraints.percentile)
         within = (total <= constraints.limit_ms) & table.allowed(constraints)
-        answer = regimes.lookup(throughput, trip)
+        answer = regimes.lookup(throughput, trip, loss)
         accuracy = -1.0
         if answer is not None:
             accuracy = answer.accuracy
@@ -75,10 +78,10 @@ def check(
     return counts
 
 
-def lookup_ns(regimes: RegimeMap, points: list[list[float]]) -> list[float]:
+def lookup_ns(regimes: RegimeMap, points: list[tuple[float, float, float]]) -> list[float]:
     """Of each point, a mean of a few calls."""
     answer, times = policy(regimes), []
-    for throughput, trip in points:
+    for throughput, trip, loss in points:
         begun = time.perf_counter_ns()
         for _ in range(_REPEATS):
             answer(throughput, trip)
@@ -94,6 +97,7 @@ def main() -> None:
     parser.add_argument("--server", default="titan_rtx_1")
     parser.add_argument("--limit-ms", type=float, default=30.0)
     parser.add_argument("--within-points", type=float, default=0.0)
+    parser.add_argument("--loss", default="0", help="rising, with commas between")
     parser.add_argument("--points", type=int, default=300)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
@@ -102,19 +106,22 @@ def main() -> None:
     samples = np.exp(0.3 * rng.normal(size=(2, _SAMPLES))).tolist()
     constraints = Constraints(given.limit_ms)
     begun = time.perf_counter()
-    regimes = regime_map(table, constraints, area, spread_of(Link(*map(tuple, samples))), given.within_points / 100)
+    losses = tuple(map(float, given.loss.split(",")))
+    spread = spread_of(Link(*map(tuple, samples)))
+    regimes = regime_map(table, constraints, area, spread, given.within_points / 100, losses=losses)
     built_s = time.perf_counter() - begun
     low, high = np.log(np.asarray([area.throughput_mbit_s, area.round_trip_ms])).T
-    points = np.exp(rng.uniform(low, high, (max(given.points, 1000), 2))).tolist()
+    places = np.exp(rng.uniform(low, high, (max(given.points, 1000), 2))).tolist()
+    points = [(*place, loss) for place, loss in zip(places, itertools.cycle(losses), strict=False)]
     quantiles = np.percentile(lookup_ns(regimes, points), (5, 50, 95)).tolist()
     result: dict[str, Any] = {
         "machine": platform.processor() or platform.machine(),
         "candidates": table.size,
         "build_s": built_s,
-        "rows": len(regimes.round_trip_ms),
+        "rows": sum(len(each.round_trip_ms) for each in regimes.slices),
         "regimes": len(regimes.regimes),
         "json_bytes": len(dump_map(regimes)),
-        "unresolved": regimes.unresolved,
+        "unresolved": max(each.unresolved for each in regimes.slices),
         "lookup_ns": dict(zip(("p5", "p50", "p95"), quantiles, strict=True)),
         **check(table, regimes, constraints, points[: given.points]),
     }
@@ -124,7 +131,7 @@ def main() -> None:
     times = result["lookup_ns"]
     print(f"{table.size} candidates, {result['regimes']} regimes in {result['rows']} rows; built in {built_s:.1f} s")
     print(f"lookup {times['p50']:.0f} ns p50, {times['p95']:.0f} ns p95; {result['json_bytes']} bytes of JSON")
-    print(f"{regimes.unresolved:.2%} of the map where a better candidate may exist")
+    print(f"at most {result['unresolved']:.2%} of a slice where a better candidate may exist")
     print(f"of {result['points']} points: {result['break_the_limit']} answers break the limit, "
           f"{result['better_exists']} are not the most accurate")  # fmt: skip
 

@@ -7,6 +7,7 @@ Rule 3: it needs no dictionary, and no window above ``MAX_WINDOW``.
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Final
 from nasc_sdk.errors import MissingExtraError, RemoteProtocolError
 
 LEVEL: Final = 3
-"""Beyond it cut tensors shrink by a hundredth at most and take three times as long; figures are in docs/adr/0013."""
+"""The next better one, 6, takes two to four times as long for a few per cent; figures are in docs/adr/0013."""
 MAX_WINDOW: Final = 8 << 20
 """RFC 8878, 3.1.1.1.2: decoders are recommended to support at least 8 MB, and frames not to need more."""
 _MAGIC: Final = 0xFD2FB528
@@ -99,10 +100,8 @@ def _content_size(payload: bytes, start: int, flag: int, single_segment: bool) -
 @cache
 def _library() -> _Library:
     """Contexts are made anew for each call, 3 us: those of the package are not to be shared by threads."""
-    try:
+    with contextlib.suppress(ModuleNotFoundError):  # also of a Python that was built without it
         return _of_python()
-    except ModuleNotFoundError:
-        pass
     try:
         return _of_package()
     except ModuleNotFoundError as error:

@@ -4,8 +4,8 @@
         [--points 300] [--within-points 0] [--loss 0] [--json]
 
 Candidates are those of pareto_set.py, with 3 % (board) and 5 % (server) of jitter. The link varies as 32 samples do
-(log-normal, 0.3) around its medians; the limit holds at p95. Points are random in the map, both axes logarithmic, at the
-losses of its slices in turn.
+(log-normal, 0.3) around its medians; the limit holds at p95. Points are random in the map, both axes logarithmic, at
+the losses of its slices in turn.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def lookup_ns(regimes: RegimeMap, points: list[tuple[float, float, float]]) -> l
     for throughput, trip, loss in points:
         begun = time.perf_counter_ns()
         for _ in range(_REPEATS):
-            answer(throughput, trip)
+            answer(throughput, trip, loss)
         times.append((time.perf_counter_ns() - begun) / _REPEATS)
     return times
 

@@ -1,6 +1,7 @@
 """Questions to the search service and what the asker hears when there is none."""
 
 import threading
+import time
 
 import msgspec
 import pytest
@@ -85,10 +86,25 @@ def test_no_service_is_told_soon_whatever_the_timeout(clients, monkeypatch):
         ask(clients[1], TOPICS, SEARCH, 3600.0)
 
 
-def test_a_service_that_begins_and_stops(clients):
+def test_a_service_that_begins_and_stops(clients, monkeypatch):
+    monkeypatch.setattr(asking, "STILL_S", 0.1)
     Service(clients[0], lambda service, request: service.progress(request, 0))
     with pytest.raises(UnreachableError, match="began search but gave no answer"):
         ask(clients[1], TOPICS, SEARCH, 0.5)
+
+
+def test_a_service_that_tells_of_its_progress_is_waited_for(clients, monkeypatch):
+    """As while a user's function trains network after network."""
+    monkeypatch.setattr(asking, "STILL_S", 1.5)
+
+    def work(service, request):
+        for done in range(3):
+            service.progress(request, done)
+            time.sleep(0.6)
+        service.reply(request)
+
+    Service(clients[0], lambda *asked: threading.Thread(target=work, args=asked, daemon=True).start())
+    assert bytes(ask(clients[1], TOPICS, SEARCH, 0.5).document) == b"[1]"
 
 
 def test_a_service_that_is_there_and_says_nothing_more(clients):

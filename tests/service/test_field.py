@@ -11,6 +11,7 @@ from nasc_sdk.errors import InfeasibleError, InputError
 from nasc_sdk.ir.count import macs
 from nasc_sdk.ir.network import TensorSpec
 from nasc_sdk.link.link import Link
+from nasc_search.accuracy.table import TableSource
 from nasc_search.joint.exact import search
 from nasc_search.joint.explain import explain
 from nasc_search.joint.pool import pool_archs, pool_catalogue
@@ -122,3 +123,18 @@ def test_what_is_named_or_was_evaluated_is_in_the_table():
     assert one in table.index_of
     assert table.accuracy[table.index_of[other], -1, 0] == 0.123
     assert table.evaluated[table.index_of[other], -1, 0]
+
+
+def test_of_a_tables_rows_alone_are_candidates():
+    """The pool's random networks are not among them, nor is what the sums would list."""
+    rows = {arch: accuracy(arch) for arch in EVERY[::7]}
+    evaluated = {arch: 0.5 * accuracy(arch) for arch in EVERY[::5]}
+    pool = pool_catalogue(SPACE, pool_archs(SPACE, evaluated, drawn=20))
+    told = Planner(SPACE, pool, evaluated, outside=TableSource("table t.npz:k", rows))
+    wanted = Wanted(Constraints(0.6), (LINK,))
+    table = told.table(BOARD, SERVER, wanted=wanted)
+    assert set(table.archs) == set(rows)
+    assert {arch: table.accuracy[row, 0, 0] for arch, row in table.index_of.items()} == rows
+    assert search(table, LINK, wanted.constraints).chosen.told_by == "table t.npz:k"
+    assert f"accuracies of {len(rows)} architectures are those of table t.npz:k" in told.report
+    assert f"against {len(rows.keys() & evaluated)} sub-networks" in told.report

@@ -1,8 +1,12 @@
 """The search service as a process of its own, told to search by a table or a function."""
 
 import contextlib
+import hashlib
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -121,3 +125,34 @@ def test_a_slow_function_is_spoken_of_and_may_print(site, monkeypatch):
     assert all(text.startswith("function slow:accuracy_of: ") for text in heard)
     assert "of 10, |" in heard[0]
     assert (site[2] / "service.log").read_text().count("a child of it") == 10
+
+
+@contextlib.contextmanager
+def up(folder, *options):
+    command = [sys.executable, "-m", "nasc_sdk", "up", "--port", "0", "--listen", "127.0.0.1:0", *options]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_up_hands_a_table_on_and_ends_as_the_service_does(tmp_path):
+    with up(tmp_path, "--accuracy-table", "missing.npz:top1") as process:
+        _, errors = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 3
+    assert "missing.npz" in errors
+
+
+def test_up_can_be_interrupted_while_a_function_works(tmp_path):
+    """What it said until then is kept."""
+    (tmp_path / "slow.py").write_text("import time\ndef accuracy_of(arch):\n    time.sleep(3)\n    return 0.5\n")
+    with up(tmp_path, "--accuracy-callable", "slow:accuracy_of") as process:
+        for line in process.stderr:
+            if ": 1 of 100, |" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        assert process.wait(TIMEOUT_S) == 130
+    digest = hashlib.sha256((tmp_path / "slow.py").read_bytes()).hexdigest()[:16]
+    with contextlib.closing(Store(tmp_path / "nasc-state" / "service" / "service.sqlite")) as store:
+        assert set(store.accuracies(f"function slow:accuracy_of {digest}").values()) == {0.5}

@@ -37,7 +37,7 @@ Examples:
 @click.option("--pretrained", help="Folder of a supernet of your own  [default: the shipped one].")
 @click.option("--dataset", help="What it was trained on  [default: fashion-mnist].")
 @click.option("--data", help="Folder of that data set's files; fine-tuning needs them.")
-@click.option("--accuracy-table", metavar="FILE.npz:KEY", help="Search by this table's accuracies, in per cent.")
+@click.option("--accuracy-table", metavar="FILE.npz:KEY", help="Search by this table's accuracies: docs/accuracy.md.")
 @click.option(
     "--accuracy-callable", metavar="MODULE:FUNCTION", help="Search by what this function says of an architecture, 0..1."
 )

@@ -25,11 +25,11 @@ Answer = ServiceProgress | ServiceReply
 
 HELLO_S: Final = 5.0
 """How long a service may take to say that it is there; it answers ``status`` at once, also while it works."""
+STILL_S: Final = 60.0
+"""A service that tells of its progress has at least so long to say more, whatever the asker's patience was."""
 # After the asker's connection came back; the service's may come back later, up to the longest reconnect delay.
 _AGAIN_S: Final = (0.0, 2.0, 6.0)
 _LOOK_AGAIN_S: Final = 0.5
-_STILL_S: Final = 60.0
-"""A service that tells of its progress has at least so long to say more, whatever the asker's patience was."""
 
 
 def ask(
@@ -85,7 +85,7 @@ def _exchange(
             if isinstance(answer, ServiceReply):
                 return answer
             seen, again_s = True, []
-            deadline = max(deadline, time.monotonic() + _STILL_S)
+            deadline = max(deadline, time.monotonic() + STILL_S)
             on_progress(answer)
     if seen or greeted:
         what = "began" if seen else "is there and was asked to"

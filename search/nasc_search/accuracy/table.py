@@ -36,9 +36,11 @@ class TableSource:
     @classmethod
     def open(cls, entry: Entry, space: ChoiceSpace) -> TableSource:
         """Read it; raises InputError."""
-        kind = SpaceName(to_plain(space)[0])
-        percent = read_accuracies(entry, kind, len(space.choices))
-        codes = [benchmark_ops()[key[0]].tolist() for key in percent] if kind is SpaceName.NB201 else percent
+        kind, _ = to_plain(space)
+        if kind not in list(SpaceName):
+            raise InputError(f"no table is read for {kind}, only for {', '.join(SpaceName)}; give a function")
+        percent = read_accuracies(entry, SpaceName(kind), len(space.choices))
+        codes = [benchmark_ops()[key[0]].tolist() for key in percent] if kind == SpaceName.NB201 else percent
         archs = map(space.decode, codes)
         return cls(
             f"table {entry}",

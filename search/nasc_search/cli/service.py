@@ -28,7 +28,10 @@ Examples:
     "--pretrained", type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder made by nasc-sdk train  [default: the shipped Fashion-MNIST supernet].",
 )
-@click.option("--dataset", default="fashion-mnist", show_default=True, help="fashion-mnist, cifar10, cifar100, folder.")
+@click.option(
+    "--dataset", default="fashion-mnist", show_default=True,
+    help="What the supernet was trained on: fashion-mnist, cifar10, cifar100, folder.",
+)
 @click.option("--data", type=click.Path(path_type=Path), help="Folder that holds the data set's files.")
 @click.option(
     "--accuracy-table", metavar="FILE.npz:KEY",
@@ -47,10 +50,11 @@ def command(
     broker_url: str, site: str, state_dir: Path, pretrained: Path | None, dataset: str, data: Path | None,
     accuracy_table: str | None, accuracy_callable: str | None, accuracy_samples: int | None, threads: int,
 ) -> None:  # fmt: skip
-    """Run the search service.
+    """Run the search service, which remembers what was measured, searches and deploys.
 
-    Prints one JSON line when ready and runs until SIGTERM or Ctrl-C. A function that takes long to tell accuracies is
-    spoken of in lines before that one; what it said is kept in the state directory.
+    "nasc-sdk up" starts it together with a broker and an edge server. Prints one JSON line when ready and runs until
+    SIGTERM or Ctrl-C. While a function takes long to tell accuracies, lines {"starting": ...} before that one say so;
+    what it told is kept in the state directory.
     """
     if accuracy_table and accuracy_callable:
         raise click.UsageError("accuracies come from --accuracy-table or --accuracy-callable, not from both")

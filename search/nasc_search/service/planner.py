@@ -30,7 +30,7 @@ from nasc_search.joint.build import build_table
 from nasc_search.joint.catalogue import Catalogue
 from nasc_search.joint.contenders import contenders
 from nasc_search.joint.exact import Decision, finalists, search, search_nearest
-from nasc_search.joint.pool import architectures, known_archs
+from nasc_search.joint.pool import architectures, known_archs, pool_catalogue
 from nasc_search.joint.scored import Scored, score
 from nasc_search.joint.shortlist import Wanted
 from nasc_search.joint.table import CandidateTable, Constraints, Overheads, ToldBy, accuracy_key, parse_accuracy_key
@@ -81,7 +81,7 @@ class Planner:
         self.own = SupernetSource(space, {key: value for key, value in evaluated.items() if key in listed}, seed)
         self.coding_loss = fit_coding_loss(space, catalogue.cuts, evaluated, seed)
         self.encodings = ENCODINGS if self.coding_loss else PLAIN
-        self.catalogue = catalogue = catalogue if outside is None else _told_part(catalogue, outside)
+        self.catalogue = catalogue = catalogue if outside is None else _told_part(space, catalogue, outside)
         self.accuracy = self.source.estimate(catalogue.archs)
         """[A] of whole architectures of the catalogue."""
         self._coded = self._coded_accuracy(catalogue)
@@ -98,8 +98,9 @@ class Planner:
     def report(self) -> str:
         """How well accuracies are told."""
         told = [self.source.report]
-        if self._outside is not None:
+        if self._outside is not None and self._field is None:
             told += [f"{len(self.catalogue.archs)} of the space's {self._whole} architectures are searched"]
+        if self._outside is not None:
             told += [against_supernet(self._outside, self.own)]
         told += [self._field.report] if self._field else []
         return "\n".join([*told, *([str(self.coding_loss)] if self.coding_loss else [])])
@@ -178,8 +179,11 @@ def _held(space: SearchSpace, catalogue: Catalogue, keys: Iterable[str]) -> Coll
     return set(known_archs(space, named)) if isinstance(space, LayeredSpace) else named & set(catalogue.archs)
 
 
-def _told_part(catalogue: Catalogue, source: OutsideSource) -> Catalogue:
-    """The architectures that a source tells of; InputError for none."""
+def _told_part(space: SearchSpace, catalogue: Catalogue, source: OutsideSource) -> Catalogue:
+    """The architectures that a source tells of, of a pool with all that it knows; InputError for none."""
+    if isinstance(space, LayeredSpace):
+        known = known_archs(space, source.known)
+        catalogue = pool_catalogue(space, tuple(dict.fromkeys((*catalogue.archs, *known))))
     told = ~np.isnan(source.estimate(catalogue.archs))
     if not told.any():
         raise InputError(f"{source.name} holds no architecture of {catalogue.space}: give the table of this space")

@@ -14,6 +14,7 @@ from PIL import Image
 from nasc_sdk.cli.main import cli
 from nasc_sdk.errors import InputError, StorageError
 from nasc_search.pretrained.load import load_accuracies, open_pretrained, save_accuracies
+from nasc_search.service.planner import Planner
 from nasc_search.supernet.checkpoint import load
 from nasc_search.supernet.own_weights import OwnWeights
 
@@ -69,6 +70,11 @@ def test_training_leaves_what_the_service_opens(pictures, tmp_path):
     assert not beside.exists()
 
 
+def made_up(evaluated):
+    """Enough for a predictor."""
+    return dict.fromkeys(("0123456", *(str(op) * 7 for op in range(9))), 0.5) | evaluated
+
+
 def fbnet(pictures, output, *more):
     return CliRunner().invoke(cli, [
         "train", "--dataset", "folder", "--data", str(pictures), "--space", "fbnet", "--steps", "2", "--batch", "2",
@@ -88,6 +94,15 @@ def test_fbnet_is_trained_and_leaves_what_the_service_opens(pictures, tmp_path):
     trained = open_pretrained(tmp_path, tmp_path)
     assert trained.supernet.space.name == trained.catalogue.space == name
     assert set(trained.evaluated) < set(trained.catalogue.archs)
+    for verb in (("encoders", "--evaluate", "25"), ("winner", "--arch", "0123456")):
+        common = ("--dataset", "folder", "--data", str(pictures), "--steps", "2", "--batch", "2", "--threads", "1")
+        more = CliRunner().invoke(cli, ["train", verb[0], "--pretrained", str(tmp_path), *common, *verb[1:], "--json"])
+        assert more.exit_code == 0, more.output
+    again = open_pretrained(tmp_path, tmp_path)
+    assert len(again.coded) > 20
+    assert again.supernet.encoded
+    planner = Planner(again.supernet.space, again.catalogue, made_up(again.evaluated) | again.coded)
+    assert planner.coding_loss is not None
     # The same file is no start for cells.
     refused = run(pictures, output, "--resume")
     assert isinstance(refused.exception, InputError)

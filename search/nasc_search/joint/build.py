@@ -19,6 +19,8 @@ from nasc_search.joint.memory import activation_bytes, model_bytes
 from nasc_search.joint.table import Array, CandidateTable, Coding, Overheads
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nasc_search.encodings.shares import Shares
 
 _US_PER_MS: Final = 1000.0
@@ -83,13 +85,16 @@ def _coding(
 ) -> Coding:  # fmt: skip
     assumed = tuple(model.device for model in (board, edge) if not model.coding)
     coding = replace(Coding.none(*legal.shape), assumed=assumed)
+    encoder_us, decoder_us = (_coders_us(model, specs, encodings, legal, make) for model, make in (
+        (board, encoder_block), (edge, decoder_block),
+    ))  # fmt: skip
     for cut, at in zip(*np.nonzero(legal), strict=True):
         spec, code = specs[cut], encodings[at]
         head_us, tail_us = _coding_us(spec, code, board, edge)
         if code.bottleneck:
             encoder = encoder_block(int(cut), spec, code.bottleneck)
-            head_us += _predicted_us(board, encoder)
-            tail_us += _predicted_us(edge, decoder_block(int(cut), spec, code.bottleneck))
+            head_us += encoder_us[cut, code.bottleneck]
+            tail_us += decoder_us[cut, code.bottleneck]
             coding.arena_bytes[cut, at], coding.flash_bytes[cut, at] = activation_bytes(encoder), model_bytes(encoder)
         coding.head_ms[cut, at], coding.tail_ms[cut, at] = head_us / _US_PER_MS, tail_us / _US_PER_MS
     return coding
@@ -111,5 +116,12 @@ def _coding_us(spec: TensorSpec, code: CutEncoding, board: CostModel, edge: Cost
     return times[0], times[1]
 
 
-def _predicted_us(model: CostModel, block: Block) -> float:
-    return float(predict_blocks(model, (block_key(block),)).us[0])
+def _coders_us(
+    model: CostModel, specs: tuple[TensorSpec, ...], encodings: tuple[CutEncoding, ...],
+    legal: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], make: Callable[[int, TensorSpec, int], Block],
+) -> dict[tuple[int, int], float]:  # fmt: skip
+    """By cut and channels; all at once, for each prediction weighs all of the model's operators."""
+    every = zip(*(places.tolist() for places in np.nonzero(legal)), strict=True)
+    places = sorted({(cut, encodings[at].bottleneck) for cut, at in every if encodings[at].bottleneck})
+    keys = [block_key(make(cut, specs[cut], channels)) for cut, channels in places]
+    return dict(zip(places, predict_blocks(model, keys).us.tolist(), strict=True)) if keys else {}

@@ -95,16 +95,15 @@ def _open(folder: Path, cache: Path, progress: Callable[[int, int], None] | None
         catalogue = _listed(listed(space), folder / CATALOGUE, cache / CATALOGUE, progress)
     digest = hashlib.sha256((folder / SUPERNET).read_bytes()).hexdigest()[:16]
     own = folder / OWN
-    trained_alone = own.is_dir()
     return Pretrained(
         checkpoint.supernet,
         checkpoint.progress,
         evaluated,
         catalogue,
         digest,
-        own if trained_alone else None,
-        load_accuracies(own / ACCURACY) | _coded(own) if trained_alone else {},
-        _coded(folder),
+        own if own.is_dir() else None,
+        _accuracies(own / ACCURACY) | _accuracies(own / CODED),
+        _accuracies(folder / CODED),
         load_shares(folder / SHARES, digest),
     )
 
@@ -118,6 +117,6 @@ def _listed(
     return catalogue
 
 
-def _coded(folder: Path) -> dict[str, float]:
-    path = folder / CODED
+def _accuracies(path: Path) -> dict[str, float]:
+    """None where nothing was trained, or nothing was better than before."""
     return load_accuracies(path) if path.exists() else {}

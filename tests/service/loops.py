@@ -165,18 +165,18 @@ def told_planner(outside):
 
 
 @contextlib.contextmanager
-def serving(url, database, name="service", *, coded=False, outside=None):
+def serving(url, database, name="service", *, coded=False, outside=None, made=None):
     """A search service in this process; its store. With ``coded`` it knows what narrow cuts cost; an ``outside`` source
-    tells it accuracies.
+    tells it accuracies; ``made`` are supernet and planner of another space.
     """
     data = Dataset(
         "shades", ("black", "dark", "light", "white"), (0.4,), (0.3,),
         split(256, 0), split(64, 1), split(64, 2), split(64, 3),
     )  # fmt: skip
     store = Store(database)
-    workshop = Workshop(Supernet(SPACE, 4, encoded=True), data)
-    planner = told_planner(outside) if outside else _planner(coded)
-    service = Service(MqttClient(url, name), SITE, store, workshop, planner, "weights")
+    if made is None:
+        made = Supernet(SPACE, 4, encoded=True), told_planner(outside) if outside else _planner(coded)
+    service = Service(MqttClient(url, name), SITE, store, Workshop(made[0], data), made[1], "weights")
     service.start()
     try:
         yield store
@@ -185,7 +185,7 @@ def serving(url, database, name="service", *, coded=False, outside=None):
 
 
 @contextlib.contextmanager
-def open_loop(directory, *, coded=False, outside=None):
+def open_loop(directory, *, coded=False, outside=None, made=None):
     """Everything started and stopped."""
     torch.set_num_threads(1)
     with Family(directory) as family:
@@ -199,7 +199,7 @@ def open_loop(directory, *, coded=False, outside=None):
         watcher = MqttClient(url, "watcher")
         watcher.connect(TIMEOUT_S)
         try:
-            with serving(url, directory / "service.sqlite", coded=coded, outside=outside) as store:
+            with serving(url, directory / "service.sqlite", coded=coded, outside=outside, made=made) as store:
                 yield Loop(family, directory, url, agent["address"], watcher, store)
         finally:
             watcher.close()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from nasc_sdk.cli.asking import ask_service, given, limit_options
+from nasc_sdk.cli.map_follow import follow
 from nasc_sdk.cli.output import broker_option, device_option, json_option, print_json, site_option
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ Examples:
   nasc-sdk map --throughput-range 0.5,20 --round-trip-range 2,60 --output map.json
   nasc-sdk map --limit-ms 80 --loss 0,0.001,0.01,0.05 --output map.json      a slice for each share of lost segments
   nasc-sdk map lookup map.json --throughput-mbit-s 3 --round-trip-ms 12 --loss 0.002
+  nasc-sdk map follow map.json
 """,
 )
 @broker_option
@@ -124,3 +126,6 @@ def lookup(path: Path, throughput_mbit_s: float, round_trip_ms: float, loss: flo
     most = f" (its losses go up to {regimes.losses[-1]:g})" if loss > regimes.losses[-1] else ""
     beside = "" if on_map else f"; beside the map{most}, others may be more accurate"
     click.echo(f"{describe(found)}\nkeeps {limit}{beside}")
+
+
+command.add_command(follow)

@@ -33,7 +33,7 @@ from nasc_search.supernet.model import Supernet
 from nasc_search.supernet.options import TrainOptions
 from nasc_search.supernet.precision import Precision
 from nasc_search.supernet.sampling import evaluate
-from nasc_search.supernet.step import optimizer_of, take_step
+from nasc_search.supernet.step import Route, optimizer_of, take_step
 
 REFERENCE = Path(__file__).parent / "data" / "ranking_reference.json"
 CELLS, SEEDS, STEPS, DRAWS, TRIES = 24, (0, 1), 800, 2000, 50
@@ -71,7 +71,7 @@ def train_alone(space: NB201Space, arch: str, seed: int, data: Any) -> float:
     optimizer = optimizer_of(own)
     own.train()
     for step in range(STEPS):
-        take_step(own, optimizer, data, options, step, network)
+        take_step(own, optimizer, data, options, step, (Route(network),))
     own.eval()
     images = torch.from_numpy(data.normalise(data.calibration.images))
     folded = FoldedNetwork(network, recalibrate(own, network, images))

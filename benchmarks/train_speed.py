@@ -27,7 +27,7 @@ from nasc_search.data.dataset import Dataset, Split
 from nasc_search.spaces.nb201 import Macro, NB201Space
 from nasc_search.supernet.model import Supernet
 from nasc_search.supernet.options import TrainOptions
-from nasc_search.supernet.step import CLIP_NORM, MOMENTUM, WEIGHT_DECAY, optimizer_of, take_step
+from nasc_search.supernet.step import CLIP_NORM, MOMENTUM, WEIGHT_DECAY, Route, optimizer_of, take_step
 
 BATCH, SHIFT = 64, 2
 Step = Callable[[int, Network], torch.Tensor]
@@ -76,7 +76,7 @@ def ours(space: NB201Space, data: Dataset, bfloat16: bool) -> Step:
     supernet = Supernet(space).train()
     optimizer = optimizer_of(supernet)
     options = TrainOptions(100_000, BATCH, 0.05, bfloat16=bfloat16)
-    return lambda index, network: take_step(supernet, optimizer, data, options, index, network)
+    return lambda index, network: take_step(supernet, optimizer, data, options, index, (Route(network),))
 
 
 def processor() -> str:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from nasc_sdk.cli.output import json_option, print_json
-from nasc_sdk.errors import InputError, StorageError
-from nasc_search.cli import train_encoders, train_winner
+from nasc_search.cli import train_encoders, train_joint, train_winner
 from nasc_search.cli.space_options import SpaceChoice, space_options
 from nasc_search.cli.train_options import (
     DataOptions,
@@ -19,13 +17,8 @@ from nasc_search.cli.train_options import (
     saved_when_ended,
     tell,
 )
+from nasc_search.cli.train_output import check_output, evaluate_some
 from nasc_search.supernet.options import SamplingRule
-
-if TYPE_CHECKING:
-    from nasc_search.data.dataset import Dataset
-    from nasc_search.supernet.model import Supernet
-
-_SAVE_EVERY = 20
 
 
 @click.group(
@@ -38,6 +31,7 @@ Examples:
   nasc-sdk train --space fbnet --width 0.5 --depth 2 --rule shrinking --output runs/fbnet/supernet.safetensors
   nasc-sdk train --resume --steps 30000 --output runs/demo/supernet.safetensors      after Ctrl-C or a crash
   torchrun --nproc-per-node 2 -m nasc_sdk train --steps 30000      the batch shared by two processes
+  nasc-sdk train joint --help       weights and a distribution over candidates under a limit, together
   nasc-sdk train winner --help      one sub-network alone
   nasc-sdk train encoders --help    what narrows the cuts
 """,
@@ -93,12 +87,12 @@ def command(
     space = space_choice.space(task.input, len(task.classes))
     go_on = f"Go on with the same options and --resume --output {output}"
     with joined() as group, saved_when_ended(go_on if group.is_first else ""):
-        group.from_first(lambda: _check_output(output, resume))
+        group.from_first(lambda: check_output(output, resume))
         supernet = Supernet(space, recipe.seed)
         train(supernet, task, options, output, tell, resume, teacher=teacher, group=group)
     if not group.is_first:
         return
-    evaluated = _evaluate(load(output).supernet, task, evaluate, recipe.seed, output) if evaluate else 0
+    evaluated = len(evaluate_some(load(output).supernet, task, evaluate, recipe.seed, output)) if evaluate else 0
     summary = {"space": space.name, "checkpoint": str(output), "evaluated": evaluated}
     if as_json:
         print_json(summary)
@@ -106,38 +100,6 @@ def command(
         click.echo(f"\n{space.name}: {output}, {evaluated} sub-networks evaluated")
 
 
+command.add_command(train_joint.command)
 command.add_command(train_winner.command)
 command.add_command(train_encoders.command)
-
-
-def _check_output(output: Path, resume: bool) -> None:
-    """Nothing is written over by mistake; accuracies of weights that are about to be replaced go."""
-    from nasc_search.pretrained.load import ACCURACY
-
-    if resume:
-        return
-    if output.exists():
-        raise InputError(f"{output} is there already: go on with it (--resume), or choose another --output")
-    path = output.with_name(ACCURACY)
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError.of(path, error) from error
-
-
-def _evaluate(supernet: Supernet, task: Dataset, count: int, seed: int, output: Path) -> int:
-    """Accuracies beside the checkpoint, saved now and then; those that are there already are kept."""
-    from nasc_search.pretrained.load import ACCURACY, load_accuracies, save_accuracies
-    from nasc_search.supernet.sampling import draw, evaluate
-
-    path = output.with_name(ACCURACY)
-    known = load_accuracies(path) if path.exists() else {}
-    about = f"{task.name} supernet {'-'.join(supernet.space.name.split('-')[:3])}"
-
-    def report(done: int, total: int, found: dict[str, float]) -> None:
-        if done % _SAVE_EVERY == 0 or done == total:
-            save_accuracies(path, found, about)
-        best = max(found.values())
-        click.echo(f"\revaluated {done}/{total}  best {best:.2%}   ", nl=False, err=True)
-
-    return len(evaluate(supernet, task, draw(supernet.space, count, seed), known, report))

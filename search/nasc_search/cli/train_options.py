@@ -135,8 +135,10 @@ def recipe_options(steps: int, learning_rate: float) -> Decorator:
 
 def tell(now: StepReport) -> None:
     """Progress on standard error, which leaves one JSON document on standard output."""
+    spread = now.spread
+    decided = f"theta {spread.entropy_bits:.1f} bits, mode {spread.mode_probability:.1%}  " if spread else ""
     click.echo(
-        f"\rstep {now.step}/{now.steps}  loss {now.loss:.3f}  {now.images_per_s:.0f} images/s  "
+        f"\rstep {now.step}/{now.steps}  loss {now.loss:.3f}  {now.images_per_s:.0f} images/s  {decided}"
         f"{now.remaining_s / 60:.1f} min left   ",
         nl=False,
         err=True,

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from nasc_sdk.bundle import Quantization
 from nasc_sdk.ir.network import Block
 
+_CALIBRATED_ON: Final = 16
+"""Images of a batch: they are many thousand values, and all of them would take as long as the forward pass."""
 _CLIPPED: Final = tuple(np.linspace(1.0, 0.2, 17).tolist())
 
 
@@ -33,6 +35,22 @@ class CodedCut:
         clipped = value.clamp(-zero_point * scale, ((1 << self.bits) - 1 - zero_point) * scale)
         coded = torch.round(clipped / scale) * scale
         return clipped + (coded - clipped).detach()
+
+
+@dataclass(frozen=True, slots=True)
+class CalibratedCut:
+    """The same with steps calibrated on the values that cross: in training, while they still change."""
+
+    block: str
+    """Name of the last block before the cut."""
+    bits: int
+
+    def __call__(self, block: Block, value: torch.Tensor) -> torch.Tensor:
+        """As :class:`CodedCut`; steps are constants to the gradient."""
+        if block.name != self.block:
+            return value
+        seen = value.detach()[:_CALIBRATED_ON].float().numpy()
+        return CodedCut(self.block, self.bits, calibrated_codes(seen, self.bits))(block, value)
 
 
 def calibrated_codes(values: NDArray[np.float32], bits: int) -> Quantization:

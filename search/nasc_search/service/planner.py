@@ -26,14 +26,14 @@ from nasc_search.accuracy.supernet import SupernetSource
 from nasc_search.encodings.blocks import ENCODINGS, PLAIN
 from nasc_search.encodings.shares import Shares
 from nasc_search.joint.aim import SAVING
-from nasc_search.joint.build import build_table
+from nasc_search.joint.build import OVERHEADS, build_table
 from nasc_search.joint.catalogue import Catalogue
 from nasc_search.joint.contenders import contenders
 from nasc_search.joint.exact import Decision, finalists, search, search_nearest
 from nasc_search.joint.pool import architectures, known_archs, pool_catalogue
 from nasc_search.joint.scored import Scored, score
 from nasc_search.joint.shortlist import Wanted
-from nasc_search.joint.table import CandidateTable, Constraints, Overheads, ToldBy, accuracy_key, parse_accuracy_key
+from nasc_search.joint.table import CandidateTable, Constraints, ToldBy, accuracy_key, parse_accuracy_key
 from nasc_search.joint.told import as_told
 from nasc_search.service.field import Devices, Field
 from nasc_search.spaces.space import LayeredSpace, SearchSpace
@@ -44,9 +44,6 @@ MARGIN: Final = 0.001
 """Accuracy, 0..1, that makes another candidate worth a rollout, which takes a fraction of a second."""
 HEADROOM: Final = 0.9
 """Share of the limit that the service plans with when it adapts."""
-OVERHEADS: Final = Overheads(encode_ms=0.12, decode_ms=0.08, reply_ms=0.05)
-"""What profiles do not hold: Python around a request, measured on an x86-64 machine; small beside any real link.
-What deployed candidates take replaces it."""
 
 Evaluate = Callable[[Candidate], float]
 """Accuracy on the validation images, 0..1, encoded as the candidate is."""

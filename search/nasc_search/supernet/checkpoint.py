@@ -40,6 +40,8 @@ class Checkpoint:
     momentum: dict[str, torch.Tensor]
     live: dict[str, torch.Tensor]
     """The last step's weights, with which training goes on, where those to use are averages; else empty."""
+    sampler: str
+    """State of what chose the sub-networks, where that learns as well; else empty."""
 
 
 def save(
@@ -48,6 +50,7 @@ def save(
     progress: Progress,
     momentum: dict[str, torch.Tensor],
     average: dict[str, torch.Tensor] | None = None,
+    sampler: str = "",
 ) -> None:
     """Write beside the target and rename; raises StorageError with the old file intact when the disk refuses.
 
@@ -72,6 +75,8 @@ def save(
         "macro": json.dumps(macro),
         "progress": json.dumps(asdict(progress)),
     }
+    if sampler:
+        metadata["sampler"] = sampler
     make_directory(path.parent)
     write_durably(path, serialise(tensors, metadata))
 
@@ -99,7 +104,8 @@ def load(path: Path) -> Checkpoint:
         supernet.load_state_dict(weights)
     except (InputError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{path} does not fit its own description: {error}") from error
-    return Checkpoint(supernet, progress, _group(tensors, "momentum"), _group(tensors, "live"))
+    momentum, live = (_group(tensors, kind) for kind in ("momentum", "live"))
+    return Checkpoint(supernet, progress, momentum, live, metadata.get("sampler", ""))
 
 
 def _group(tensors: dict[str, torch.Tensor], kind: str) -> dict[str, torch.Tensor]:

@@ -48,14 +48,15 @@ class TrainOptions:
     distillation: float = 0.5
     """The teacher's weight in the loss, 0..1, where there is a teacher."""
 
-    def recipe(self, arch: str = "", teacher: str = "") -> str:
+    def recipe(self, arch: str = "", teacher: str = "", sampler: str = "") -> str:
         """What differs from the defaults and changes the result, in one line; empty for the defaults."""
         told = [
             f"{field.name}={_text(getattr(self, field.name))}"
             for field in fields(self)
             if field.name not in _IN_PROGRESS | _OF_THE_MACHINE and getattr(self, field.name) != field.default
         ]
-        told += [f"{name}={value}" for name, value in (("arch", arch), ("teacher", teacher)) if value]
+        beside = (("arch", arch), ("teacher", teacher), ("sampler", sampler))
+        told += [f"{name}={value}" for name, value in beside if value]
         return " ".join(told)
 
 

@@ -13,6 +13,16 @@ _EVERY_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """How decided a distribution over candidates is."""
+
+    entropy_bits: float
+    """At first the logarithm of the number of candidates."""
+    mode_probability: float
+    """Of the most likely candidate, 0..1."""
+
+
+@dataclass(frozen=True, slots=True)
 class StepReport:
     """How training goes, about once a second."""
 
@@ -21,6 +31,8 @@ class StepReport:
     loss: float
     images_per_s: float
     remaining_s: float
+    spread: Spread | None = None
+    """Where a distribution is trained with the weights."""
 
 
 class Pace:
@@ -30,7 +42,7 @@ class Pace:
         self._steps, self._batch, self._report = steps, batch, report
         self._told, self._last = done, time.monotonic()
 
-    def tell(self, done: int, loss: torch.Tensor) -> None:
+    def tell(self, done: int, loss: torch.Tensor, spread: Spread | None = None) -> None:
         """``done`` steps are finished, the last of them with this loss."""
         now = time.monotonic()
         if now - self._last < _EVERY_S and done < self._steps:
@@ -38,4 +50,4 @@ class Pace:
         rate = (done - self._told) / max(now - self._last, 1e-9)
         left = (self._steps - done) / max(rate, 1e-9)
         self._told, self._last = done, now
-        self._report(StepReport(done, self._steps, float(loss), rate * self._batch, left))
+        self._report(StepReport(done, self._steps, float(loss), rate * self._batch, left, spread))

@@ -57,6 +57,10 @@ class Group:
             start += gradient.numel()
         return flat[-1]
 
+    def mean(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Over the processes."""
+        return tensor if self.share.size == 1 else self.sum(tensor.clone()) / self.share.size
+
     def any(self, asked: bool) -> bool:
         """Whether any process asks, known to all of them."""
         if self.share.size == 1:

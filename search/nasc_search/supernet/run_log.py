@@ -16,6 +16,7 @@ from typing import Final
 from nasc_sdk.durable import make_directory, write_durably
 from nasc_sdk.errors import StorageError
 from nasc_search.supernet import event_file
+from nasc_search.supernet.pace import Spread
 
 MAX_ROWS: Final = 1000
 
@@ -32,6 +33,9 @@ class Row:
     images_per_s: float
     time_s: float
     """Since 1970."""
+    entropy_bits: float | None = None
+    """Of the distribution that is trained with the weights, where there is one (:class:`.pace.Spread`)."""
+    mode_probability: float | None = None
 
 
 def log_path(checkpoint: Path) -> Path:
@@ -73,6 +77,7 @@ class RunLog:
         self._every = max(1, -(-steps // MAX_ROWS))
         self.rows = [row for row in read_rows(log_path(checkpoint)) if row.step <= done] if done else []
         self._losses: list[float] = []
+        self._spread: Spread | None = None
         self._last = time.time()
         begun = self.rows[0].time_s if self.rows else self._last
         make_directory(checkpoint.parent)
@@ -82,9 +87,10 @@ class RunLog:
             events_path(checkpoint), event_file.header(begun) + b"".join(map(_event, self.rows))
         )
 
-    def take(self, done: int, loss: float, learning_rate: float) -> None:
+    def take(self, done: int, loss: float, learning_rate: float, spread: Spread | None = None) -> None:
         """``done`` steps are finished, the last one with this loss."""
         self._losses.append(loss)
+        self._spread = spread
         if done % self._every == 0:
             self._write(done, learning_rate)
 
@@ -99,7 +105,8 @@ class RunLog:
         now = time.time()
         count = len(self._losses)
         rate = count * self._batch / max(now - self._last, 1e-9)
-        row = Row(done, sum(self._losses) / count, learning_rate, rate, now)
+        spread = asdict(self._spread) if self._spread else {}
+        row = Row(done, sum(self._losses) / count, learning_rate, rate, now, **spread)
         self.rows.append(row)
         self._losses, self._last = [], now
         for path, data in (
@@ -140,9 +147,10 @@ def draw(rows: list[Row], path: Path) -> bool:
 
 
 def _line(row: Row) -> bytes:
-    return json.dumps(asdict(row)).encode() + b"\n"
+    return json.dumps({name: value for name, value in asdict(row).items() if value is not None}).encode() + b"\n"
 
 
 def _event(row: Row) -> bytes:
-    values = {"loss": row.loss, "learning_rate": row.learning_rate, "images_per_s": row.images_per_s}
+    names = ("loss", "learning_rate", "images_per_s", "entropy_bits", "mode_probability")
+    values = {name: value for name in names if (value := getattr(row, name)) is not None}
     return event_file.scalars(row.time_s, row.step, values)

@@ -7,6 +7,7 @@ resumed run, or one that shares its batches with other processes, sees what a si
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,7 @@ from nasc_sdk.errors import InputError
 from nasc_sdk.ir.network import Network
 from nasc_search.data.batches import draw_batch
 from nasc_search.data.dataset import Dataset
+from nasc_search.supernet.forward import Crossing
 from nasc_search.supernet.loss import Teacher, loss_of
 from nasc_search.supernet.model import Supernet
 from nasc_search.supernet.options import SamplingRule, TrainOptions
@@ -26,6 +28,15 @@ from nasc_search.supernet.schedule import learning_rate
 WEIGHT_DECAY: Final = 5e-4
 MOMENTUM: Final = 0.9
 CLIP_NORM: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What images pass in a forward pass of a step."""
+
+    network: Network
+    crossing: Crossing | None = None
+    """What is done to them where the network is cut."""
 
 
 def optimizer_of(supernet: Supernet) -> torch.optim.Optimizer:
@@ -41,12 +52,12 @@ def take_step(
     dataset: Dataset,
     options: TrainOptions,
     step: int,
-    network: Network | None = None,
+    routes: Sequence[Route] = (),
     *,
     teacher: Teacher | None = None,
     group: Group = ALONE,
 ) -> torch.Tensor:
-    """One batch through ``network``, or through the sub-networks drawn for this step; the mean of their losses.
+    """One batch through ``routes``, or through the sub-networks drawn for this step; the mean of their losses.
 
     In a group of processes, each takes its share of the batch; loss and gradients are those of the whole.
     Raises InputError when loss or gradients are no numbers; the weights are then those of the step before.
@@ -56,38 +67,44 @@ def take_step(
     drawn, known = draw_batch(dataset, dataset.train, options.batch, options.augmentations, rng, group.share)
     # Images come as NHWC: seen as NCHW they are channels_last without a copy.
     images, labels = torch.from_numpy(drawn).permute(0, 3, 1, 2), torch.from_numpy(known)
-    networks = [network] if network else draw(supernet.space, options.rule, step, options.steps, rng)
+    if not routes:
+        routes = [Route(network) for network in draw(supernet.space, options.rule, step, options.steps, rng)]
     for parameters in optimizer.param_groups:
         parameters["lr"] = learning_rate(step, options)
     optimizer.zero_grad(set_to_none=True)
-    loss = _backward(supernet, networks, images, labels, options, teacher)
+    loss = _backward(supernet, routes, images, labels, options, teacher)
     active = [parameter for parameter in supernet.parameters() if parameter.grad is not None]
     loss = group.average_gradients(active, loss)
     # Checked before the weights are touched: what is saved afterwards is still of use.
     if not torch.isfinite(torch.nn.utils.clip_grad_norm_(active, CLIP_NORM)):
-        raise InputError(f"training diverged at step {step} (loss {float(loss):.3g}); use a lower learning rate")
+        raise diverged(step, float(loss))
     optimizer.step()
     return loss
 
 
+def diverged(step: int, loss: float) -> InputError:
+    """Loss or gradients are no numbers."""
+    return InputError(f"training diverged at step {step} (loss {loss:.3g}); use a lower learning rate")
+
+
 def _backward(
     supernet: Supernet,
-    networks: Sequence[Network],
+    routes: Sequence[Route],
     images: torch.Tensor,
     labels: torch.Tensor,
     options: TrainOptions,
     teacher: Teacher | None,
 ) -> torch.Tensor:
-    """Gradients of the mean loss over the sub-networks, added up in the parameters; that loss."""
+    """Gradients of the mean loss over the routes, added up in the parameters; that loss."""
     total = torch.zeros(())
     weight = options.distillation
     with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
         # A teacher answers in inference mode; what it says has to be an ordinary tensor for the loss.
         taught = None if teacher is None else teacher(images).clone()
-    for index, network in enumerate(networks):
+    for index, route in enumerate(routes):
         with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
-            logits = supernet(images, network)
-        loss = loss_of(logits, labels, options.label_smoothing, taught, weight) / len(networks)
+            logits = supernet(images, route.network, route.crossing)
+        loss = loss_of(logits, labels, options.label_smoothing, taught, weight) / len(routes)
         loss.backward()  # type: ignore[no-untyped-call] # torch types it so
         total += loss.detach()
         if index == 0 and taught is None and options.rule is SamplingRule.SANDWICH:

@@ -18,11 +18,12 @@ from nasc_search.supernet.interrupt import deferred_interrupt
 from nasc_search.supernet.loss import Teacher
 from nasc_search.supernet.model import Supernet
 from nasc_search.supernet.options import TrainOptions
-from nasc_search.supernet.pace import Pace, StepReport
+from nasc_search.supernet.pace import Pace, Spread, StepReport
 from nasc_search.supernet.parallel import ALONE, Group, share_batch_norm
 from nasc_search.supernet.run_log import RunLog
+from nasc_search.supernet.sampler import Sampler
 from nasc_search.supernet.schedule import learning_rate
-from nasc_search.supernet.step import optimizer_of, take_step
+from nasc_search.supernet.step import Route, optimizer_of, take_step
 
 
 def train(
@@ -35,12 +36,14 @@ def train(
     *,
     arch: str = "",
     teacher: Teacher | None = None,
+    sampler: Sampler | None = None,
     group: Group = ALONE,
 ) -> None:
     """Train to ``options.steps``; saves to ``path`` regularly, at the end, and when interrupted (Ctrl-C).
 
-    With ``arch`` that sub-network alone; without ``path`` nothing is written. On return the supernet holds the weights
-    to use: their average where ``options.ema_decay`` asks for one.
+    With ``arch`` that sub-network alone, with ``sampler`` those that it draws, not ``options.rule``; without ``path``
+    nothing is written. On return the supernet holds the weights to use: their average where ``options.ema_decay`` asks
+    for one.
 
     In a group of processes all call this with the same arguments; the first one reads ``path``, writes and reports.
     An interrupt of one ends all of them after the same step.
@@ -50,12 +53,12 @@ def train(
     """
     if dataset.train is None:
         raise InputError(f"only the shipped part of {dataset.name} is here; name the whole set with --data")
-    run = _Run(supernet, dataset, options, path, arch, teacher, group)
+    run = _Run(supernet, dataset, options, path, arch, teacher, sampler, group)
     run.begin(resume)
     supernet.train()
     with deferred_interrupt() as interrupted, _Keeping(run, path, options, report, group) as keeping:
         for step in range(run.progress.step, options.steps):
-            keeping.told(step, run.step(step))
+            keeping.told(step, run.step(step), sampler.spread if sampler else None)
             if group.any(interrupted()):
                 raise KeyboardInterrupt
     run.finish()
@@ -76,13 +79,13 @@ class _Keeping:
     def __enter__(self) -> _Keeping:
         return self
 
-    def told(self, step: int, loss: torch.Tensor) -> None:
+    def told(self, step: int, loss: torch.Tensor, spread: Spread | None) -> None:
         """``step`` is done."""
         if self._pace is not None:
-            self._pace.tell(step + 1, loss)
+            self._pace.tell(step + 1, loss, spread)
         if self._log is None:
             return
-        self._log.take(step + 1, float(loss), learning_rate(step, self._options))
+        self._log.take(step + 1, float(loss), learning_rate(step, self._options), spread)
         if time.monotonic() - self._last_save >= self._options.checkpoint_every_s:
             self._run.save()
             self._last_save = time.monotonic()
@@ -106,18 +109,20 @@ class _Run:
         path: Path | None,
         arch: str,
         teacher: Teacher | None,
+        sampler: Sampler | None,
         group: Group,
     ) -> None:
         self._supernet, self._dataset, self._options = supernet, dataset, options
-        self._path, self._teacher, self._group = path, teacher, group
-        self._network = supernet.space.network(arch) if arch else None
+        self._path, self._teacher, self._sampler, self._group = path, teacher, sampler, group
+        self._routes = (Route(supernet.space.network(arch)),) if arch else ()
         share_batch_norm(supernet, group)
         self._optimizer = optimizer_of(supernet)
         self._average = WeightAverage(supernet, options.ema_decay) if options.ema_decay else None
-        recipe = options.recipe(arch, teacher.version if teacher else "")
+        recipe = options.recipe(arch, teacher.version if teacher else "", sampler.name if sampler else "")
         self.progress = Progress(
             dataset.name, options.seed, 0, options.steps, options.batch, options.learning_rate, recipe
         )
+        self._sampled = sampler.state() if sampler else ""
 
     def begin(self, resume: bool) -> None:
         """Load what was saved, or make sure that all processes begin with the same weights and data."""
@@ -133,18 +138,21 @@ class _Run:
 
     def step(self, step: int) -> torch.Tensor:
         """Take one step; its loss."""
+        # What a sampler learns counts once the weights have moved as well: what is saved is of one step, whole.
+        routes = self._sampler.step(self._supernet, step, self._group) if self._sampler else self._routes
         loss = take_step(
             self._supernet,
             self._optimizer,
             self._dataset,
             self._options,
             step,
-            self._network,
+            routes,
             teacher=self._teacher,
             group=self._group,
         )
         if self._average is not None:
             self._average.update(step)
+        self._sampled = self._sampler.state() if self._sampler else ""
         self.progress = replace(self.progress, step=step + 1)
         return loss
 
@@ -157,7 +165,7 @@ class _Run:
         }
         average = None if self._average is None else self._average.weights
         assert self._path is not None
-        save(self._path, self._supernet, self.progress, momentum, average)
+        save(self._path, self._supernet, self.progress, momentum, average, self._sampled)
 
     def finish(self) -> None:
         """Leave the weights to use in the supernet."""
@@ -174,7 +182,8 @@ class _Run:
                 f"{self._path} is of another run ({checkpoint.supernet.space.name}, {found}); "
                 "give the same options, or delete it or choose another --output to begin anew"
             )
-        return _State(found, dict(checkpoint.supernet.state_dict()), checkpoint.live, checkpoint.momentum)
+        weights = dict(checkpoint.supernet.state_dict())
+        return _State(found, weights, checkpoint.live, checkpoint.momentum, checkpoint.sampler)
 
     def _restore(self, state: _State) -> None:
         self._supernet.load_state_dict(state.weights | state.live)
@@ -183,7 +192,9 @@ class _Run:
         for name, parameter in self._supernet.named_parameters():
             if name in state.momentum:
                 self._optimizer.state[parameter]["momentum_buffer"] = state.momentum[name]
-        self.progress = state.progress
+        if self._sampler is not None:
+            self._sampler.restore(state.sampler)
+        self._sampled, self.progress = state.sampler, state.progress
 
     def _digest_of_data(self) -> str:
         """Equal where the same images are drawn."""
@@ -200,3 +211,4 @@ class _State:
     weights: dict[str, torch.Tensor]
     live: dict[str, torch.Tensor]
     momentum: dict[str, torch.Tensor]
+    sampler: str

@@ -18,6 +18,7 @@ from nasc_search.supernet.options import TrainOptions
 from nasc_search.supernet.run_log import log_path, read_rows
 from nasc_search.supernet.train import train
 from tests.cli.test_train import TIMEOUT_S, arguments, pictures
+from tests.cli.test_train_joint import arguments as joint_arguments
 
 __all__ = ["pictures"]
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
@@ -29,21 +30,40 @@ def losses(output):
     return [row.loss for row in read_rows(log_path(output))]
 
 
-def test_torchrun_gives_the_curve_of_one_process(pictures, tmp_path):
-    one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
-    assert CliRunner().invoke(cli, arguments(pictures, one, *SAME, steps=STEPS)).exit_code == 0
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+def torchrun(arguments):
+    """By two processes; what the command printed."""
+    started = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*torchrun, "-m", "nasc_sdk", *arguments(pictures, two, *SAME, steps=STEPS)],
-        capture_output=True, text=True, timeout=TIMEOUT_S,
-    )  # fmt: skip
+        [*started, "-m", "nasc_sdk", *arguments], capture_output=True, text=True, timeout=TIMEOUT_S
+    )
     assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.mark.parametrize("rule", ["uniform", "sandwich"])
+def test_torchrun_gives_the_curve_of_one_process(pictures, tmp_path, rule):
+    one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
+    same = (*SAME, "--rule", rule)
+    assert CliRunner().invoke(cli, arguments(pictures, one, *same, steps=STEPS)).exit_code == 0
+    done = torchrun(arguments(pictures, two, *same, steps=STEPS))
     assert done.stdout.count("sub-networks evaluated") == 1
     assert len(losses(one)) == STEPS
     assert losses(two) == pytest.approx(losses(one), rel=1e-3)
     first, second = (load(path).supernet.state_dict() for path in (one, two))
     for name, value in first.items():
         assert (second[name] - value).abs().max() < 2e-3, name
+
+
+def test_weights_and_choice_are_trained_by_two_and_gone_on_with_by_one(pictures, tmp_path):
+    """The same steps of theta: each process draws the same points, and their losses are those of both shares."""
+    one, two = tmp_path / "one" / "s.safetensors", tmp_path / "two" / "s.safetensors"
+    assert CliRunner().invoke(cli, joint_arguments(pictures, one, "--evaluate", "0", steps=4)).exit_code == 0
+    torchrun(joint_arguments(pictures, two, "--evaluate", "0", steps=4))
+    assert [row.entropy_bits for row in read_rows(log_path(two))] == pytest.approx(
+        [row.entropy_bits for row in read_rows(log_path(one))], rel=0.1
+    )
+    on = CliRunner().invoke(cli, joint_arguments(pictures, two, "--evaluate", "0", "--resume", steps=4))
+    assert on.exit_code == 0, on.output
 
 
 def started(pictures, output, *more):

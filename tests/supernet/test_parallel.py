@@ -10,7 +10,7 @@ from nasc_sdk.ir.network import TensorSpec
 from nasc_search.data.batches import Share
 from nasc_search.spaces.fbnet import CIFAR, FBNetMacro, FBNetSpace
 from nasc_search.supernet.model import Supernet
-from nasc_search.supernet.parallel import ALONE, Group, SharedBatchNorm, joined, share_batch_norm
+from nasc_search.supernet.parallel import ALONE, Group, Replica, SharedBatchNorm, joined, share_batch_norm
 
 
 def test_without_torchrun_a_process_is_alone(monkeypatch):
@@ -21,9 +21,12 @@ def test_without_torchrun_a_process_is_alone(monkeypatch):
     assert group.any(True)
     assert not group.any(False)
     assert group.from_first(lambda: 7) == 7
-    norm = nn.Sequential(nn.BatchNorm2d(3))
-    share_batch_norm(norm, group)
-    assert type(norm[0]) is nn.BatchNorm2d
+    module = nn.Sequential(nn.BatchNorm2d(3))
+    replica = Replica(module, group)
+    assert type(module[0]) is nn.BatchNorm2d
+    with replica.accumulating(True):
+        replica.backward(replica(torch.randn(2, 3, 4, 4)).square().sum())
+    assert module[0].weight.grad.abs().sum() > 0
 
 
 @pytest.mark.parametrize("variables", [{"WORLD_SIZE": "2"}, {"WORLD_SIZE": "two", "RANK": "0"}])

@@ -1,17 +1,16 @@
-"""Data-parallel training over processes and machines, started by torchrun, with torch's own process group (gloo).
+"""Data-parallel training over processes and machines, started by torchrun: torch's DistributedDataParallel over gloo.
 
-Every process draws the same step (batch, augmentation, sub-networks) and works on its equal share of the images.
-DistributedDataParallel would send all gradients of the supernet, or search the graph for unused parameters at every
-step; here all processes train the same sub-network, so its gradients, and only those, are averaged in one flat
-all-reduce. Batch norm uses the statistics of the whole batch (torch's SyncBatchNorm needs a GPU), so the loss
-curve is the one of a single process at the same batch, up to the rounding of float32 sums.
+Every process draws the same step (batch, augmentation, sub-networks) and works on its equal share of the images; DDP
+averages the gradients, finding the parameters that the step's sub-networks do not use. Batch norm uses the statistics
+of the whole batch (torch's SyncBatchNorm needs a GPU), so the loss curve is the one of a single process at the same
+batch, up to the rounding of float32 sums.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, TypeVar
@@ -19,6 +18,7 @@ from typing import Any, Final, TypeVar
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from nasc_sdk.errors import InputError, NascError, UnreachableError
 from nasc_search.data.batches import WHOLE, Share
@@ -42,20 +42,6 @@ class Group:
     def is_first(self) -> bool:
         """Whether this process saves and reports."""
         return self.share.rank == 0
-
-    def average_gradients(self, parameters: Sequence[nn.Parameter], loss: torch.Tensor) -> torch.Tensor:
-        """Replace the gradients by their mean over the processes; the mean loss."""
-        if self.share.size == 1:
-            return loss
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        flat = torch.cat([*(gradient.flatten() for gradient in gradients), loss.reshape(1)])
-        self.sum(flat)
-        flat /= self.share.size
-        start = 0
-        for gradient in gradients:
-            gradient.copy_(flat[start : start + gradient.numel()].view(gradient.shape))
-            start += gradient.numel()
-        return flat[-1]
 
     def mean(self, tensor: torch.Tensor) -> torch.Tensor:
         """Over the processes."""
@@ -184,11 +170,42 @@ class SharedBatchNorm(PartialBatchNorm):
         self.running_var[: len(mean)].lerp_(variance * (count / max(count - 1, 1)), self.momentum)
 
 
-def share_batch_norm(supernet: nn.Module, group: Group) -> None:
+class Replica:
+    """A module as one process of a group trains it: gradients are means over the processes once a step is done.
+
+    Made by all processes at once; UnreachableError when one of them is gone.
+    """
+
+    def __init__(self, module: nn.Module, group: Group = ALONE) -> None:
+        self.group, self._module = group, module
+        self._parallel: DistributedDataParallel | None = None
+        if group.share.size > 1:
+            share_batch_norm(module, group)
+            with _peers():
+                self._parallel = DistributedDataParallel(module, find_unused_parameters=True)
+            # Batch norm keeps its statistics alike by itself.
+            self._parallel.broadcast_buffers = False
+
+    def __call__(self, *inputs: Any) -> torch.Tensor:
+        """The module's forward pass."""
+        output: torch.Tensor = (self._parallel or self._module)(*inputs)
+        return output
+
+    def accumulating(self, wanted: bool) -> contextlib.AbstractContextManager[None]:
+        """Around a forward and a backward pass that others of the same step follow: nothing is sent yet."""
+        if self._parallel is None or not wanted:
+            return contextlib.nullcontext()
+        return self._parallel.no_sync()
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """Add up gradients; outside of :meth:`accumulating`, they become those of all processes."""
+        with contextlib.nullcontext() if self._parallel is None else _peers():
+            loss.backward()  # type: ignore[no-untyped-call] # torch types it so
+
+
+def share_batch_norm(module: nn.Module, group: Group) -> None:
     """Let every batch norm of the module see the whole batch; names and values of its state stay."""
-    if group.share.size == 1:
-        return
-    for module in list(supernet.modules()):
-        for name, child in list(module.named_children()):
+    for parent in list(module.modules()):
+        for name, child in list(parent.named_children()):
             if isinstance(child, nn.BatchNorm2d):
-                setattr(module, name, SharedBatchNorm(child, group))
+                setattr(parent, name, SharedBatchNorm(child, group))

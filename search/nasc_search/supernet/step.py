@@ -21,7 +21,7 @@ from nasc_search.supernet.forward import Crossing
 from nasc_search.supernet.loss import Teacher, loss_of
 from nasc_search.supernet.model import Supernet
 from nasc_search.supernet.options import SamplingRule, TrainOptions
-from nasc_search.supernet.parallel import ALONE, Group
+from nasc_search.supernet.parallel import Replica
 from nasc_search.supernet.rules import draw
 from nasc_search.supernet.schedule import learning_rate
 
@@ -55,14 +55,17 @@ def take_step(
     routes: Sequence[Route] = (),
     *,
     teacher: Teacher | None = None,
-    group: Group = ALONE,
+    replica: Replica | None = None,
 ) -> torch.Tensor:
     """One batch through ``routes``, or through the sub-networks drawn for this step; the mean of their losses.
 
-    In a group of processes, each takes its share of the batch; loss and gradients are those of the whole.
+    With ``replica``, the supernet's in a group of processes, each takes its share of the batch; loss and gradients are
+    those of the whole.
     Raises InputError when loss or gradients are no numbers; the weights are then those of the step before.
     """
     assert dataset.train is not None
+    replica = replica or Replica(supernet)
+    group = replica.group
     rng = np.random.default_rng((options.seed, step))
     drawn, known = draw_batch(dataset, dataset.train, options.batch, options.augmentations, rng, group.share)
     # Images come as NHWC: seen as NCHW they are channels_last without a copy.
@@ -72,9 +75,8 @@ def take_step(
     for parameters in optimizer.param_groups:
         parameters["lr"] = learning_rate(step, options)
     optimizer.zero_grad(set_to_none=True)
-    loss = _backward(supernet, routes, images, labels, options, teacher)
+    loss = group.mean(_backward(replica, routes, images, labels, options, teacher))
     active = [parameter for parameter in supernet.parameters() if parameter.grad is not None]
-    loss = group.average_gradients(active, loss)
     # Checked before the weights are touched: what is saved afterwards is still of use.
     if not torch.isfinite(torch.nn.utils.clip_grad_norm_(active, CLIP_NORM)):
         raise diverged(step, float(loss))
@@ -88,7 +90,7 @@ def diverged(step: int, loss: float) -> InputError:
 
 
 def _backward(
-    supernet: Supernet,
+    replica: Replica,
     routes: Sequence[Route],
     images: torch.Tensor,
     labels: torch.Tensor,
@@ -102,10 +104,11 @@ def _backward(
         # A teacher answers in inference mode; what it says has to be an ordinary tensor for the loss.
         taught = None if teacher is None else teacher(images).clone()
     for index, route in enumerate(routes):
-        with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
-            logits = supernet(images, route.network, route.crossing)
-        loss = loss_of(logits, labels, options.label_smoothing, taught, weight) / len(routes)
-        loss.backward()  # type: ignore[no-untyped-call] # torch types it so
+        with replica.accumulating(index < len(routes) - 1):
+            with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
+                logits = replica(images, route.network, route.crossing)
+            loss = loss_of(logits, labels, options.label_smoothing, taught, weight) / len(routes)
+            replica.backward(loss)
         total += loss.detach()
         if index == 0 and taught is None and options.rule is SamplingRule.SANDWICH:
             # In-place distillation (Yu & Huang 2019, section 3.2): the largest's answers are the others' only target.

@@ -19,7 +19,7 @@ from nasc_search.supernet.loss import Teacher
 from nasc_search.supernet.model import Supernet
 from nasc_search.supernet.options import TrainOptions
 from nasc_search.supernet.pace import Pace, Spread, StepReport
-from nasc_search.supernet.parallel import ALONE, Group, share_batch_norm
+from nasc_search.supernet.parallel import ALONE, Group, Replica
 from nasc_search.supernet.run_log import RunLog
 from nasc_search.supernet.sampler import Sampler
 from nasc_search.supernet.schedule import learning_rate
@@ -115,7 +115,7 @@ class _Run:
         self._supernet, self._dataset, self._options = supernet, dataset, options
         self._path, self._teacher, self._sampler, self._group = path, teacher, sampler, group
         self._routes = (Route(supernet.space.network(arch)),) if arch else ()
-        share_batch_norm(supernet, group)
+        self._replica = Replica(supernet, group)
         self._optimizer = optimizer_of(supernet)
         self._average = WeightAverage(supernet, options.ema_decay) if options.ema_decay else None
         recipe = options.recipe(arch, teacher.version if teacher else "", sampler.name if sampler else "")
@@ -148,7 +148,7 @@ class _Run:
             step,
             routes,
             teacher=self._teacher,
-            group=self._group,
+            replica=self._replica,
         )
         if self._average is not None:
             self._average.update(step)

@@ -71,7 +71,7 @@ def command(
     """Search while training: weights, and a distribution over architecture, cut and encoding, under a latency limit.
 
     One-shot ASNG (arXiv 1905.08537). The most likely candidate is chosen. Leaves a folder as nasc-sdk train does, which
-    up --pretrained takes where the space can be listed (nb201). Ctrl-C saves; --resume goes on.
+    nasc-sdk up --pretrained takes. Ctrl-C saves; --resume goes on.
     """
     from nasc_search.torch_extra import require_torch
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from nasc_sdk.cli.numbers import Finite
 from nasc_sdk.cli.output import broker_option, site_option
 
 
@@ -45,7 +46,7 @@ Example:
     "--grace-s",
     default=5.0,
     show_default=True,
-    type=click.FloatRange(0, 3600),
+    type=Finite(0, 3600),
     help="How long tails that are not desired any more are still served.",
 )
 def command(

@@ -208,6 +208,8 @@ class _Connection(asyncio.Protocol):
     def answered(self, reply: Reply) -> None:
         """A worker has finished a request."""
         self._in_flight -= 1
+        if reply.status is Status.BAD_PAYLOAD:
+            self._server.counters.refused += 1
         self._send(reply)
         self._regulate()
 

@@ -9,7 +9,8 @@ import threading
 import pytest
 from msgspec.structs import replace
 
-from nasc_sdk.cli.status import HEADER, summarise
+from nasc_sdk.cli.output import format_table
+from nasc_sdk.cli.status import HEADER, WIDTH, details, summarise
 from nasc_sdk.mqtt.broker import start_broker
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.profiling.profile import Conditions
@@ -49,32 +50,49 @@ def test_everything_that_is_known():
     assert row(BOARD, REPORTED, LINK, LATENCY) == {
         "device": "pi",
         "role": "board",
-        "online": "yes",
-        "since": "2023-11-14 22:13:20Z",
-        "candidate": "tiny cut 2 int8",
+        "online since": "2023-11-14 22:13Z",
         "deployment": "7 active",
-        "contracts": "aa bb",
-        "link": "50 Mbit/s, 2 ms round trip",
-        "total p50/p95 ms": "3.25/6.50",
+        "link": "50 Mbit/s, 2 ms",
+        "p50/p95 ms": "3.25/6.50",
     }
+    known = {"pi": {"goal_text": "most accurate, limit 8.0 ms at p95"}}
+    assert list(details([BOARD, REPORTED], known)) == [
+        "pi runs: tiny cut 2 int8",
+        "pi holds contracts: aa, bb",
+        "pi was asked for: most accurate, limit 8.0 ms at p95",
+    ]
+
+
+def test_nothing_is_wider_than_a_terminal():
+    """An architecture's name alone may be longer."""
+    arch = "|".join("nor_conv_3x3~0" for _ in range(12))
+    wide = replace(BOARD, device="a-board-in-the-cellar", candidate=f"{arch} cut 12 int4, 16 channels, zlib")
+    fast = replace(LINK, throughput_mbit_s=(123.4,), round_trip_ms=(12.34,))
+    others = (replace(REPORTED, version=1234), fast, LATENCY)
+    heard = [wide, *(replace(message, device=wide.device) for message in others)]
+    told = list(details(heard, {wide.device: {"goal_text": "least latency, no limit at p95, " * 4}}))
+    table = format_table(HEADER, summarise(heard))
+    assert max(map(len, [*table.splitlines(), *told])) <= WIDTH == 100
+    assert arch in "".join(line.strip() for line in told)
 
 
 def test_what_is_not_known_is_a_dash():
-    assert row(GONE) == dict.fromkeys(HEADER, "-") | {"device": "old-pi", "role": "board", "online": "no"}
-    assert row(GONE, LEFT)["contracts"] == "cc"
-    assert row(State(device="e", role=Role.EDGE, session=1, online=True))["since"] == "-"
+    assert row(GONE) == dict.fromkeys(HEADER, "-") | {"device": "old-pi", "role": "board", "online since": "gone"}
+    assert list(details([GONE, LEFT], {})) == ["old-pi holds contracts: cc"]
+    assert list(details([GONE], {})) == []
+    assert row(State(device="e", role=Role.EDGE, session=1, online=True))["online since"] == "-"
 
 
 @pytest.mark.parametrize("seconds", [1e300, 1e18, 1e12])
 def test_a_clock_that_is_far_off(seconds):
     far = State(device="e", role=Role.EDGE, session=1, online=True, since_unix_s=seconds)
-    assert row(far)["since"] == "-"
+    assert row(far)["online since"] == "-"
 
 
 def test_the_newest_message_counts_and_strangers_make_no_row():
     later = State(device="pi", role=Role.BOARD, session=3, online=False)
-    assert row(BOARD, later, replace_latency(1.0), LATENCY)["online"] == "no"
-    assert row(BOARD, replace_latency(1.0), LATENCY)["total p50/p95 ms"] == "3.25/6.50"
+    assert row(BOARD, later, replace_latency(1.0), LATENCY)["online since"] == "gone"
+    assert row(BOARD, replace_latency(1.0), LATENCY)["p50/p95 ms"] == "3.25/6.50"
     assert summarise([REPORTED, LINK, LATENCY]) == []
 
 
@@ -100,11 +118,12 @@ def test_the_verb(tmp_path):
         with said_again_and_again(client, ((pi.link, LINK), (pi.latency, LATENCY))):
             shown = status(broker.url, "--wait-s", "1")
             listed = status(broker.url, "--wait-s", "1", "--json")
-    header, _, first, second = shown.stdout.splitlines()
+    header, _, first, second, *told = shown.stdout.splitlines()
     assert header.startswith("device")
-    assert first.split()[:3] == ["old-pi", "board", "no"]
-    for cell in ("pi", "tiny cut 2 int8", "7 active", "aa bb", "50 Mbit/s, 2 ms round trip", "3.25/6.50", "2023-11-14"):
+    assert first.split()[:3] == ["old-pi", "board", "gone"]
+    for cell in ("pi", "7 active", "50 Mbit/s, 2 ms", "3.25/6.50", "2023-11-14"):
         assert cell in second
+    assert told == ["pi runs: tiny cut 2 int8", "pi holds contracts: aa, bb"]
     documents = json.loads(listed.stdout)
     assert {document["device"] for document in documents} == {"pi", "old-pi"}
     assert shown.returncode == listed.returncode == 0

@@ -4,12 +4,16 @@ import contextlib
 import random
 import threading
 import time
+import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from nasc_edge.server import Limits
 from nasc_edge.tails import TailStore, load_litert
+from nasc_sdk.bundle import sha256
+from nasc_sdk.candidate import CutEncoding, Entropy
 from nasc_sdk.protocol.frames import Error, Ping, Pong, Reply, Request, Status, encode
 from nasc_sdk.runtime.select import open_runtime
 from tests.edge.bundles import expected_logits, payload_of, tail_bundle
@@ -85,6 +89,21 @@ def test_unknown_contract_and_wrong_length_are_answered_at_once(store):
         for payload, count in ((payload_of()[:-1], 1), (payload_of(), 2), (b"", 1)):
             assert client.ask(CONTRACT, payload, count).status is Status.BAD_PAYLOAD
         assert client.ask(CONTRACT, payload_of()).status is Status.OK
+
+
+def test_what_a_worker_refuses_counts_as_refused(tmp_path):
+    """Whether a deflated payload inflates is seen by the worker, long after its length was found in order."""
+    plain = tail_bundle(encoding=CutEncoding(entropy=Entropy.ZLIB))
+    golden = zlib.compress(plain.golden_input)
+    manifest = replace(plain.manifest, golden_input_bytes=len(golden), golden_input_sha256=sha256(golden))
+    store = TailStore(tmp_path, load_litert(open_runtime(), workers=1, check=False))
+    store.install(replace(plain, manifest=manifest, golden_input=golden).pack())
+    contract = manifest.contract
+    with serving(store) as (port, server), Client(port) as client:
+        assert client.ask(contract.id, b"not deflated").status is Status.BAD_PAYLOAD
+        assert server.counters.refused == 1
+        assert client.ask(contract.id, zlib.compress(payload_of())).status is Status.OK
+        assert (server.counters.requests, server.counters.refused) == (2, 1)
 
 
 def test_pings_are_answered(store):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
 
 from nasc_sdk.candidate import INT8, CutEncoding
 from nasc_sdk.link.link import Link
+from nasc_search.joint.flips import Factor, scaled_link
 from nasc_search.joint.table import CandidateTable, Coding, Constraints, Overheads
 
 ENCODINGS = (INT8, CutEncoding(bits=4))
@@ -69,6 +71,7 @@ def random_constraints(rng):
         raw_input_stays=bool(rng.integers(2)),
         arena_bytes=int(rng.choice([0, 60, 90])),
         flash_bytes=int(rng.choice([0, 150, 300])),
+        max_server_ms=float(rng.choice([0.0, 0.0, 0.75, 1.5])),
     )
 
 
@@ -108,10 +111,33 @@ def slow_feasible(table, link, constraints):
                     continue
                 if constraints.flash_bytes and flash > constraints.flash_bytes:
                     continue
+                if constraints.max_server_ms and slow_server(table, row, cut, code) > constraints.max_server_ms:
+                    continue
                 total = slow_total(table, link, constraints.percentile, row, cut, code)
-                if total <= constraints.limit_ms:
+                if constraints.limit_ms is None or total <= constraints.limit_ms:
                     found.append((float(table.accuracy[row, cut, code]), total, (row, cut, code)))
     return found
+
+
+def moved(factor, scale, link, constraints, floor=0.0):
+    """Link and constraints with one of them scaled."""
+    match factor:
+        case Factor.THROUGHPUT:
+            return scaled_link(link, throughput=scale), constraints
+        case Factor.ROUND_TRIP:
+            return scaled_link(link, round_trip=scale), constraints
+        case Factor.LIMIT:
+            return link, replace(constraints, limit_ms=constraints.limit_ms * scale)
+        case Factor.SERVER:
+            return link, replace(constraints, max_server_ms=constraints.max_server_ms * scale)
+        case Factor.FLOOR:
+            return link, replace(constraints, aim=replace(constraints.aim, min_accuracy=min(floor * scale, 1.0)))
+
+
+def slow_server(table, row, cut, code):
+    if cut == table.cuts - 1:
+        return 0.0
+    return table.tail_ms[row, cut] + table.coding.tail_ms[cut, code] + table.overheads.decode_ms
 
 
 def slow_energy(table, link, row, cut, code):

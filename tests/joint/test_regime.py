@@ -88,9 +88,13 @@ def test_along_a_row_answers_are_exact(steady):
             assert (None if answer is None else answer.accuracy) == (None if best is None else table.accuracy[best])
 
 
-def test_equals_the_slow_search_at_rows():
-    """One candidate at a time, written a second time."""
+@pytest.mark.parametrize("server_share", [0.0, 0.4])
+def test_equals_the_slow_search_at_rows(server_share):
+    """One candidate at a time, written a second time; with and without a budget of the server."""
     rng, table, constraints, spread = problem(1, steady=False)
+    free = regime_map(table, constraints, AREA, spread)
+    asked = max(table.server_ms[table.locate(regime.candidate)] for regime in free.regimes)
+    constraints = replace(constraints, max_server_ms=server_share * float(asked))
     found = regime_map(table, constraints, AREA, spread)
     trips = found.slices[0].round_trip_ms
     for trip in trips[:: len(trips) // 3 + 1]:

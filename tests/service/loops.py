@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from functools import cached_property, lru_cache
 
 import msgspec
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 
 from nasc_sdk.cli.asking import ask_service
+from nasc_sdk.cost.model import CostModel
 from nasc_sdk.ir.count import macs
 from nasc_sdk.ir.network import TensorSpec
 from nasc_sdk.mqtt.client import MqttClient
@@ -26,6 +28,7 @@ from nasc_search.joint.catalogue import build_catalogue
 from nasc_search.joint.table import accuracy_key
 from nasc_search.service.planner import Planner
 from nasc_search.service.records import Deployment
+from nasc_search.service.searching import COST_MODEL
 from nasc_search.service.service import Service
 from nasc_search.service.store import Store
 from nasc_search.service.workshop import Workshop
@@ -203,6 +206,18 @@ def open_loop(directory, *, coded=False, outside=None, made=None):
                 yield Loop(family, directory, url, agent["address"], watcher, store)
         finally:
             watcher.close()
+
+
+def slow_down(store, times=30.0):
+    """As if the board were much slower than the server: here both are this machine."""
+    model = store.get(COST_MODEL, BOARD, CostModel)
+    slower = replace(
+        model,
+        op_us=tuple(times * us for us in model.op_us),
+        invocation_us=times * model.invocation_us,
+        covariance=tuple(tuple(times**2 * value for value in row) for row in model.covariance),
+    )
+    store.put(COST_MODEL, BOARD, slower)
 
 
 def document(event, of):

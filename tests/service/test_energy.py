@@ -76,11 +76,11 @@ def test_a_lower_floor_saves_more(loop):
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
-        ({"objective": "energy", "min_accuracy": 0.999}, 5, "most accurate within the limit"),
+        ({"objective": "energy", "min_accuracy": 0.999}, 5, "a floor of"),
         ({"objective": "energy", "max_energy_mj": 1e-6}, 5, "a budget of"),
-        ({"objective": "beauty"}, 3, "known are: accuracy, energy"),
+        ({"objective": "beauty"}, 3, "known are: accuracy, energy, latency"),
         ({"power_w": "-4"}, 3, "BUSY[,IDLE]"),
-        ({"min_accuracy": 0.5}, 3, "go with the objective energy"),
+        ({"min_accuracy": 0.5}, 3, "goes with the objectives energy and latency"),
     ],
 )
 def test_what_cannot_be_is_told(loop, options, code, words):

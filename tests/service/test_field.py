@@ -12,6 +12,7 @@ from nasc_sdk.ir.count import macs
 from nasc_sdk.ir.network import TensorSpec
 from nasc_sdk.link.link import Link
 from nasc_search.accuracy.table import TableSource
+from nasc_search.joint.aim import Aim, Objective
 from nasc_search.joint.exact import search
 from nasc_search.joint.explain import explain
 from nasc_search.joint.pool import pool_archs, pool_catalogue
@@ -81,7 +82,8 @@ def chosen(limit_ms, link=LINK, *, whole=False, coded=False, **limits):
         return None
 
 
-LIMITS = ({}, {"flash_bytes": 9_000}, {"flash_bytes": 2_000}, {"arena_bytes": 14_000}, {"raw_input_stays": False})
+LIMITS = ({}, {"flash_bytes": 9_000}, {"flash_bytes": 2_000}, {"arena_bytes": 14_000}, {"raw_input_stays": False},
+          {"max_server_ms": 0.12})  # fmt: skip
 STATES = ((0.3, LINK), (0.45, LINK), (0.7, LINK), (0.7, VARYING))
 
 
@@ -100,6 +102,14 @@ def test_the_shortlist_holds_what_the_whole_space_would_choose(limits, coded):
     assert behind
     assert np.median(behind) < 1e-9
     assert max(behind) < 0.01
+
+
+@pytest.mark.parametrize("limit_ms", [None, 0.7])
+@pytest.mark.parametrize("floor", [0.0, 0.6, 0.8])
+def test_the_shortlist_holds_the_fastest_that_is_accurate_enough(floor, limit_ms):
+    aim = Aim(Objective.LATENCY, floor)
+    best, found = (chosen(limit_ms, whole=whole, aim=aim).chosen for whole in (True, False))
+    assert found.limited_ms == pytest.approx(best.limited_ms, rel=0.02)
 
 
 def test_the_answer_says_what_was_enumerated_and_the_gap():

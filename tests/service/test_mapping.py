@@ -1,7 +1,6 @@
 """``nasc-sdk map`` through the whole service: built from what was profiled, drawn, written, looked up."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ from click.testing import CliRunner
 
 from nasc_sdk.cli.asking import ask_service
 from nasc_sdk.cli.main import cli
-from nasc_sdk.cost.model import CostModel
 from nasc_sdk.errors import InputError, RefusedError
 from nasc_sdk.protocol.messages import ServiceVerb
 from nasc_sdk.regime.map_file import load_map
@@ -18,8 +16,7 @@ from nasc_search.joint.regime_lines import Area
 from nasc_search.joint.table import Constraints
 from nasc_search.service.mapping import parse_area
 from nasc_search.service.records import Goal
-from nasc_search.service.searching import COST_MODEL
-from tests.service.loops import BOARD, SITE, TIMEOUT_S, open_loop
+from tests.service.loops import BOARD, SITE, TIMEOUT_S, open_loop, slow_down
 
 
 @pytest.fixture(scope="module")
@@ -28,18 +25,6 @@ def loop(tmp_path_factory):
         running.ask(ServiceVerb.PROFILE, coverage="small", rounds=3)
         slow_down(running.store)
         yield running
-
-
-def slow_down(store):
-    """As if the board were much slower than the server: here both are this machine."""
-    model = store.get(COST_MODEL, BOARD, CostModel)
-    slower = replace(
-        model,
-        op_us=tuple(SLOWER * us for us in model.op_us),
-        invocation_us=SLOWER * model.invocation_us,
-        covariance=tuple(tuple(SLOWER**2 * value for value in row) for row in model.covariance),
-    )
-    store.put(COST_MODEL, BOARD, slower)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +37,6 @@ def limit_ms(loop):
 
 AREA = {"throughput_range": "0.001,1000", "round_trip_range": "0.1,10000"}
 """Wide enough that the link matters, however fast this machine is at the moment."""
-SLOWER = 30.0
 
 
 def run(loop, *words):

@@ -47,6 +47,12 @@ def test_a_goal_builds_on_the_one_before():
         {"limit_ms": 5, "objective": "energy", "min_accuracy": "high"},
         {"limit_ms": 5, "objective": "energy", "max_energy_mj": -1},
         {"limit_ms": 5, "objective": "energy", "max_energy_mj": float("nan")},
+        {"objective": "latency", "max_energy_mj": 3},
+        {"objective": "latency", "limit_ms": 0},
+        {"objective": "energy"},
+        {"limit_ms": 5, "max_server_ms": -1},
+        {"limit_ms": 5, "max_server_ms": float("inf")},
+        {"limit_ms": 5, "max_server_ms": "little"},
         {"limit_ms": 5, "power_w": ""},
         {"limit_ms": 5, "power_w": "much"},
         {"limit_ms": 5, "power_w": "-3"},
@@ -73,6 +79,24 @@ def test_an_aim_builds_on_the_one_before():
     assert parse_goal({"objective": "accuracy"}, asked).constraints.aim == MOST_ACCURATE
 
 
+def test_least_latency_needs_no_limit():
+    free = parse_goal({"objective": "latency", "min_accuracy": 0.9}, None)
+    assert free.constraints == Constraints(None, aim=Aim(Objective.LATENCY, 0.9))
+    assert parse_goal({"min_accuracy": 0.8}, free).constraints.limit_ms is None
+    assert parse_goal({"limit_ms": 5}, free).constraints == Constraints(5.0, aim=free.constraints.aim)
+    assert parse_goal({"objective": "latency"}, BEFORE).constraints.limit_ms is None, "that of another objective"
+    assert parse_goal({"objective": "latency", "limit_ms": 5}, BEFORE).constraints.limit_ms == 5.0
+    with pytest.raises(InputError, match="only --objective latency does without one"):
+        parse_goal({"objective": "accuracy"}, free)
+
+
+def test_a_server_budget_is_kept_until_another_is_given():
+    asked = parse_goal({"max_server_ms": 2.5}, BEFORE)
+    assert asked.constraints.max_server_ms == 2.5
+    assert parse_goal({"objective": "latency"}, asked).constraints.max_server_ms == 2.5
+    assert parse_goal({"max_server_ms": 0}, asked).constraints.max_server_ms == 0.0
+
+
 def test_watts_are_kept_until_others_are_given():
     given = parse_goal({"power_w": "4,2.5"}, BEFORE)
     assert given.power_w == (4.0, 2.5)
@@ -83,15 +107,16 @@ def test_watts_are_kept_until_others_are_given():
 
 
 def test_goals_of_older_programs_are_read(tmp_path):
-    """Written before there were aims and watts."""
+    """Written before there were aims, watts and server budgets."""
     with contextlib.closing(Store(tmp_path / "db")) as store:
         document = msgspec.to_builtins(BEFORE)
-        del document["power_w"], document["constraints"]["aim"]
+        del document["power_w"], document["constraints"]["aim"], document["constraints"]["max_server_ms"]
         store.put("goal", "pi", document)
         assert store.get("goal", "pi", Goal) == BEFORE
-        aimed = parse_goal({"objective": "energy", "max_energy_mj": 3, "power_w": "4,1"}, BEFORE)
-        store.put("goal", "pi", aimed)
-        assert store.get("goal", "pi", Goal) == aimed
+        for options in ({"objective": "energy", "max_energy_mj": 3, "power_w": "4,1"}, {"objective": "latency"}):
+            aimed = parse_goal({**options, "max_server_ms": 2}, BEFORE)
+            store.put("goal", "pi", aimed)
+            assert store.get("goal", "pi", Goal) == aimed
 
 
 def test_links():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from nasc_sdk.cli.numbers import Finite
 from nasc_sdk.cli.output import broker_option, device_option, site_option
 
 
@@ -59,19 +60,19 @@ runtime, kernels, contracts. Without --edge the edge server is found through the
     "--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="Of the runtime."
 )
 @click.option(
-    "--arena-kb", type=click.FloatRange(min=0), default=0, show_default=True,
+    "--arena-kb", type=Finite(min=0), default=0, show_default=True,
     help="Memory for activations, KiB; 0: unlimited.",
 )  # fmt: skip
 @click.option(
-    "--flash-kb", type=click.FloatRange(min=0), default=0, show_default=True,
+    "--flash-kb", type=Finite(min=0), default=0, show_default=True,
     help="Room for models, KiB, half of it for the next head; 0: unlimited.",
 )  # fmt: skip
 @click.option(
-    "--probe-interval-s", type=click.FloatRange(0.05, 3600), default=1.0, show_default=True,
+    "--probe-interval-s", type=Finite(0.05, 3600), default=1.0, show_default=True,
     help="Between pings of the edge server.",
 )  # fmt: skip
 @click.option(
-    "--edge-timeout-ms", type=click.FloatRange(1, 60_000), default=1000.0, show_default=True,
+    "--edge-timeout-ms", type=Finite(1, 60_000), default=1000.0, show_default=True,
     help="After it the held all-local head answers, or an error.",
 )  # fmt: skip
 # Spelled as for every verb; the ready line is JSON either way, since programs wait for it.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from nasc_sdk.cli.numbers import NOT_NEGATIVE, POSITIVE, Finite
 from nasc_sdk.cli.progress import progress_bar
-from nasc_sdk.errors import InputError, RefusedError
+from nasc_sdk.errors import RefusedError
 from nasc_sdk.protocol.messages import ServiceProgress, ServiceReply, ServiceRequest, ServiceVerb
 from nasc_sdk.protocol.topics import SERVICE, Topics
 
@@ -18,35 +18,48 @@ F = TypeVar("F", bound=Callable[..., Any])
 Options = dict[str, str | int | float | bool]
 
 _LIMIT = (
-    click.option("--limit-ms", type=float, help="Latency limit of a request, milliseconds  [default: as before]."),
-    click.option("--percentile", type=float, help="The limit holds at this percentile  [default: 95]."),
+    click.option("--limit-ms", type=POSITIVE, help="Latency limit of a request, milliseconds  [default: as before]."),
+    click.option("--percentile", type=Finite(50, 99.9), help="The limit holds at this percentile  [default: 95]."),
     click.option(
         "--raw-input-may-leave", is_flag=True, default=None, help="Allow the raw input to leave the board (cut 0)."
     ),
-    click.option("--arena-bytes", type=int, help="Memory for activations on the board  [default: the board's own]."),
-    click.option("--flash-bytes", type=int, help="Room for the head's model file  [default: the board's own]."),
+    click.option(
+        "--arena-bytes", type=click.IntRange(0), help="Memory for activations on the board  [default: the board's own]."
+    ),
+    click.option(
+        "--flash-bytes", type=click.IntRange(0), help="Room for the head's model file  [default: the board's own]."
+    ),
+    click.option(
+        "--max-server-ms", type=NOT_NEGATIVE,
+        help="Most that the edge server may compute for one request, tail and decoding, median milliseconds; 0 for "
+        "any  [default: as before, else any].",
+    ),
 )  # fmt: skip
 _GOAL = (
     *_LIMIT,
     click.option(
-        "--objective", type=click.Choice(["accuracy", "energy"]),
-        help="Most accurate candidate, or least energy of the board among those accurate enough  "
-        "[default: as before, else accuracy].",
+        "--objective", type=click.Choice(["accuracy", "energy", "latency"]),
+        help="Most accurate candidate, or least energy of the board, or least latency (which needs no limit), among "
+        "those accurate enough  [default: as before, else accuracy].",
     ),
     click.option(
-        "--min-accuracy", type=float,
-        help="With energy: accurate enough, 0..1  [default: one point below the most accurate feasible candidate].",
+        "--min-accuracy", type=Finite(0, 1, min_open=True),
+        help="With energy or latency: accurate enough, 0..1  [default: one point below the most accurate feasible "
+        "candidate].",
     ),
-    click.option("--max-energy-mj", type=float, help="With energy: most that one request may take, millijoules."),
+    click.option(
+        "--max-energy-mj", type=POSITIVE, help="With energy: most that one request may take, millijoules."
+    ),
     click.option(
         "--power-w", metavar="BUSY[,IDLE]",
         help="Watts of the board while computing and waiting; 'profile' forgets what was given before  "
         "[default: as before, else measured in its profile, else assumed].",
     ),
-    click.option("--throughput-mbit-s", type=float, help="Assume this uplink instead of the measured one."),
-    click.option("--round-trip-ms", type=float, help="Assume this round trip instead of the measured one."),
+    click.option("--throughput-mbit-s", type=POSITIVE, help="Assume this uplink instead of the measured one."),
+    click.option("--round-trip-ms", type=NOT_NEGATIVE, help="Assume this round trip instead of the measured one."),
     click.option(
-        "--loss", type=float, help="Assume that this share of TCP segments is lost as well, 0 to 0.5  [default: 0]."
+        "--loss", type=Finite(0, 0.5),
+        help="Assume that this share of TCP segments is lost as well, 0 to 0.5  [default: 0].",
     ),
 )  # fmt: skip
 
@@ -68,10 +81,7 @@ def _with(options: tuple[Callable[[F], F], ...], function: F) -> F:
 
 
 def given(options: dict[str, Any]) -> Options:
-    """Only what the user said; InputError for a number that is none."""
-    for name, value in options.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise InputError(f"--{name.replace('_', '-')} is a finite number, not {value}")
+    """Only what the user said."""
     return {name: value for name, value in options.items() if value is not None}
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nasc_sdk.cli.numbers import POSITIVE, Finite
 from nasc_sdk.cli.output import broker_option, device_option, format_table, json_option, site_option
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ All times are measured on the device; a head's 90 % interval is predicted before
 @device_option
 @click.option("--prior", help="Known device that this one resembles: raspi4, pixel3, fpga, ...  [default: all].")
 @click.option(
-    "--precision", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.05, show_default=True,
+    "--precision", type=Finite(0, 1, min_open=True, max_open=True), default=0.05, show_default=True,
     help="Stop when nine heads of ten are known this well (half a 90 % interval, relative).",
 )
 @click.option("--heads", type=click.IntRange(0, 500), default=20, show_default=True, help="Heads measured at most.")
@@ -37,13 +38,13 @@ All times are measured on the device; a head's 90 % interval is predicted before
     help="Heads measured beside them that show the error.",
 )
 @click.option(
-    "--board-s", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True,
+    "--board-s", type=POSITIVE, default=30.0, show_default=True,
     help="Seconds that the board may be busy.",
 )
 @click.option("--rounds", type=click.IntRange(1, 1000), default=9, show_default=True, help="Interleaved rounds.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the heads to choose among.")
 @click.option(
-    "--timeout", "timeout_s", type=click.FloatRange(min=1), default=600.0, show_default=True,
+    "--timeout", "timeout_s", type=Finite(min=1), default=600.0, show_default=True,
     help="Seconds to wait for the service.",
 )
 @json_option

@@ -20,6 +20,7 @@ Examples:
   nasc-sdk deploy --limit-ms 8                      search, deploy, and adapt when the link changes
   nasc-sdk deploy --limit-ms 8 --once               do not adapt by itself
   nasc-sdk deploy --limit-ms 8 --objective energy   least energy, and still so when it adapts
+  nasc-sdk deploy --objective latency --min-accuracy 0.92 --max-server-ms 2
   nasc-sdk deploy --limit-ms 8 --finetune-epochs 5  train the winner alone first; needs the training images
   nasc-sdk deploy --limit-ms 8 --arch '|nor_conv_3x3~0|+|...|' --cut 3 --bits 4 --bottleneck 8
 """
@@ -29,7 +30,7 @@ Examples:
 @device_option
 @goal_options
 @click.option("--arch", help="Deploy this architecture instead of searching; needs --cut.")
-@click.option("--cut", type=int, help="Cut of --arch: blocks that run on the board.")
+@click.option("--cut", type=click.IntRange(0), help="Cut of --arch: blocks that run on the board.")
 @click.option("--bits", type=click.Choice(["8", "4", "2"]), help="Of each value that --arch sends  [default: 8].")
 @click.option("--bottleneck", type=click.IntRange(0), help="Channels that its cut is narrowed to  [default: all].")
 @click.option(

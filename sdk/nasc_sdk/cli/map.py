@@ -9,6 +9,7 @@ import click
 
 from nasc_sdk.cli.asking import ask_service, given, limit_options
 from nasc_sdk.cli.map_follow import follow
+from nasc_sdk.cli.numbers import NOT_NEGATIVE, POSITIVE, Finite
 from nasc_sdk.cli.output import broker_option, device_option, json_option, print_json, site_option
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ Examples:
 @click.option("--throughput-range", metavar="LOW,HIGH", help="Mbit/s  [default: 0.1,100].")
 @click.option("--round-trip-range", metavar="LOW,HIGH", help="Milliseconds  [default: 0.5,100].")
 @click.option("--loss", metavar="LOSS,...", help="Rising shares of lost TCP segments, a slice each  [default: 0].")
-@click.option("--within-points", type=float, help="Accuracy that an answer may be below the best  [default: 0].")
+@click.option(
+    "--within-points", type=Finite(0, 100, max_open=True),
+    help="Accuracy that an answer may be below the best, percent points  [default: 0].",
+)
 @click.option("--steady", is_flag=True, default=None, help="Links never vary  [default: as the board's link did].")
 @click.option(
     "--output", "path", type=click.Path(dir_okay=False, path_type=Path),
@@ -50,8 +54,8 @@ def command(
     """Draw the most accurate candidate over every throughput and round trip, at one limit.
 
     Every answer keeps the limit, at its percentile, over links that vary as the board's own link did, and that lose
-    segments beside that where --loss says so. The board's stored goal counts where an option is left out; its
-    objective does not.
+    segments beside that where --loss says so; and the server's budget. The board's stored goal counts where an option
+    is left out; its objective does not.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -101,9 +105,9 @@ Examples:
 """
 )
 @click.argument("path", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--throughput-mbit-s", type=float, required=True, help="Uplink, median.")
-@click.option("--round-trip-ms", type=float, required=True, help="Round trip, median.")
-@click.option("--loss", type=float, default=0.0, show_default=True, help="Share of TCP segments lost, 0 to 1.")
+@click.option("--throughput-mbit-s", type=POSITIVE, required=True, help="Uplink, median.")
+@click.option("--round-trip-ms", type=NOT_NEGATIVE, required=True, help="Round trip, median.")
+@click.option("--loss", type=Finite(0, 1), default=0.0, show_default=True, help="Share of TCP segments lost, 0 to 1.")
 @json_option
 def lookup(path: Path, throughput_mbit_s: float, round_trip_ms: float, loss: float, as_json: bool) -> None:
     """Say the best candidate for one link out of a map's JSON file; asks nobody.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from nasc_sdk.cli.numbers import POSITIVE, Finite
 from nasc_sdk.cli.output import broker_option, device_option, json_option, print_json, site_option
 from nasc_sdk.cli.progress import progress_bar
 
@@ -80,13 +81,13 @@ depends on the data. With a power sensor (INA2xx, INA3221, Raspberry Pi 5) the b
 )
 @click.option(
     "--minutes",
-    type=click.FloatRange(0, min_open=True),
+    type=POSITIVE,
     help="With --sustained: the longest it may take.  [default: 10]",
 )
 @click.option(
     "--timeout",
     "timeout_s",
-    type=click.FloatRange(min=1),
+    type=Finite(min=1),
     default=600.0,
     show_default=True,
     help="Without --model: seconds to wait for the device.",

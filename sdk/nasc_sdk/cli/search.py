@@ -20,6 +20,8 @@ Examples:
   nasc-sdk search --limit-ms 8 --raw-input-may-leave --json
   nasc-sdk search --limit-ms 8 --objective energy                           least energy, within a point of accuracy
   nasc-sdk search --limit-ms 8 --objective energy --min-accuracy 0.85 --power-w 4.1,2.6
+  nasc-sdk search --objective latency --min-accuracy 0.92                   fastest of those; needs no limit
+  nasc-sdk search --limit-ms 8 --max-server-ms 2                            leave the server to other boards, too
 """
 )
 @broker_option

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from nasc_sdk.cli.numbers import Finite
 from nasc_sdk.cli.output import broker_option, site_option
 
 
@@ -16,7 +17,7 @@ Examples:
 )
 @broker_option
 @site_option
-@click.option("--seconds", default=86_400.0, type=click.FloatRange(0.1), help="Stop after so long  [default: a day].")
+@click.option("--seconds", default=86_400.0, type=Finite(0.1), help="Stop after so long  [default: a day].")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def command(broker_url: str, site: str, seconds: float, as_json: bool) -> None:
     """Follow what happens: state, links, deployments, latencies."""

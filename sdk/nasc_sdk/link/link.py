@@ -13,6 +13,16 @@ from nasc_sdk.link.loss import LossModel, check_loss
 
 
 @dataclass(frozen=True, slots=True)
+class LinkSummary:
+    """A link in few numbers: 5th, 50th and 95th percentile of its samples, each by itself."""
+
+    throughput_mbit_s: tuple[float, float, float]
+    round_trip_ms: tuple[float, float, float]
+    loss: float
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """Paired samples of uplink throughput and round trip; one sample is one moment of the link.
 
@@ -48,6 +58,12 @@ class Link:
         model = LossModel(np.array([payload_bytes]), self.segment_loss, percentile)
         trips, wires = np.array([self.round_trip_ms]), payload_bytes * 8e-3 / np.array([self.throughput_mbit_s])
         return float(model.quantiles_ms(trips, wires)[1].min())
+
+    def summary(self) -> LinkSummary:
+        """What is shown where samples would be too many."""
+        low, middle, high = np.percentile((self.throughput_mbit_s, self.round_trip_ms), (5, 50, 95), axis=1).tolist()
+        throughput, trip = zip(low, middle, high, strict=True)
+        return LinkSummary(throughput, trip, self.loss, len(self.throughput_mbit_s))
 
     def __str__(self) -> str:
         loses = f", {100 * self.segment_loss:g} % of segments lost" if self.segment_loss else ""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nasc_sdk.cli.numbers import Finite
 from nasc_sdk.cli.output import broker_option, format_table, json_option, print_json, site_option
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ Exit status: 0 nothing moved beyond noise and tolerance; 1 something did; others
 @click.argument("before", metavar="BEFORE")
 @click.argument("after", metavar="AFTER")
 @click.option(
-    "--tolerance", default=0.05, show_default=True, type=click.FloatRange(0), help="Relative change that is accepted."
+    "--tolerance", default=0.05, show_default=True, type=Finite(0), help="Relative change that is accepted."
 )
 @click.option("--top", default=12, show_default=True, type=click.IntRange(0), help="Blocks shown; 0 shows all.")
 @broker_option

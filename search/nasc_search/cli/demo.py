@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from nasc_sdk.cli.numbers import POSITIVE
 from nasc_sdk.cli.output import print_json
 
 
@@ -25,7 +26,7 @@ everywhere.
 """
 )
 @click.option("--board", type=click.Choice(["small", "this-machine"]), default="small", show_default=True)
-@click.option("--limit-ms", default=10.0, show_default=True, help="Latency limit at p95, milliseconds.")
+@click.option("--limit-ms", default=10.0, show_default=True, type=POSITIVE, help="Latency limit at p95, milliseconds.")
 @click.option(
     "--coverage",
     type=click.Choice(["every", "small"]),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nasc_sdk.cli.numbers import NOT_NEGATIVE, POSITIVE
 from nasc_sdk.cli.output import json_option, print_json
 
 if TYPE_CHECKING:
@@ -33,9 +34,9 @@ Examples:
 )
 @click.option("--board", required=True, metavar="FILE.npz:DEVICE", help="Whole-network latencies on the board.")
 @click.option("--server", required=True, metavar="FILE.npz:DEVICE", help="Whole-network latencies on the server.")
-@click.option("--limit-ms", type=float, required=True, help="Latency that a candidate must keep.")
-@click.option("--throughput-mbit-s", type=float, required=True, help="Of the link.")
-@click.option("--round-trip-ms", type=float, required=True, help="Of the link.")
+@click.option("--limit-ms", type=POSITIVE, required=True, help="Latency that a candidate must keep.")
+@click.option("--throughput-mbit-s", type=POSITIVE, required=True, help="Of the link.")
+@click.option("--round-trip-ms", type=NOT_NEGATIVE, required=True, help="Of the link.")
 @click.option(
     "--apportioning", type=click.Choice(["macs", "fitted", "elements", "calls"]), default="fitted", show_default=True,
     help="How whole latencies fall to blocks.",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from nasc_sdk.cli.numbers import Finite
 from nasc_sdk.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _OPTIONS: Final = (
     click.option("--cells", type=_COUNT, help="nb201: cells per stage.  [default: 2]"),
     click.option("--stem-stride", type=click.IntRange(1, 2), help="nb201: stride of the stem.  [default: 1]"),
     click.option(
-        "--width", type=click.FloatRange(0, 8, min_open=True), help="fbnet: factor on channels.  [default: 1]"
+        "--width", type=Finite(0, 8, min_open=True), help="fbnet: factor on channels.  [default: 1]"
     ),
     click.option("--depth", type=click.IntRange(1, 12), help="fbnet: layers of each inner stage.  [default: 4]"),
     click.option(

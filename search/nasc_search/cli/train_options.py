@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nasc_sdk.cli.numbers import Finite
 from nasc_sdk.errors import UnreachableError
 from nasc_search.data.augmentations import DEFAULT, Augmentation
 from nasc_search.supernet.options import SamplingRule, TrainOptions
@@ -96,7 +97,7 @@ def data_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def recipe_options(steps: int, learning_rate: float) -> Decorator:
     """How to train as ``recipe``, with these defaults."""
-    share = click.FloatRange(0, 1)
+    share = Finite(0, 1)
     return _gathered(
         "recipe",
         RecipeOptions,
@@ -104,7 +105,7 @@ def recipe_options(steps: int, learning_rate: float) -> Decorator:
         # Batch norm of one 1x1 image has no variance.
         click.option("--batch", default=64, show_default=True, type=click.IntRange(2), help="Images a step."),
         click.option(
-            "--learning-rate", default=learning_rate, show_default=True, type=click.FloatRange(0, 10, min_open=True),
+            "--learning-rate", default=learning_rate, show_default=True, type=Finite(0, 10, min_open=True),
             help="Peak; cosine to zero.",
         ),
         click.option("--seed", default=0, show_default=True, type=click.IntRange(0)),
@@ -113,10 +114,10 @@ def recipe_options(steps: int, learning_rate: float) -> Decorator:
             type=click.Choice([*(kind.value for kind in Augmentation), _NONE]), help="May be given several times.",
         ),
         click.option(
-            "--label-smoothing", default=0.0, show_default=True, type=click.FloatRange(0, 1, max_open=True)
+            "--label-smoothing", default=0.0, show_default=True, type=Finite(0, 1, max_open=True)
         ),
         click.option(
-            "--ema", default=0.0, show_default=True, type=click.FloatRange(0, 1, max_open=True),
+            "--ema", default=0.0, show_default=True, type=Finite(0, 1, max_open=True),
             help="Decay of the average of the weights that is evaluated and exported, e.g. 0.999; 0: none.",
         ),
         click.option(

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from nasc_sdk.errors import MissingExtraError
+from nasc_sdk.report.plots import log_scale, plain, png
 from nasc_search.experiment.anatomy import Array
 from nasc_search.experiment.document import Document, FrontEntry, array
 from nasc_search.experiment.plan import PRIMARY, SETTINGS, STATED_LOSS, THRESHOLDS_PERCENT, Grid
@@ -16,16 +16,9 @@ from nasc_search.experiment.strategies import Strategy
 from nasc_search.experiment.sweep import Why
 
 _INK: Final = "#1c1c1e"
-_MUTED: Final = "#6b6b70"
 _CONTOURS: Final = {40.0: ("dotted", 1.0), 50.0: ("solid", 2.0), 60.0: ("dashed", 1.0)}
 """Line and width of each threshold."""
 _RED_LINES: Final = "red lines: " + ", ".join(f"{least:g} % {line}" for least, (line, _) in _CONTOURS.items())
-_STYLE: Final[dict[Any, Any]] = {
-    "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 8.5, "axes.titlesize": 9,
-    "text.color": _INK, "axes.labelcolor": _INK, "axes.edgecolor": _MUTED, "xtick.color": _INK, "ytick.color": _INK,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "legend.frameon": False,
-    "legend.fontsize": 8, "grid.color": "#e1e1e4", "grid.linewidth": 0.7,
-}  # fmt: skip
 _LINES: Final = {
     Strategy.HWNAS_LOCAL: ("HWNAS, on the board", "#1b7f5c", "-", "o"),
     Strategy.HWNAS_SPLIT: ("HWNAS, split afterwards", "#c05ad8", "--", ""),
@@ -49,7 +42,6 @@ _COLOURS: Final = {
     Why.COMPUTE_BOUND: "#6b6b70",
     Why.NO_BASELINE: "#fefefe",
 }
-_DPI: Final = 100
 _COLOURS_KEPT: Final = 96
 
 
@@ -75,8 +67,7 @@ def fronts(document: Document) -> bytes:
                 here = entry.throughput_mbit_s == link.throughput_mbit_s and entry.round_trip_ms == link.round_trip_ms
                 if here and entry.setting == PRIMARY.name:
                     _front(axis, entry, lowest)
-            _plain_log(axis)
-            axis.grid(visible=True)
+            log_scale(axis.xaxis, [ms for line in axis.lines for ms in line.get_xdata()])
             axis.set(
                 ylim=(lowest, document.best_accuracy_percent + 0.4), xlabel="latency (ms)",
                 ylabel=_accuracy_label(document),
@@ -181,6 +172,7 @@ def _heat(axis: Any, grid: Grid, values: Array, title: str) -> None:
 
 
 def _ticks(axis: Any, grid: Grid) -> None:
+    axis.grid(visible=False)
     for one, values in ((axis.xaxis, grid.throughputs_mbit_s), (axis.yaxis, grid.round_trips_ms)):
         one.set_ticks([place + 0.5 for place in range(len(values))], [f"{value:g}" for value in values], fontsize=7)
         one.set_tick_params(length=0)
@@ -197,10 +189,10 @@ def _saved(document: Document, setting: str, base: Strategy, limit_ms: float) ->
 def _title(document: Document) -> str:
     board, server = document.board, document.server
     slowed = "" if board.slowdown == 1 else f" slowed {board.slowdown:g} times"
-    return (
+    return plain(
         f"{document.space}, {document.accuracy_unit}: {board.source.rpartition(':')[2]}{slowed} and "
         f"{server.source.rpartition(':')[2]}"
-    ).replace("$", r"\$")
+    )
 
 
 def _accuracy_label(document: Document) -> str:
@@ -209,38 +201,18 @@ def _accuracy_label(document: Document) -> str:
     return "accuracy (%)" if document.prediction is None else "predicted supernet accuracy (%)"
 
 
-def _plain_log(axis: Any) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
-    axis.set_xscale("log")
-    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.xaxis.set_minor_locator(NullLocator())
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-
-
 def _png(title: str, size: tuple[float, float], paint: Callable[[Any], None]) -> bytes:
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "matplotlib":
-            raise
-        raise MissingExtraError("matplotlib", "report") from error
-    data = io.BytesIO()
-    with rc_context(_STYLE):
-        figure = Figure(figsize=size, layout="constrained", facecolor="white")
+    def titled(figure: Any) -> None:
         figure.suptitle(title, fontsize=10)
         paint(figure)
-        figure.savefig(data, format="png", dpi=_DPI)
-    return _few_colours(data)
+
+    return _few_colours(png(size, titled))
 
 
-
-
-def _few_colours(png: io.BytesIO) -> bytes:
+def _few_colours(image: bytes) -> bytes:
     """A third of the bytes; no date and no version inside: the same document is the same file."""
     from PIL import Image  # matplotlib needs it as well
 
     small = io.BytesIO()
-    Image.open(png).convert("RGB").quantize(_COLOURS_KEPT).save(small, format="png", optimize=True)
+    Image.open(io.BytesIO(image)).convert("RGB").quantize(_COLOURS_KEPT).save(small, format="png", optimize=True)
     return small.getvalue()

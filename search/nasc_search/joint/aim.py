@@ -1,4 +1,4 @@
-"""What the search looks for among the candidates that meet the latency limit and the board's rules."""
+"""What the search looks for among the candidates that meet the latency limit and the other rules."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Final
 from nasc_sdk.errors import InputError
 
 FLOOR_BELOW: Final = 0.01
-"""Accuracy, 0..1, that least energy may cost where no floor is given."""
+"""Accuracy, 0..1, that least energy or latency may cost where no floor is given."""
 SAVING: Final = 0.05
-"""Share of the energy that makes another candidate worth a rollout: predicted times are not better than that."""
+"""Share of the energy or latency that makes another candidate worth a rollout: predicted times are not better."""
 
 
 class Objective(StrEnum):
@@ -21,11 +21,13 @@ class Objective(StrEnum):
     ACCURACY = "accuracy"
     ENERGY = "energy"
     """Least energy of the board among the candidates that are accurate enough."""
+    LATENCY = "latency"
+    """Least latency, at the percentile of the limit, among them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """The objective and what goes with it; floor and budget only for energy."""
+    """The objective and what goes with it: a floor for energy and latency, a budget for energy."""
 
     objective: Objective = Objective.ACCURACY
     min_accuracy: float = 0.0
@@ -38,11 +40,18 @@ class Aim:
             raise InputError(f"a minimum accuracy is between 0 and 1, not {self.min_accuracy}")
         if not (math.isfinite(self.max_energy_mj) and self.max_energy_mj >= 0):
             raise InputError(f"an energy budget is a positive number of millijoules, not {self.max_energy_mj}")
-        if self.objective is not Objective.ENERGY and (self.min_accuracy or self.max_energy_mj):
-            raise InputError("a minimum accuracy and an energy budget go with the objective energy")
+        if self.min_accuracy and not self.saves:
+            raise InputError("a minimum accuracy goes with the objectives energy and latency (--objective)")
+        if self.max_energy_mj and not self.saves_energy:
+            raise InputError("an energy budget goes with the objective energy (--objective)")
 
     @property
     def saves(self) -> bool:
+        """Whether least energy or latency is what counts, and accuracy only has to be enough."""
+        return self.objective is not Objective.ACCURACY
+
+    @property
+    def saves_energy(self) -> bool:
         """Whether energy is what counts."""
         return self.objective is Objective.ENERGY
 

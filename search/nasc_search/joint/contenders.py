@@ -1,20 +1,21 @@
 """Contenders: the few candidates that can win at any link, so that another link costs microseconds.
 
 Per cut and encoding, only a candidate that no other beats in accuracy, fixed time and fixed variance at once (and in
-energy, where that counts) can ever be chosen: coding and transfer add the same to all of them. What is kept is a
-superset of those, found in one pass over the architectures in the order of accuracy.
+energy and in time of the server, where those count) can ever be chosen: coding and transfer add the same to all of
+them. What is kept is a superset of those, found in one pass over the architectures in the order of accuracy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasc_sdk.link.link import Link
-from nasc_search.joint.aim import Aim
+from nasc_search.joint.aim import Aim, Objective
 from nasc_search.joint.energy import coding_mj, fixed_mj, sending_mj
 from nasc_search.joint.table import Array, CandidateTable, Constraints
 
@@ -47,15 +48,22 @@ class Contenders:
 
     def winner(self, link: Link, constraints: Constraints) -> Index | None:
         """The exact answer of the whole search, or None when nothing is feasible."""
-        return self.winner_by_limit(link, constraints)(constraints.limit_ms)
+        return self.winner_by_limit(link, constraints)(constraints.bound_ms)
 
     def winner_by_limit(self, link: Link, constraints: Constraints) -> Callable[[float], Index | None]:
         """The same as a function of the limit in milliseconds, which changes neither latency nor energy."""
-        total = self.total_ms(link, constraints.percentile)
-        if not constraints.aim.saves:
-            return lambda limit_ms: self._most_accurate(total, limit_ms)
-        energy = self.energy_mj(link)
-        return lambda limit_ms: self._most_frugal(total, energy, limit_ms, constraints.aim)
+        total, aim = self.total_ms(link, constraints.percentile), constraints.aim
+        match aim.objective:
+            case Objective.ACCURACY:
+                return lambda limit_ms: self._most_accurate(total, limit_ms)
+            case Objective.ENERGY:
+                energy = self.energy_mj(link)
+                within_budget = energy <= aim.budget_mj
+                return lambda limit_ms: self._least(energy, total, within_budget & (total <= limit_ms), aim)
+            case Objective.LATENCY:
+                return lambda limit_ms: self._least(total, total, total <= limit_ms, aim)
+            case _:
+                assert_never(aim.objective)
 
     def _most_accurate(self, total: Array, limit_ms: float) -> Index | None:
         feasible = np.flatnonzero(total <= limit_ms)
@@ -65,16 +73,16 @@ class Contenders:
         best = feasible[accuracy == accuracy.max()]
         return self.at(int(best[np.argmin(total[best])]))
 
-    def _most_frugal(self, total: Array, energy: Array, limit_ms: float, aim: Aim) -> Index | None:
-        """In the order of :meth:`nasc_search.joint.frugal.Frugal.rows`."""
-        feasible = np.flatnonzero((total <= limit_ms) & (energy <= aim.budget_mj))
+    def _least(self, cost: Array, total: Array, within: NDArray[np.bool_], aim: Aim) -> Index | None:
+        """Of those ``within`` limit and budget, in the order of :meth:`nasc_search.joint.frugal.Frugal.rows`."""
+        feasible = np.flatnonzero(within)
         if not feasible.size:
             return None
         accuracy = self.accuracy
         feasible = feasible[accuracy[feasible] >= aim.floor(float(accuracy[feasible].max()))]
         if not feasible.size:
             return None
-        order = np.lexsort((feasible, total[feasible], -accuracy[feasible], energy[feasible]))
+        order = np.lexsort((feasible, total[feasible], -accuracy[feasible], cost[feasible]))
         return self.at(int(feasible[order[0]]))
 
     def at(self, index: int) -> Index:
@@ -83,31 +91,40 @@ class Contenders:
 
 
 def contenders(table: CandidateTable, constraints: Constraints) -> Contenders:
-    """All candidates that some link, limit or percentile could make the choice, within memory and privacy.
+    """All candidates that some link, limit or percentile could make the choice, within the rules beside the limit.
 
-    They do not depend on the link: the table keeps them for the next one.
+    They do not depend on the link, nor on how much the server's budget is: the table keeps them for the next one.
     """
-    saves = constraints.aim.saves
-    key = (constraints.raw_input_stays, constraints.arena_bytes, constraints.flash_bytes, saves)
+    budget_ms = constraints.max_server_ms
+    energy, server = constraints.aim.saves_energy, budget_ms > 0
+    key = (constraints.raw_input_stays, constraints.arena_bytes, constraints.flash_bytes, energy, server)
     if key not in table.contender_memo:
-        table.contender_memo[key] = _select(table, table.allowed(constraints), saves)
-    index = table.contender_memo[key]
-    return Contenders(table, index[:, 0], index[:, 1], index[:, 2])
+        allowed = table.allowed(replace(constraints, max_server_ms=0.0))
+        table.contender_memo[key] = _select(table, allowed, energy=energy, server=server)
+    rows, cuts, codes = table.contender_memo[key].T
+    if server:
+        kept = table.server_ms[rows, cuts, codes] <= budget_ms
+        rows, cuts, codes = rows[kept], cuts[kept], codes[kept]
+    return Contenders(table, rows, cuts, codes)
 
 
-def _select(table: CandidateTable, allowed: NDArray[np.bool_], saves: bool) -> NDArray[np.int64]:
+def _select(
+    table: CandidateTable, allowed: NDArray[np.bool_], *, energy: bool, server: bool
+) -> NDArray[np.int64]:
     """[n, 3]: row, cut and encoding of each contender, in that order."""
+    costs = [table.fixed_ms, table.fixed_variance]
+    costs += [fixed_mj(table)] if energy else []
+    costs += [table.tail_ms] if server else []
     found = []
     for code in range(len(table.encodings)):
         order = np.argsort(-table.accuracy[:, :, code], axis=0, kind="stable")
         mine = np.take_along_axis(allowed[:, :, code], order, axis=0)
-        fixed = np.where(mine, np.take_along_axis(table.fixed_ms, order, axis=0), np.inf)
-        variance = np.take_along_axis(table.fixed_variance, order, axis=0)
-        if saves:
-            energy = np.where(mine, np.take_along_axis(fixed_mj(table), order, axis=0), np.inf)
-            beaten = _beaten(fixed, variance, energy) | _beaten(energy, fixed, variance)
-        else:
-            beaten = _beaten(fixed, variance)
+        ranked = [np.where(mine, np.take_along_axis(values, order, axis=0), np.inf) for values in costs]
+        beaten = np.zeros_like(mine)
+        for lead, least in enumerate(ranked):
+            # Variance follows time, and would tell little more.
+            if least is not ranked[1]:
+                beaten |= _beaten(least, *ranked[:lead], *ranked[lead + 1 :])
         ranks, cuts = np.nonzero(mine & ~beaten)
         found.append(np.stack([order[ranks, cuts], cuts, np.full(len(cuts), code)], axis=1))
     every = np.concatenate(found)

@@ -1,7 +1,7 @@
 """The exact joint search: every candidate over the present link, in milliseconds.
 
-Chosen is the most accurate feasible candidate; among equals the fastest, then the first of the space. Where energy is
-what counts, see :mod:`nasc_search.joint.frugal`.
+Chosen is the most accurate feasible candidate; among equals the fastest, then the first of the space. Where energy or
+latency is what counts, see :mod:`nasc_search.joint.frugal`.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasc_sdk.candidate import Candidate
-from nasc_sdk.errors import InfeasibleError
-from nasc_sdk.link.link import Link, rounded
+from nasc_sdk.link.link import Link
 from nasc_sdk.profiling.profile import Power
 from nasc_search.joint.aim import MOST_ACCURATE, SAVING
 from nasc_search.joint.contenders import Index, contenders
 from nasc_search.joint.enumerated import Shortlist
-from nasc_search.joint.flips import Factor, Flip, find_flips, needed_scale
+from nasc_search.joint.flips import Flip, find_flips
 from nasc_search.joint.frugal import Frugal, find_frugal
-from nasc_search.joint.scored import Scored, score, score_candidate, shortcoming
+from nasc_search.joint.infeasible import infeasible
+from nasc_search.joint.scored import Scored, amount, cost, score, score_candidate, shortcoming
 from nasc_search.joint.table import Array, CandidateTable, Constraints, Kind
 
 _ALL: Final = slice(None)
@@ -33,7 +33,7 @@ _NAMES: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """What least energy was looked for among."""
+    """What least energy or latency was looked for among."""
 
     floor: float
     """Least accuracy, 0..1."""
@@ -58,8 +58,8 @@ class Decision:
     """The same; it may be forbidden because the raw input stays on the board."""
     split: Scored | None
     more_accurate: int
-    """Architectures with a more accurate candidate than the chosen one, none of which is feasible; 0 where energy
-    counts.
+    """Architectures with a more accurate candidate than the chosen one, none of which is feasible; 0 where energy or
+    latency counts.
     """
     denied: Scored | None
     """The fastest of those."""
@@ -69,7 +69,7 @@ class Decision:
     power: Power
     """Of the board, for the candidates' energy."""
     saving: Saving | None = None
-    """Where energy counts."""
+    """Where energy or latency counts."""
     coding_assumed: tuple[str, ...] = ()
     """Devices on which packing and entropy coding were never measured."""
     shortlist: Shortlist | None = None
@@ -81,14 +81,14 @@ def search(table: CandidateTable, link: Link, constraints: Constraints, runners_
     total = table.total_ms(link, constraints.percentile)
     few = contenders(table, constraints)
     admitted = np.where(table.allowed(constraints), total, np.inf)
-    feasible = int(np.count_nonzero(admitted <= constraints.limit_ms))
+    feasible = int(np.count_nonzero(admitted <= constraints.bound_ms))
     if not feasible:
-        raise _infeasible(table, admitted, link, constraints)
+        raise infeasible(table, link, constraints)
     frugal, count = None, _NAMES * (runners_up + 1)
     if constraints.aim.saves:
         frugal = find_frugal(table, link, constraints, admitted)
         feasible = frugal.count
-    winners = frugal.rows(count) if frugal else _best_rows(table, admitted, constraints.limit_ms, count)
+    winners = frugal.rows(count) if frugal else _best_rows(table, admitted, constraints.bound_ms, count)
     best, *others = _distinct([score(table, link, constraints, *winner) for winner in winners])
     ends = {kind: _best_of(table, total, admitted, kind, link, constraints, frugal) for kind in Kind}
     local, edge = ends[Kind.ALL_LOCAL], ends[Kind.ALL_EDGE]
@@ -107,7 +107,7 @@ def search(table: CandidateTable, link: Link, constraints: Constraints, runners_
         split=ends[Kind.SPLIT],
         more_accurate=int(np.count_nonzero(better.any(axis=(1, 2)))),
         denied=_fastest(table, np.where(better, admitted, np.inf), link, constraints),
-        flips=find_flips(few, link, constraints, winners[0]),
+        flips=find_flips(few, link, constraints, winners[0], frugal.floor if frugal else 0.0),
         extrapolated=table.extrapolated,
         power=table.power,
         saving=Saving(frugal.floor, frugal.most_accurate) if frugal else None,
@@ -119,28 +119,29 @@ def search(table: CandidateTable, link: Link, constraints: Constraints, runners_
 def search_nearest(table: CandidateTable, link: Link, constraints: Constraints) -> Decision:
     """For a limit that nothing meets: the best candidate among those nearly as fast as the fastest allowed one.
 
-    The decision's constraints hold the limit that it was taken for. Energy does not count then: a board that misses its
-    goal is not to save. InfeasibleError when nothing fits the board.
+    The decision's constraints hold the limit that it was taken for. Energy and latency do not count then: a board that
+    misses its goal is not to save. InfeasibleError when nothing fits the board and the server's budget.
     """
     total = table.total_ms(link, constraints.percentile)
     admitted = np.where(table.allowed(constraints), total, np.inf)
-    least = float(admitted.min())
-    # What keeps the limit, but not the floor or the budget, need not be faster than the limit.
-    limit_ms = max(_NEARLY * least, constraints.limit_ms) if np.isfinite(least) else constraints.limit_ms
+    least, limit_ms = float(admitted.min()), constraints.limit_ms
+    if limit_ms is not None and np.isfinite(least):
+        # What keeps the limit, but not the floor or the budget, need not be faster than the limit.
+        limit_ms = max(_NEARLY * least, limit_ms)
     return search(table, link, replace(constraints, limit_ms=limit_ms, aim=MOST_ACCURATE))
 
 
 def finalists(table: CandidateTable, link: Link, constraints: Constraints, n: int) -> tuple[Scored, ...]:
     """The ``n`` best feasible architectures, to be evaluated for real; fewer if need be.
 
-    Where energy counts, the most accurate one as well, which the floor may hang on.
+    Where energy or latency counts, the most accurate one as well, which the floor may hang on.
     """
     admitted = np.where(table.allowed(constraints), table.total_ms(link, constraints.percentile), np.inf)
-    if constraints.aim.saves and (admitted <= constraints.limit_ms).any():
+    if constraints.aim.saves and (admitted <= constraints.bound_ms).any():
         frugal = find_frugal(table, link, constraints, admitted)
         found = [score(table, link, constraints, *row) for row in frugal.rows(n)]
         return tuple(dict.fromkeys([*found, frugal.most_accurate]))
-    rows = _best_rows(table, admitted, constraints.limit_ms, n)
+    rows = _best_rows(table, admitted, constraints.bound_ms, n)
     return tuple(score(table, link, constraints, *row) for row in rows)
 
 
@@ -155,7 +156,8 @@ def worth_switching(
 ) -> tuple[bool, str]:
     """Whether to deploy ``proposed`` in place of ``current``, and why; ``margin`` is in accuracy, 0..1.
 
-    Where energy counts, the margin is ``SAVING``, and ``floor`` is the least accuracy that the proposal was chosen for.
+    Where energy or latency counts, the margin is ``SAVING``, and ``floor`` is the least accuracy that the proposal was
+    chosen for.
     Installing a head costs the board time and flash, so a gain within the predictor's noise is not worth it.
     """
     now = score_candidate(table, link, constraints, current)
@@ -167,7 +169,7 @@ def worth_switching(
     if not now.feasible:
         return True, f"the present candidate {shortcoming(now, constraints)}"
     if constraints.aim.saves:
-        return _saves_enough(now, then, floor)
+        return _saves_enough(now, then, constraints, floor)
     gain = then.accuracy - now.accuracy
     if gain >= margin:
         return True, f"{100 * gain:.2f} points more accurate"
@@ -175,25 +177,30 @@ def worth_switching(
 
 
 def steps_down(
-    current: Candidate, proposed: Candidate, table: CandidateTable, before: Link, constraints: Constraints
+    current: Candidate, proposed: Candidate, table: CandidateTable, before: Link, link: Link, constraints: Constraints
 ) -> bool:
-    """Whether ``proposed`` gives up accuracy that ``current`` could keep over ``before``, the link as last estimated.
+    """Whether ``proposed`` gives up what ``current`` would keep over ``before``, the link as estimated before ``link``.
 
-    A single estimate may be a hiccup of the machine: another one is to agree before that is done.
+    A single estimate may be a hiccup of the machine, which looks like a worse link: another one is to agree before
+    accuracy is given up, or energy or latency where those count.
     """
     now = score_candidate(table, before, constraints, current)
-    return now.feasible and score_candidate(table, before, constraints, proposed).accuracy < now.accuracy
+    then = score_candidate(table, before, constraints, proposed)
+    objective = constraints.aim.objective
+    if not now.feasible or not constraints.aim.saves:
+        return now.feasible and then.accuracy < now.accuracy
+    worse = cost(score_candidate(table, link, constraints, current), objective) > cost(now, objective)
+    return worse and cost(then, objective) > cost(now, objective)
 
 
-def _saves_enough(now: Scored, then: Scored, floor: float) -> tuple[bool, str]:
+def _saves_enough(now: Scored, then: Scored, constraints: Constraints, floor: float) -> tuple[bool, str]:
     if now.accuracy < floor:
         return True, f"the present candidate reaches accuracy {now.accuracy:.2%}, the floor is {floor:.2%}"
-    assert now.energy_mj is not None
-    assert then.energy_mj is not None
-    saved = 1 - then.energy_mj / now.energy_mj
+    objective = constraints.aim.objective
+    saved = 1 - cost(then, objective) / cost(now, objective)
     if saved >= SAVING:
-        return True, f"{saved:.0%} less energy ({then.energy_mj:.4g} mJ)"
-    return False, f"{saved:.1%} less energy is less than the margin of {SAVING:.0%}"
+        return True, f"{saved:.0%} less {objective.value} ({amount(then, constraints)})"
+    return False, f"{saved:.1%} less {objective.value} is less than the margin of {SAVING:.0%}"
 
 
 def _best_rows(
@@ -224,7 +231,7 @@ def _best_of(
     the fastest.
     """  # fmt: skip
     cuts = table.cuts_of(kind)
-    best = (frugal.rows(1, cuts) if frugal else []) or _best_rows(table, admitted, constraints.limit_ms, 1, cuts)
+    best = (frugal.rows(1, cuts) if frugal else []) or _best_rows(table, admitted, constraints.bound_ms, 1, cuts)
     if best:
         return score(table, link, constraints, *best[0])
     return _fastest(table, admitted, link, constraints, cuts) or _fastest(table, total, link, constraints, cuts)
@@ -259,54 +266,3 @@ def _distinct(scored: Sequence[Scored]) -> list[Scored]:
 def _index(table: CandidateTable, row: int, place: int, cuts: slice) -> Index:
     cut, code = divmod(place, len(table.encodings))
     return row, range(table.cuts)[cuts][cut], code
-
-
-def _infeasible(
-    table: CandidateTable, admitted: Array, link: Link, constraints: Constraints
-) -> InfeasibleError:
-    """Names the nearest candidates and what would have to change for the limit to be kept, whatever the aim."""
-    constraints = replace(constraints, aim=MOST_ACCURATE)
-    few = contenders(table, constraints)
-    asked = f"no candidate meets {constraints.limit_ms:.1f} ms at p{constraints.percentile:g} over {link}"
-    lines = []
-    for kind in Kind:
-        nearest = _fastest(table, admitted, link, constraints, table.cuts_of(kind))
-        if nearest is not None:
-            place = "" if nearest.kind is not Kind.SPLIT else f" at cut {nearest.candidate.cut}"
-            lines.append(
-                f"nearest {kind.value}: {nearest.limited_ms:.1f} ms{place}, accuracy {nearest.accuracy:.1%}, "
-                f"{nearest.candidate.arch}"
-            )
-    if not lines:
-        return InfeasibleError("no candidate fits the board", tuple(_memory_needed(table, constraints)))
-    lines.append(f"a limit of {float(admitted.min()):.1f} ms would do")
-    throughput = needed_scale(few, Factor.THROUGHPUT, link, constraints)
-    if throughput is not None:
-        needed = throughput * float(np.median(link.throughput_mbit_s))
-        lines.append(f"or {rounded(needed)} Mbit/s ({throughput:.2g} times as much)")
-    else:
-        lines.append("more throughput alone would not do")
-    round_trip = needed_scale(few, Factor.ROUND_TRIP, link, constraints)
-    if round_trip is not None and float(np.median(link.round_trip_ms)) > 0:
-        lines.append(f"or a round trip of {rounded(round_trip * float(np.median(link.round_trip_ms)))} ms")
-    if constraints.raw_input_stays:
-        edge = float(table.total_ms(link, constraints.percentile)[:, 0].min())
-        if edge <= constraints.limit_ms:
-            lines.append(f"or letting the raw input leave the board: all-edge takes {edge:.1f} ms")
-    return InfeasibleError(asked, tuple(lines))
-
-
-def _memory_needed(table: CandidateTable, constraints: Constraints) -> list[str]:
-    """The smallest head on the board against the limits."""
-    start = 1 if constraints.raw_input_stays else 0
-    arena, flash = int(table.arena_bytes[:, start:].min()), int(table.flash_bytes[:, start:].min())
-    lines = []
-    if constraints.arena_bytes:
-        lines.append(
-            f"the smallest head needs {arena} bytes of arena, the limit is {constraints.arena_bytes}"
-        )
-    if constraints.flash_bytes:
-        lines.append(
-            f"the smallest head needs {flash} bytes of flash, the limit is {constraints.flash_bytes}"
-        )
-    return lines

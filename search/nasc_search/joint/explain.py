@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from nasc_sdk.candidate import Candidate
 from nasc_sdk.cli.output import format_table
 from nasc_sdk.link.link import rounded
 from nasc_sdk.profiling.profile import UNKNOWN_BOARD
-from nasc_search.joint.aim import FLOOR_BELOW
+from nasc_search.joint.aim import FLOOR_BELOW, Objective
 from nasc_search.joint.enumerated import Shortlist
 from nasc_search.joint.exact import Decision, Saving
-from nasc_search.joint.flips import Flip
-from nasc_search.joint.scored import Quantiles, Scored, shortcoming
-from nasc_search.joint.table import Kind
+from nasc_search.joint.flips import Factor, Flip
+from nasc_search.joint.scored import Quantiles, Scored, amount, shortcoming
+from nasc_search.joint.table import Constraints, Kind
 from nasc_search.joint.told import accuracy_text, origin
 
-_UNITS = {"throughput": "Mbit/s", "round trip": "ms", "limit": "ms"}
+_OBJECTIVE: Final = {
+    Objective.ACCURACY: "most accurate",
+    Objective.ENERGY: "least energy of the board",
+    Objective.LATENCY: "least latency",
+}
+_LESS: Final = {
+    Objective.ACCURACY: "is more accurate",
+    Objective.ENERGY: "takes less energy",
+    Objective.LATENCY: "is faster",
+}
 
 
 def explain(decision: Decision) -> str:
     """The whole text: chosen, parts, why it won, runners-up, what would flip it."""
     constraints, chosen = decision.constraints, decision.chosen
     sections = [
-        f"link {decision.link}; limit {constraints.limit_ms:.1f} ms at p{constraints.percentile:g}; "
+        f"link {decision.link}; {asked(constraints)}; "
         f"{decision.feasible} of {decision.candidates} candidates are feasible",
         f"chosen: {_name(chosen)}\n        {chosen.candidate.arch}\n        {accuracy_text(chosen)}",
         _parts(chosen),
@@ -60,40 +70,53 @@ def enumerated(shortlist: Shortlist, chosen: Candidate) -> str:
     return "how it was found\n" + "\n".join(f"- {line}" for line in lines)
 
 
+def asked(constraints: Constraints) -> str:
+    """What was asked for in a few words; the board's memory is not in them."""
+    aim = constraints.aim
+    limit = f"limit {constraints}" if constraints.limit_ms is not None else f"no limit, p{constraints.percentile:g}"
+    parts = [_OBJECTIVE[aim.objective], limit]
+    if aim.min_accuracy:
+        parts.append(f"accuracy {aim.min_accuracy:.2%} or more")
+    elif aim.saves:
+        parts.append(f"accuracy within {100 * FLOOR_BELOW:g} point of the best")
+    parts += [f"{aim.max_energy_mj:g} mJ or less"] if aim.max_energy_mj else []
+    parts += [f"{constraints.max_server_ms:g} ms of the server or less"] if constraints.max_server_ms else []
+    return ", ".join(parts)
+
+
 def energy(decision: Decision) -> str:
     """Of the chosen candidate, with what it was reckoned from."""
-    return f"{_millijoules(decision.chosen)}, from predicted times and watts: {decision.power}"
+    return f"{decision.chosen.energy_mj:.4g} mJ, from predicted times and watts: {decision.power}"
 
 
 def reasons(decision: Decision) -> tuple[str, ...]:
     """Why nothing else was chosen, one sentence each."""
-    chosen, limit = decision.chosen, decision.constraints.limit_ms
-    first = "no feasible candidate is more accurate"
+    chosen, constraints = decision.chosen, decision.constraints
+    first = f"no feasible candidate {_LESS[constraints.aim.objective]}"
     if decision.saving is not None:
-        first = f"no candidate within the limit takes less energy at accuracy {decision.saving.floor:.2%} or more"
-    lines = [f"{first}; it leaves {limit - chosen.limited_ms:.2f} ms of the limit"]
+        first += f" at accuracy {decision.saving.floor:.2%} or more"
+    if constraints.limit_ms is not None:
+        first += f"; it leaves {constraints.limit_ms - chosen.limited_ms:.2f} ms of the limit"
+    lines = [first]
     if decision.saving is not None:
         lines += _floor(decision, decision.saving)
     if decision.denied is not None:
         lines.append(
-            f"{decision.more_accurate} architectures are more accurate; the fastest of them needs "
+            f"{decision.more_accurate} architectures are more accurate; the fastest allowed candidate of them needs "
             f"{decision.denied.limited_ms:.2f} ms ({_name(decision.denied)}, {_accuracy(decision.denied)})"
         )
     elif decision.more_accurate:
-        lines.append(
-            f"{decision.more_accurate} architectures are more accurate; none fits the board's memory"
-        )
+        rules = "memory and the server's budget" if constraints.max_server_ms else "memory"
+        lines.append(f"{decision.more_accurate} architectures are more accurate; none fits the board's {rules}")
     for other in (decision.all_local, decision.split, decision.all_edge):
         if other is None or other.kind is chosen.kind:
             continue
-        if other.kind is Kind.ALL_EDGE and decision.constraints.raw_input_stays:
+        if other.kind is Kind.ALL_EDGE and constraints.raw_input_stays:
             text = "is not allowed: the raw input stays on the board"
         elif not other.feasible:
-            text = f"needs {other.limited_ms:.2f} ms at least"
-            if other.limited_ms <= limit:
-                text = shortcoming(other, decision.constraints)
+            text = shortcoming(other, constraints)
         elif decision.saving is not None:
-            text = f"takes {_millijoules(other)} at least"
+            text = f"takes {amount(other, constraints)} at least"
             if other.accuracy < decision.saving.floor:
                 text = f"reaches {_accuracy(other)} at most, less than the floor"
         else:
@@ -106,33 +129,39 @@ def reasons(decision: Decision) -> tuple[str, ...]:
 def _floor(decision: Decision, saving: Saving) -> list[str]:
     """Where the floor comes from, and what it saves."""
     best = saving.most_accurate
-    asked = decision.constraints.aim.min_accuracy
-    origin = "as asked for" if asked else f"{100 * FLOOR_BELOW:g} point below the most accurate feasible candidate"
-    lines = [f"the floor of {saving.floor:.2%} is {origin} (--min-accuracy)"]
+    below = f"{100 * FLOOR_BELOW:g} point below the most accurate feasible candidate"
+    why = "as asked for" if decision.constraints.aim.min_accuracy else below
+    lines = [f"the floor of {saving.floor:.2%} is {why} (--min-accuracy)"]
     if best.candidate != decision.chosen.candidate:
         lines.append(
-            f"the most accurate feasible candidate takes {_millijoules(best)} ({_name(best)}, {_accuracy(best)}, "
-            f"{best.candidate.arch})"
+            f"the most accurate feasible candidate takes {amount(best, decision.constraints)} ({_name(best)}, "
+            f"{_accuracy(best)}, {best.candidate.arch})"
         )
     return lines
 
 
 def flips(decision: Decision) -> tuple[str, ...]:
     """What would lead to another choice, one sentence each."""
-    saves = decision.constraints.aim.saves
-    return tuple(_flip(flip, saves) for flip in decision.flips) or ("nothing within a factor of 64",)
+    return tuple(_flip(flip, decision.constraints) for flip in decision.flips) or ("nothing within a factor of 64",)
 
 
-def _flip(flip: Flip, saves: bool) -> str:
-    lower = flip.scale < 1
-    change = (
-        f"{flip.factor.value} {'down' if lower else 'up'} to {rounded(flip.value)} {_UNITS[flip.factor.value]}"
-    )
-    if flip.becomes is None:
-        return f"{change}: nothing is feasible"
+def _flip(flip: Flip, constraints: Constraints) -> str:
+    change = f"{flip.factor.value} {'down' if flip.scale < 1 else 'up'} to {_value(flip)}"
     found = flip.becomes
-    takes = f"{_millijoules(found)}, " if saves else ""
+    if found is None:
+        return f"{change}: nothing is feasible"
+    takes = f"{amount(found, constraints)}, " if constraints.aim.saves else ""
     return f"{change}: {_name(found)}, {takes}{_accuracy(found)}, {found.candidate.arch}"
+
+
+def _value(flip: Flip) -> str:
+    match flip.factor:
+        case Factor.FLOOR:
+            return f"{flip.value:.2%}"
+        case Factor.THROUGHPUT:
+            return f"{rounded(flip.value)} Mbit/s"
+        case Factor.ROUND_TRIP | Factor.LIMIT | Factor.SERVER:
+            return f"{rounded(flip.value)} ms"
 
 
 def _parts(chosen: Scored) -> str:
@@ -199,11 +228,7 @@ def _name(scored: Scored) -> str:
 
 def _shows_energy(decision: Decision) -> bool:
     """Nobody who did not ask wants to read what follows from watts of some other board."""
-    return decision.constraints.aim.saves or decision.power != UNKNOWN_BOARD
-
-
-def _millijoules(scored: Scored) -> str:
-    return f"{scored.energy_mj:.4g} mJ"
+    return decision.constraints.aim.saves_energy or decision.power != UNKNOWN_BOARD
 
 
 def _accuracy(scored: Scored) -> str:

@@ -1,4 +1,4 @@
-"""What would flip a decision: the nearest change of link or limit that leads to another candidate."""
+"""What would flip a decision: the nearest change of link, limit, server budget or floor that leads to another one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import numpy as np
 
 from nasc_sdk.link.link import Link
-from nasc_search.joint.contenders import Contenders, Index
+from nasc_search.joint.contenders import Contenders, Index, contenders
 from nasc_search.joint.scored import Scored, score
 from nasc_search.joint.table import Constraints
 
@@ -28,11 +28,13 @@ class Factor(StrEnum):
     THROUGHPUT = "throughput"
     ROUND_TRIP = "round trip"
     LIMIT = "limit"
+    SERVER = "server budget"
+    FLOOR = "accuracy floor"
 
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """At ``scale`` times today's value the decision is another one; ``value`` is that value, Mbit/s or ms."""
+    """At ``scale`` times today's value the decision is another one; ``value`` is that value: Mbit/s, ms, or 0..1."""
 
     factor: Factor
     scale: float
@@ -52,52 +54,78 @@ def scaled_link(link: Link, throughput: float = 1.0, round_trip: float = 1.0) ->
 
 
 def find_flips(
-    contenders: Contenders, link: Link, constraints: Constraints, winner: Index | None
+    few: Contenders, link: Link, constraints: Constraints, winner: Index | None, floor: float = 0.0
 ) -> tuple[Flip, ...]:
-    """The nearest flip in each direction of each factor; directions without any are left out."""
+    """The nearest flip in each direction of each factor; directions without any are left out.
+
+    ``floor`` is the accuracy that the winner had to reach where energy or latency counts, asked for or not.
+    """
     flips = []
-    for factor in Factor:
-        state = _states(factor, link, constraints)
-        decide = _decider(contenders, factor, link, constraints)
+    for factor in _asked_for(constraints, floor):
+        here = constraints
+        if factor is Factor.FLOOR:
+            here = replace(constraints, aim=replace(constraints.aim, min_accuracy=floor))
+        state = _states(factor, link, here)
+        decide = _decider(few, factor, link, here)
         for upward in (False, True):
             found = _nearest(decide, winner, upward)
             if found is not None:
                 scale, index = found
-                becomes = score(contenders.table, *state(scale), *index) if index is not None else None
-                flips.append(Flip(factor, scale, scale * _today(factor, link, constraints), becomes))
+                becomes = score(few.table, *state(scale), *index) if index is not None else None
+                flips.append(Flip(factor, scale, scale * _today(factor, link, here), becomes))
     return tuple(flips)
 
 
-def needed_scale(
-    contenders: Contenders, factor: Factor, link: Link, constraints: Constraints
-) -> float | None:
+def needed_scale(few: Contenders, factor: Factor, link: Link, constraints: Constraints) -> float | None:
     """Scale from which anything is feasible: upward for limit and throughput, downward for round trip."""
-    decide = _decider(contenders, factor, link, constraints)
+    decide = _decider(few, factor, link, constraints)
     found = _nearest(lambda scale: decide(scale) is not None, False, upward=factor is not Factor.ROUND_TRIP)
     return None if found is None else found[0]
 
 
+def _asked_for(constraints: Constraints, floor: float) -> list[Factor]:
+    """Those that have a value today."""
+    there = {
+        Factor.LIMIT: constraints.limit_ms is not None,
+        Factor.SERVER: constraints.max_server_ms > 0,
+        Factor.FLOOR: floor > 0,
+    }
+    return [factor for factor in Factor if there.get(factor, True)]
+
+
 def _decider(
-    contenders: Contenders, factor: Factor, link: Link, constraints: Constraints
+    few: Contenders, factor: Factor, link: Link, constraints: Constraints
 ) -> Callable[[float], Index | None]:
     """The decision as a function of the scale; the limit alone changes no latency."""
-    if factor is Factor.LIMIT:
-        winner = contenders.winner_by_limit(link, constraints)
-        return lambda scale: winner(constraints.limit_ms * scale)
     state = _states(factor, link, constraints)
-    return lambda scale: contenders.winner(*state(scale))
+    match factor:
+        case Factor.LIMIT:
+            winner = few.winner_by_limit(link, constraints)
+            return lambda scale: winner(constraints.bound_ms * scale)
+        case Factor.SERVER:
+            return lambda scale: contenders(few.table, state(scale)[1]).winner(*state(scale))
+        case _:
+            return lambda scale: few.winner(*state(scale))
 
 
 def _states(
     factor: Factor, link: Link, constraints: Constraints
 ) -> Callable[[float], tuple[Link, Constraints]]:
+    aim = constraints.aim
     match factor:
         case Factor.THROUGHPUT:
             return lambda scale: (scaled_link(link, throughput=scale), constraints)
         case Factor.ROUND_TRIP:
             return lambda scale: (scaled_link(link, round_trip=scale), constraints)
         case Factor.LIMIT:
-            return lambda scale: (link, replace(constraints, limit_ms=constraints.limit_ms * scale))
+            return lambda scale: (link, replace(constraints, limit_ms=constraints.bound_ms * scale))
+        case Factor.SERVER:
+            return lambda scale: (link, replace(constraints, max_server_ms=constraints.max_server_ms * scale))
+        case Factor.FLOOR:
+            # Nothing is more accurate than 1.
+            return lambda scale: (
+                link, replace(constraints, aim=replace(aim, min_accuracy=min(aim.min_accuracy * scale, 1.0)))
+            )  # fmt: skip
 
 
 def _today(factor: Factor, link: Link, constraints: Constraints) -> float:
@@ -107,7 +135,11 @@ def _today(factor: Factor, link: Link, constraints: Constraints) -> float:
         case Factor.ROUND_TRIP:
             return float(np.median(link.round_trip_ms))
         case Factor.LIMIT:
-            return constraints.limit_ms
+            return constraints.bound_ms
+        case Factor.SERVER:
+            return constraints.max_server_ms
+        case Factor.FLOOR:
+            return constraints.aim.min_accuracy
 
 
 def _nearest(decide: Callable[[float], T], today: T, upward: bool) -> tuple[float, T] | None:

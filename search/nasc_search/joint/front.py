@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
 import numpy as np
 
@@ -13,18 +12,17 @@ from nasc_search.joint.contenders import contenders
 from nasc_search.joint.scored import Scored, score
 from nasc_search.joint.table import CandidateTable, Constraints, Kind
 
-_NO_LIMIT_MS: Final = 1e12
-
 
 def pareto_front(
     table: CandidateTable, link: Link, constraints: Constraints, kind: Kind | None = None
 ) -> tuple[Scored, ...]:
     """Candidates that no other beats in accuracy and latency at once, fastest first.
 
-    Latency is at the constraints' percentile; the limit is ignored. Memory and privacy hold, except
-    that the front of ``Kind.ALL_EDGE`` is drawn although the raw input stays on the board.
+    Latency is at the constraints' percentile; the limit is ignored. Memory, privacy and the
+    server's budget hold, except that the front of ``Kind.ALL_EDGE`` is drawn although the raw input stays on the
+    board.
     """
-    free = replace(constraints, limit_ms=_NO_LIMIT_MS, aim=MOST_ACCURATE)
+    free = replace(constraints, limit_ms=None, aim=MOST_ACCURATE)
     if kind is Kind.ALL_EDGE:
         free = replace(free, raw_input_stays=False)
     # Whatever is on a front wins at some limit.

@@ -39,12 +39,15 @@ def regime_map(
     """Seconds at most for each of the rising ``losses``. ``within`` is the accuracy, 0..1, that an answer may be below
     the best one.
 
-    InputError where energy is the aim or a number is out of range, InfeasibleError where nothing keeps the limit.
+    InputError where accuracy is not the aim, there is no limit or a number is out of range, InfeasibleError where
+    nothing keeps the limit.
     """  # fmt: skip
     if not 0 <= within < 1:
         raise InputError(f"the accuracy that a map may give up is from 0 to below 1, not {within}")
     if constraints.aim.saves:
         raise InputError("regime maps are of the most accurate candidates; ask for the objective accuracy")
+    if constraints.limit_ms is None:
+        raise InputError("a regime map is drawn at a latency limit; give --limit-ms")
     area, spread = area or Area(), spread or Spread()
     lines = Lines(table, constraints, spread, within, lossy=any(losses))
     sheets = [_sheet(LinesAtLoss(lines, loss), area) for loss in losses]
@@ -54,7 +57,7 @@ def regime_map(
     local = places[lines.local] if lines.local is not None else NOBODY
     return RegimeMap(
         device=device,
-        limit_ms=constraints.limit_ms,
+        limit_ms=lines.limit_ms,
         percentile=constraints.percentile,
         throughput_mbit_s=area.throughput_mbit_s,
         lowest_round_trip_ms=area.round_trip_ms[0],

@@ -85,7 +85,7 @@ class Lines:
         # Where segments get lost, a payload of one may be slower than one of two.
         alone = (payload <= SEGMENT_BYTES) & remote & lossy
         kept = unbeaten(np.column_stack([fixed, variance, payload, remote, alone]))
-        self.table, self.limit_ms, self.percentile = table, constraints.limit_ms, constraints.percentile
+        self.table, self.limit_ms, self.percentile = table, constraints.bound_ms, constraints.percentile
         self.index = np.column_stack([rows, cuts, codes])[kept]
         self.accuracy: Array = few.accuracy[order][kept]
         self.level = _levels(self.accuracy, within)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from nasc_sdk.candidate import Candidate
 from nasc_sdk.cost.model import Z95
 from nasc_sdk.link.link import Link
+from nasc_search.joint.aim import Objective
 from nasc_search.joint.energy import coding_mj, fixed_mj, sending_mj
 from nasc_search.joint.table import CandidateTable, Constraints, Kind, accuracy_key
 
@@ -29,7 +30,7 @@ class Scored:
     transfer_ms: Quantiles
     """Round trip and time on the wire; nothing for all-local."""
     tail_ms: Quantiles
-    """Decoding included; nothing for all-local."""
+    """What the server computes, decoding included; nothing for all-local."""
     overhead_ms: float
     """What every request that uses the link pays beside head, transfer and tail, median."""
     total_ms: Quantiles
@@ -82,7 +83,7 @@ def score(
         limited_ms=limited,
         arena_bytes=max(int(table.arena_bytes[row, cut]), int(table.coding.arena_bytes[cut, code])),
         flash_bytes=int(table.flash_bytes[row, cut] + table.coding.flash_bytes[cut, code]),
-        feasible=limited <= constraints.limit_ms
+        feasible=limited <= constraints.bound_ms
         and _allowed(table, constraints, row, cut, code)
         and constraints.aim.admits(accuracy, energy),
         energy_mj=energy,
@@ -98,6 +99,21 @@ def score_candidate(
     return score(table, link, constraints, *table.locate(candidate))
 
 
+def cost(scored: Scored, objective: Objective) -> float:
+    """What the objective is to have least of: energy in millijoules, or latency in milliseconds."""
+    if objective is Objective.LATENCY:
+        return scored.limited_ms
+    assert scored.energy_mj is not None
+    return scored.energy_mj
+
+
+def amount(scored: Scored, constraints: Constraints) -> str:
+    """The same for people."""
+    if constraints.aim.objective is Objective.LATENCY:
+        return f"{scored.limited_ms:.2f} ms at p{constraints.percentile:g}"
+    return f"{scored.energy_mj:.4g} mJ"
+
+
 def broken_rule(scored: Scored, constraints: Constraints) -> str:
     """What a candidate breaks beside the latency limit, to follow "the candidate"; nothing when it keeps the rules."""
     if scored.candidate.cut == 0 and constraints.raw_input_stays:
@@ -108,6 +124,8 @@ def broken_rule(scored: Scored, constraints: Constraints) -> str:
     ):
         if most and needed > most:
             return f"needs {needed} bytes {what}, allowed are {most}"
+    if constraints.max_server_ms and scored.tail_ms[0] > constraints.max_server_ms:
+        return f"takes {scored.tail_ms[0]:.4g} ms of the server, allowed are {constraints.max_server_ms:g}"
     return ""
 
 
@@ -115,19 +133,21 @@ def shortcoming(scored: Scored, constraints: Constraints) -> str:
     """Why a candidate is not feasible, to follow "the candidate"."""
     if broken := broken_rule(scored, constraints):
         return broken
-    if scored.limited_ms <= constraints.limit_ms and not scored.feasible:
+    if scored.limited_ms <= constraints.bound_ms and not scored.feasible:
         if scored.accuracy < constraints.aim.min_accuracy:
             return f"reaches accuracy {scored.accuracy:.2%}, asked for are {constraints.aim.min_accuracy:.2%}"
         return f"takes {scored.energy_mj:.4g} mJ, allowed are {constraints.aim.max_energy_mj:g}"
-    return f"needs {scored.limited_ms:.1f} ms (limit {constraints.limit_ms:.1f} ms at p{constraints.percentile:g})"
+    return f"needs {scored.limited_ms:.1f} ms (limit {constraints})"
 
 
 def _allowed(table: CandidateTable, constraints: Constraints, row: int, cut: int, code: int) -> bool:
     """As :meth:`CandidateTable.allowed`, of one candidate."""
     arena = max(int(table.arena_bytes[row, cut]), int(table.coding.arena_bytes[cut, code]))
     flash = int(table.flash_bytes[row, cut] + table.coding.flash_bytes[cut, code])
+    most_ms = constraints.max_server_ms
     return (
         (cut > 0 or not constraints.raw_input_stays)
         and (not constraints.arena_bytes or arena <= constraints.arena_bytes)
         and (not constraints.flash_bytes or flash <= constraints.flash_bytes)
+        and (not most_ms or bool(table.server_ms[row, cut, code] <= most_ms))
     )

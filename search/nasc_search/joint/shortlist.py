@@ -74,15 +74,16 @@ def near(
     most = -np.inf
     for place, link in enumerate(wanted.links):
         ways = _ways(frame, link, wanted.constraints, coding_score)
-        limit_ms = min(wanted.constraints.limit_ms, _slowest_ms(frame, link, wanted.constraints))
+        limit_ms = min(wanted.constraints.bound_ms, _slowest_ms(frame, link, wanted.constraints))
         for kind, crossings in ways.items():
             if place and kind is Kind.ALL_LOCAL:
                 continue  # It uses no link.
-            for query, count in _queries(crossings, limit_ms, models, wanted.constraints, first=not place):
+            for query, count in _queries(crossings, limit_ms, frame, models, wanted.constraints, first=not place):
                 found = dict.fromkeys(answer.choices for answer in search.near(query, count))
                 (elsewhere if place else here).update(found)
         if not place:
-            whole = Query(limit_ms, tuple(one for way in ways.values() for one in way))
+            every = tuple(one for way in ways.values() for one in way)
+            whole = Query(limit_ms, every, most_server_ms=_server_ms(frame, wanted.constraints))
             answer = search.best(whole)
             best, most = (answer.choices if answer else ()), search.bound(whole)
     return Near(frozenset(here), frozenset(elsewhere), best, most)
@@ -117,8 +118,8 @@ def _beaten(one: Crossing, cheaper: Iterable[Crossing]) -> bool:
 
 
 def _queries(
-    crossings: tuple[Crossing, ...], limit_ms: float, models: tuple[CostModel, CostModel], constraints: Constraints,
-    *, first: bool,
+    crossings: tuple[Crossing, ...], limit_ms: float, frame: CandidateTable, models: tuple[CostModel, CostModel],
+    constraints: Constraints, *, first: bool,
 ) -> Iterator[tuple[Query, int]]:  # fmt: skip
     """What to ask for, and how many answers are wanted: most around the limit, some below it for fronts and savings."""
     z = normal_quantile(constraints.percentile / 100)
@@ -126,9 +127,17 @@ def _queries(
     shares = _SHARES if first or constraints.aim.saves else _SHARES[:1]
     for share in shares:
         for spread in _SPREADS if share == 1.0 else _SPREADS[2:3]:
-            slower = [1 + spread * ratio for ratio in jitter]
+            board, server = (1 + spread * ratio for ratio in jitter)
             count = NEAR if first and share == 1.0 else _NEAR_ELSEWHERE
-            yield Query(share * limit_ms, crossings, *slower), count
+            # The budget is of medians, whatever the limit is kept at.
+            most_server_ms = server * _server_ms(frame, constraints)
+            yield Query(share * limit_ms, crossings, board, server, most_server_ms), count
+
+
+def _server_ms(frame: CandidateTable, constraints: Constraints) -> float:
+    """That blocks may take at most; what an encoding takes beside them is weighed with the table."""
+    budget_ms = constraints.max_server_ms
+    return max(budget_ms - frame.overheads.decode_ms, 0.0) if budget_ms else float(np.inf)
 
 
 def _slowest_ms(frame: CandidateTable, link: Link, constraints: Constraints) -> float:

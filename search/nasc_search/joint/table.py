@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from statistics import NormalDist
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from nasc_search.joint.aim import MOST_ACCURATE, Aim
 from nasc_search.joint.enumerated import Shortlist
 
 Array = NDArray[np.float64]
+_NO_LIMIT_MS: Final = float(np.finfo(np.float64).max)
 
 
 class Kind(StrEnum):
@@ -64,22 +65,38 @@ class Overheads:
 class Constraints:
     """What a candidate must keep; memory limits in bytes, 0 for none."""
 
-    limit_ms: float
+    limit_ms: float | None
+    """None for no limit."""
     percentile: float = 95.0
     raw_input_stays: bool = True
     """Forbids cut 0."""
     arena_bytes: int = 0
     flash_bytes: int = 0
+    max_server_ms: float = 0.0
+    """Median that one request may keep the edge server computing, decoding included; 0 for no budget. What a server can
+    take is the sum of what its boards ask for, to which percentiles do not add up.
+    """
     aim: Aim = MOST_ACCURATE
     """What is looked for among those that keep all this; floor and budget are kept as well."""
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.limit_ms) and self.limit_ms > 0):
+        if self.limit_ms is not None and not (np.isfinite(self.limit_ms) and self.limit_ms > 0):
             raise InputError(f"a latency limit is a positive number of milliseconds, not {self.limit_ms}")
         if not 50 <= self.percentile <= 99.9:
             raise InputError(f"percentile {self.percentile} is outside 50..99.9")
         if min(self.arena_bytes, self.flash_bytes) < 0:
             raise InputError("memory limits are not negative")
+        if not (np.isfinite(self.max_server_ms) and self.max_server_ms >= 0):
+            raise InputError(f"a server budget is a positive number of milliseconds, not {self.max_server_ms}")
+
+    @property
+    def bound_ms(self) -> float:
+        """The limit; without one more than any candidate takes, and less than one that does not exist."""
+        return _NO_LIMIT_MS if self.limit_ms is None else self.limit_ms
+
+    def __str__(self) -> str:
+        """The limit, of which there is one."""
+        return f"{self.limit_ms:.1f} ms at p{self.percentile:g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,12 +238,20 @@ class CandidateTable:
         return np.asarray(self.head_sd_ms**2 + self.tail_sd_ms**2, np.float64)
 
     @cached_property
+    def server_ms(self) -> Array:
+        """[A, K, E] median that the server computes for a request, decoding included; nothing at the last cut."""
+        # In the order of the sum in nasc_search.joint.scored, so that both agree to the last bit.
+        server = self.tail_ms[:, :, None] + self.coding.tail_ms
+        server[:, :-1] += self.overheads.decode_ms
+        return server
+
+    @cached_property
     def index_of(self) -> Mapping[str, int]:
         """Row of each architecture."""
         return {arch: index for index, arch in enumerate(self.archs)}
 
     @cached_property
-    def contender_memo(self) -> dict[tuple[bool, int, int, bool], NDArray[np.int64]]:
+    def contender_memo(self) -> dict[tuple[bool, int, int, bool, bool], NDArray[np.int64]]:
         """Kept by :mod:`nasc_search.joint.contenders`."""
         return {}
 
@@ -294,13 +319,15 @@ class CandidateTable:
         return np.asarray(np.min(totals, axis=0), np.float64)
 
     def allowed(self, constraints: Constraints) -> NDArray[np.bool_]:
-        """[A, K, E]: exists, and is within memory and privacy, whatever the latency."""
+        """[A, K, E]: exists, and is within memory, privacy and the server's budget, whatever the latency."""
         allowed = np.broadcast_to(self.legal, self.accuracy.shape).copy()
         if constraints.arena_bytes:
             allowed &= (self.arena_bytes <= constraints.arena_bytes)[:, :, None]
             allowed &= self.coding.arena_bytes <= constraints.arena_bytes
         if constraints.flash_bytes:
             allowed &= self.flash_bytes[:, :, None] + self.coding.flash_bytes <= constraints.flash_bytes
+        if constraints.max_server_ms:
+            allowed &= self.server_ms <= constraints.max_server_ms
         if constraints.raw_input_stays:
             allowed[:, 0] = False
         return allowed

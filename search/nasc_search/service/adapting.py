@@ -127,7 +127,7 @@ class Adapting:
             board.compared = report.contract
             self._compare(deployment, report)
         goal = self._store.get("goal", report.device, Goal)
-        if goal is None or not goal.automatic:
+        if goal is None or not goal.automatic or goal.constraints.limit_ms is None:
             return
         p95, limit = report.total_ms[1], goal.constraints.limit_ms
         board.over_limit = board.over_limit + 1 if p95 > limit and goal.constraints.percentile >= 95 else 0

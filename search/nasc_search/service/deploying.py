@@ -13,9 +13,8 @@ from nasc_sdk.entropy import known_codings
 from nasc_sdk.errors import InfeasibleError, InputError, MissingExtraError, RefusedError, UnreachableError
 from nasc_sdk.link.link import Link
 from nasc_sdk.protocol.messages import State
-from nasc_search.joint.aim import Aim
 from nasc_search.joint.exact import Decision, steps_down, worth_switching
-from nasc_search.joint.explain import explain
+from nasc_search.joint.explain import asked, explain
 from nasc_search.joint.scored import Scored, broken_rule, score_candidate, shortcoming
 from nasc_search.joint.table import CandidateTable, accuracy_key
 from nasc_search.joint.told import accuracy_text
@@ -125,8 +124,7 @@ class Deploying:
                 now = score_candidate(table, link, goal.constraints, newest[0].candidate)
                 if now.limited_ms <= _CLEARLY_SLOWER * nearest_ms:
                     raise
-            wanted = f"{goal.constraints.limit_ms:g} ms{_and_floor(goal.constraints.aim)}"
-            reason = f"nothing meets {wanted} over {link}; this comes nearest"
+            reason = f"over {link} nothing meets what was asked for ({asked(goal.constraints)}); this comes nearest"
         else:
             if newest:
                 worth, reason = worth_switching(
@@ -136,7 +134,7 @@ class Deploying:
                 if not worth:
                     return reason
         down = bool(newest) and steps_down(
-            newest[0].candidate, decision.chosen.candidate, table, before or newest[0].link, goal.constraints
+            newest[0].candidate, decision.chosen.candidate, table, before or newest[0].link, link, goal.constraints
         )
         return Proposal(goal, link, table, decision, reason, time.monotonic() - begun, down)
 
@@ -215,10 +213,10 @@ class Deploying:
             f"asked for by hand: {candidate}, {accuracy_text(chosen)}\n"
             f"predicted over {link}: p50 {chosen.total_ms[0]:.2f} ms, p95 {chosen.total_ms[1]:.2f} ms"
         )
-        if goal.constraints.aim.saves:
+        if goal.constraints.aim.saves_energy:
             text += f"; {chosen.energy_mj:.4g} mJ at watts {table.power}"
         if not chosen.feasible:
-            missed = "over the limit" if chosen.limited_ms > goal.constraints.limit_ms else "outside the goal"
+            missed = "over the limit" if chosen.limited_ms > goal.constraints.bound_ms else "outside the goal"
             text += f"\n{missed}: it {shortcoming(chosen, goal.constraints)}"
         if goal.automatic:
             text += "\nthe service replaces it when it finds better; --once keeps it"
@@ -305,13 +303,8 @@ def parse_entropy(text: str) -> Entropy:
 
 
 def _reason(decision: Decision) -> str:
-    limit = f"within {decision.constraints.limit_ms:g} ms over {decision.link}"
+    limit, aim = decision.constraints.limit_ms, decision.constraints.aim
+    within = f"over {decision.link}" if limit is None else f"within {limit:g} ms over {decision.link}"
     if decision.saving is None:
-        return f"most accurate {limit}"
-    return f"least energy at accuracy {decision.saving.floor:.2%} or more {limit}"
-
-
-def _and_floor(aim: Aim) -> str:
-    """What else was asked for, after the limit."""
-    floor = f" at accuracy {aim.min_accuracy:.2%} or more" if aim.min_accuracy else ""
-    return f"{floor} with {aim.max_energy_mj:g} mJ or less" if aim.max_energy_mj else floor
+        return f"most accurate {within}"
+    return f"least {aim.objective.value} at accuracy {decision.saving.floor:.2%} or more {within}"

@@ -21,7 +21,9 @@ from nasc_search.service.searching import Options, Searching, number
 _RANGES: Final = ("throughput_range", "round_trip_range")
 _OWN: Final = frozenset({*_RANGES, "loss", "steady", "within_points"})
 _MAX_SLICES: Final = 8
-_LIMITS: Final = frozenset({"limit_ms", "percentile", "raw_input_may_leave", "arena_bytes", "flash_bytes", "edge"})
+_LIMITS: Final = frozenset(
+    {"limit_ms", "percentile", "raw_input_may_leave", "arena_bytes", "flash_bytes", "max_server_ms", "edge"}
+)
 
 
 def map_regimes(searching: Searching, device: str, options: Options) -> MapAnswer:

@@ -31,7 +31,7 @@ from nasc_search.joint.catalogue import Catalogue
 from nasc_search.joint.contenders import contenders
 from nasc_search.joint.exact import Decision, finalists, search, search_nearest
 from nasc_search.joint.pool import architectures, known_archs, pool_catalogue
-from nasc_search.joint.scored import Scored, score
+from nasc_search.joint.scored import Scored, cost, score
 from nasc_search.joint.shortlist import Wanted
 from nasc_search.joint.table import CandidateTable, Constraints, ToldBy, accuracy_key, parse_accuracy_key
 from nasc_search.joint.told import as_told
@@ -44,6 +44,8 @@ MARGIN: Final = 0.001
 """Accuracy, 0..1, that makes another candidate worth a rollout, which takes a fraction of a second."""
 HEADROOM: Final = 0.9
 """Share of the limit that the service plans with when it adapts."""
+_LONGEST_MS: Final = 100.0
+"""Round trip that is looked ahead to where there is no limit."""
 
 Evaluate = Callable[[Candidate], float]
 """Accuracy on the validation images, 0..1, encoded as the candidate is."""
@@ -234,7 +236,8 @@ def decide_at_once(
     counts. Raises InfeasibleError when nothing meets the constraints.
     """
     known = evaluated_part(table) or _only_evaluated(table)
-    careful = replace(constraints, limit_ms=HEADROOM * constraints.limit_ms)
+    limit_ms = constraints.limit_ms
+    careful = replace(constraints, limit_ms=HEADROOM * limit_ms) if limit_ms is not None else constraints
     try:
         best, constraints = search(known, link, careful), careful
     except InfeasibleError:
@@ -255,9 +258,8 @@ def decide_at_once(
         return best
     if best.saving is None:
         return ready_one if ready_one.chosen.accuracy > best.chosen.accuracy - MARGIN else best
-    assert ready_one.chosen.energy_mj is not None
-    assert best.chosen.energy_mj is not None
-    return ready_one if (1 - SAVING) * ready_one.chosen.energy_mj < best.chosen.energy_mj else best
+    ready_cost, best_cost = (cost(one.chosen, constraints.aim.objective) for one in (ready_one, best))
+    return ready_one if (1 - SAVING) * ready_cost < best_cost else best
 
 
 def decide_nearest(table: CandidateTable, link: Link, constraints: Constraints) -> Decision:
@@ -290,8 +292,9 @@ def _only_evaluated(table: CandidateTable) -> CandidateTable:
     return replace(table, accuracy=np.where(table.evaluated, table.accuracy, 0.0))
 
 
-def neighbourhood(limit_ms: float) -> tuple[Link, ...]:
-    """Link states around which a link may move: 0.5 to 100 Mbit/s, round trips up to the limit."""
+def neighbourhood(limit_ms: float | None) -> tuple[Link, ...]:
+    """Link states around which a link may move: 0.5 to 100 Mbit/s, round trips up to the limit, or to 100 ms."""
+    longest_ms = _LONGEST_MS if limit_ms is None else limit_ms
     throughputs = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
-    round_trips = tuple(limit_ms * share for share in (0.05, 0.2, 0.35, 0.5, 0.75, 1.0))
+    round_trips = tuple(longest_ms * share for share in (0.05, 0.2, 0.35, 0.5, 0.75, 1.0))
     return tuple(Link.fixed(throughput, trip) for throughput in throughputs for trip in round_trips)

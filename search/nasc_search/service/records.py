@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nasc_sdk.candidate import Candidate
-from nasc_sdk.link.link import Link
+from nasc_sdk.link.link import Link, LinkSummary
 from nasc_sdk.profiling.profile import Power
 from nasc_search.joint.scored import Scored
 from nasc_search.joint.table import Constraints
@@ -56,7 +56,7 @@ class SearchAnswer:
     """Document of the verb ``search``."""
 
     device: str
-    link: Link
+    link: LinkSummary
     link_source: str
     """``measured`` by the board, or ``given`` by the user."""
     constraints: Constraints
@@ -75,7 +75,7 @@ class SearchAnswer:
     power: Power | None = None
     """What candidates' energy follows from, measured or assumed."""
     accuracy_floor: float | None = None
-    """Least accuracy, 0..1, where energy counts."""
+    """Least accuracy, 0..1, where energy or latency counts."""
 
 
 @dataclass(frozen=True, slots=True)

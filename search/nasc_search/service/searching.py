@@ -33,8 +33,8 @@ COST_MODEL: Final = "cost-model"
 SERVED: Final = "served"
 """Kind of the stored :class:`nasc_search.joint.in_service.ServedLog` of a board."""
 _GOAL_OPTIONS: Final = frozenset(
-    {"limit_ms", "percentile", "raw_input_may_leave", "arena_bytes", "flash_bytes", "edge", "automatic"}
-    | {"objective", "min_accuracy", "max_energy_mj", "power_w"}
+    {"limit_ms", "percentile", "raw_input_may_leave", "arena_bytes", "flash_bytes", "max_server_ms", "edge"}
+    | {"automatic", "objective", "min_accuracy", "max_energy_mj", "power_w"}
 )
 FROM_PROFILE: Final = "profile"
 _BY_HAND: Final = frozenset({"arch", "cut", "bits", "bottleneck", "entropy", "finetune_epochs"})
@@ -59,7 +59,7 @@ class Searching:
         elapsed_ms = 1000 * (time.perf_counter() - begun)
         return SearchAnswer(
             device=device,
-            link=link,
+            link=link.summary(),
             link_source=source,
             constraints=goal.constraints,
             chosen=decision.chosen,
@@ -172,23 +172,24 @@ class Searching:
 def parse_goal(options: Options, before: Goal | None) -> Goal:
     """Goal from options; InputError names what is unknown, missing or out of range.
 
-    Without an objective that of the goal before holds; with one, floor and budget are those of the options alone.
+    Without an objective that of the goal before holds; with one, floor and budget are those of the options alone, and
+    for latency the limit as well.
     """
     unknown = set(options) - _GOAL_OPTIONS - _LINK_OPTIONS - _BY_HAND
     if unknown:
         raise InputError(f"unknown options: {', '.join(sorted(unknown))}")
-    if "limit_ms" not in options and before is None:
-        raise InputError("no latency limit; give --limit-ms")
-    old = before.constraints if before else Constraints(number(options, "limit_ms", 0.0))
+    old = before.constraints if before else Constraints(None)
     may_leave = bool(options.get("raw_input_may_leave", not old.raw_input_stays))
+    aim = parse_aim(options, old.aim)
     return Goal(
         Constraints(
-            number(options, "limit_ms", old.limit_ms),
+            _parse_limit(options, aim, old.limit_ms),
             number(options, "percentile", old.percentile),
             not may_leave,
             int(number(options, "arena_bytes", old.arena_bytes)),
             int(number(options, "flash_bytes", old.flash_bytes)),
-            parse_aim(options, old.aim),
+            number(options, "max_server_ms", old.max_server_ms),
+            aim,
         ),
         str(options.get("edge", before.edge if before else "edge")),
         bool(options.get("automatic", before.automatic if before else True)),
@@ -196,8 +197,19 @@ def parse_goal(options: Options, before: Goal | None) -> Goal:
     )
 
 
+def _parse_limit(options: Options, aim: Aim, before: float | None) -> float | None:
+    """What latency is to be least of, need not be limited."""
+    if "limit_ms" in options:
+        return number(options, "limit_ms", 0.0)
+    if aim.objective is Objective.LATENCY:
+        return None if "objective" in options else before
+    if before is None:
+        raise InputError("no latency limit; give --limit-ms (only --objective latency does without one)")
+    return before
+
+
 def parse_aim(options: Options, before: Aim) -> Aim:
-    """Objective, floor and budget; InputError when one is out of range, or floor or budget go with accuracy."""
+    """Objective, floor and budget; InputError when one is out of range or does not go with the objective."""
     try:
         objective = Objective(str(options.get("objective", before.objective.value)))
     except ValueError:

@@ -37,6 +37,7 @@ from nasc_sdk.protocol.messages import (
     encode,
 )
 from nasc_sdk.protocol.topics import SERVICE, Topics
+from nasc_search.joint.explain import asked
 from nasc_search.service.adapting import Adapting, announcement
 from nasc_search.service.calibrating import Calibrating
 from nasc_search.service.deploying import Deploying
@@ -196,8 +197,10 @@ class Service:
         self._client.publish(Topics(self._site, SERVICE).service_event, encode(message))
 
     def _status(self, device: str) -> dict[str, Any]:
+        goal = self._store.get("goal", device, Goal)
         return {
-            "goal": self._store.get("goal", device, Goal),
+            "goal": goal,
+            "goal_text": None if goal is None else f"{asked(goal.constraints)}{'' if goal.automatic else '; once'}",
             "deployments": self._store.deployments(device, Deployment, 5),
             "link": self._mailbox.get("link", device, LinkReport),
             "latency": self._mailbox.get("latency", device, LatencyReport),

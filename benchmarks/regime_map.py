@@ -24,9 +24,10 @@ from pareto_set import CODES, candidates
 from nasc_sdk.link.link import Link
 from nasc_sdk.regime.map_file import dump_map
 from nasc_sdk.regime.regime_map import RegimeMap, policy
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.regime import regime_map
 from nasc_search.joint.regime_lines import Area, spread_of
-from nasc_search.joint.table import CandidateTable, Coding, Constraints
+from nasc_search.joint.table import CandidateTable, Coding
 
 _REPEATS = 20
 _SAMPLES = 32

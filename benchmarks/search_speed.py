@@ -25,8 +25,9 @@ from nasc_sdk.profiling.profile import Conditions
 from nasc_search.encodings.blocks import ENCODINGS, PLAIN
 from nasc_search.joint.build import build_table
 from nasc_search.joint.catalogue import Catalogue, build_catalogue, load_catalogue, save_catalogue
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.exact import search
-from nasc_search.joint.table import CandidateTable, Constraints
+from nasc_search.joint.table import CandidateTable
 from nasc_search.spaces.nb201 import Macro, NB201Space
 
 _LIMIT_MS = 20.0

@@ -13,8 +13,8 @@ from nasc_sdk.agent.options import Board
 from nasc_sdk.profiling.speed import SLOWED, Speedometer
 from nasc_sdk.protocol.local import Answer, ServedBy
 from nasc_search.demo.asking import ENOUGH, MOST, Answered, ask, compare, format_parts
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.exact import search
-from nasc_search.joint.table import Constraints
 from tests.joint.tables import random_link, random_table
 
 IMAGES = np.zeros((30, 28, 28, 1), np.uint8)

@@ -9,8 +9,9 @@ import numpy as np
 
 from nasc_sdk.candidate import INT8, CutEncoding
 from nasc_sdk.link.link import Link
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.flips import Factor, scaled_link
-from nasc_search.joint.table import CandidateTable, Coding, Constraints, Overheads
+from nasc_search.joint.table import CandidateTable, Coding, Overheads
 
 ENCODINGS = (INT8, CutEncoding(bits=4))
 

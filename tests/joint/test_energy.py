@@ -7,9 +7,10 @@ import pytest
 
 from nasc_sdk.link.link import Link
 from nasc_sdk.profiling.profile import UNKNOWN_BOARD, Power, PowerOrigin
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.energy import energy_mj
 from nasc_search.joint.scored import score
-from nasc_search.joint.table import Constraints, Overheads
+from nasc_search.joint.table import Overheads
 from tests.joint.tables import random_link, random_table, slow_energy
 
 METER = Power(2.0, 5.0, "a meter", 9, PowerOrigin.MEASURED)

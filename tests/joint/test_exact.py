@@ -7,11 +7,12 @@ import pytest
 from nasc_sdk.candidate import INT8, Candidate
 from nasc_sdk.errors import InfeasibleError, InputError
 from nasc_sdk.link.link import Link
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.contenders import contenders
 from nasc_search.joint.exact import finalists, search, steps_down, worth_switching
 from nasc_search.joint.explain import explain
 from nasc_search.joint.scored import score_candidate
-from nasc_search.joint.table import Constraints, Kind
+from nasc_search.joint.table import Kind
 from tests.joint.tables import (
     moved,
     per_candidate,

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from nasc_sdk.link.link import Link
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.front import pareto_front
-from nasc_search.joint.table import Constraints, Kind
+from nasc_search.joint.table import Kind
 from tests.joint.tables import random_constraints, random_link, random_table, slow_feasible
 
 

@@ -10,12 +10,13 @@ from nasc_sdk.errors import InfeasibleError, InputError
 from nasc_sdk.link.link import Link
 from nasc_sdk.profiling.profile import Power, PowerOrigin
 from nasc_search.joint.aim import FLOOR_BELOW, Aim, Objective
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.contenders import contenders
 from nasc_search.joint.exact import finalists, search, search_nearest, steps_down, worth_switching
 from nasc_search.joint.explain import explain
 from nasc_search.joint.flips import Factor
 from nasc_search.joint.scored import cost, score_candidate, shortcoming
-from nasc_search.joint.table import Constraints, Kind
+from nasc_search.joint.table import Kind
 from tests.joint.tables import (
     moved,
     per_candidate,

@@ -10,8 +10,8 @@ from nasc_sdk.errors import InfeasibleError
 from nasc_sdk.link.link import Link
 from nasc_sdk.profiling.profile import Power
 from nasc_search.joint.aim import Aim, Objective
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.exact import search
-from nasc_search.joint.table import Constraints
 from tests.joint.tables import per_candidate, random_link, random_table
 
 LINK = Link.fixed(50.0, 1.0)

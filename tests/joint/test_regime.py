@@ -10,10 +10,10 @@ from nasc_sdk.link.link import Link
 from nasc_sdk.regime.map_file import dump_map, parse_map
 from nasc_sdk.regime.regime_map import NOBODY, Spread
 from nasc_search.joint.aim import Aim, Objective
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.contenders import contenders
 from nasc_search.joint.regime import regime_map
 from nasc_search.joint.regime_lines import Area, spread_of
-from nasc_search.joint.table import Constraints
 from tests.joint.tables import random_link, random_table, slow_feasible
 
 AREA = Area((0.3, 300.0), (0.5, 60.0))

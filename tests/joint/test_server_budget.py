@@ -8,13 +8,14 @@ import pytest
 from nasc_sdk.errors import InputError
 from nasc_sdk.link.link import Link
 from nasc_search.joint.aim import Aim, Objective
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.contenders import contenders
 from nasc_search.joint.exact import search, search_nearest
 from nasc_search.joint.explain import explain
 from nasc_search.joint.front import pareto_front
 from nasc_search.joint.regime import regime_map
 from nasc_search.joint.scored import broken_rule, score, shortcoming
-from nasc_search.joint.table import Constraints, Kind
+from nasc_search.joint.table import Kind
 from tests.joint.tables import random_link, random_table, slow_server
 
 LINK = Link.fixed(50.0, 1.0)

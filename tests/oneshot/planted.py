@@ -13,7 +13,7 @@ from nasc_sdk.ir.network import INPUT, Activation, Block, BlockKind, Network, Op
 from nasc_sdk.link.link import Link
 from nasc_search.cli.cost_model_source import open_model
 from nasc_search.data.dataset import Dataset, Split
-from nasc_search.joint.table import Constraints
+from nasc_search.joint.constraints import Constraints
 from nasc_search.oneshot.setting import Setting
 
 KERNELS = (1, 3)

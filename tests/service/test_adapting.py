@@ -6,8 +6,8 @@ import pytest
 
 from nasc_sdk.candidate import Candidate
 from nasc_sdk.protocol.messages import ServiceVerb
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.in_service import ServedLog
-from nasc_search.joint.table import Constraints
 from nasc_search.service.adapting import Cause, waits
 from nasc_search.service.records import Deployment, Goal
 from nasc_search.service.searching import SERVED

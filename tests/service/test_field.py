@@ -13,11 +13,11 @@ from nasc_sdk.ir.network import TensorSpec
 from nasc_sdk.link.link import Link
 from nasc_search.accuracy.table import TableSource
 from nasc_search.joint.aim import Aim, Objective
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.exact import search
 from nasc_search.joint.explain import explain
 from nasc_search.joint.pool import pool_archs, pool_catalogue
 from nasc_search.joint.shortlist import Wanted
-from nasc_search.joint.table import Constraints
 from nasc_search.service.planner import Planner
 from nasc_search.spaces.fbnet import FBNetMacro, FBNetSpace
 from tests.joint.test_layered import cost_model

@@ -12,8 +12,8 @@ from nasc_sdk.errors import InputError, RefusedError
 from nasc_sdk.protocol.messages import ServiceVerb
 from nasc_sdk.regime.map_file import load_map
 from nasc_search.joint.aim import Aim, Objective
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.regime_lines import Area
-from nasc_search.joint.table import Constraints
 from nasc_search.service.mapping import parse_area
 from nasc_search.service.records import Goal
 from tests.service.loops import BOARD, SITE, TIMEOUT_S, open_loop, slow_down

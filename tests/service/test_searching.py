@@ -9,7 +9,7 @@ from msgspec.structs import replace as replace_message
 from nasc_sdk.errors import InputError
 from nasc_sdk.profiling.profile import UNKNOWN_BOARD
 from nasc_search.joint.aim import MOST_ACCURATE, Aim, Objective
-from nasc_search.joint.table import Constraints
+from nasc_search.joint.constraints import Constraints
 from nasc_search.service.records import Goal
 from nasc_search.service.searching import Searching, parse_goal, parse_link
 from nasc_search.service.store import Store

@@ -78,7 +78,7 @@ def command(
     require_torch("search")
     from nasc_sdk.link.link import Link
     from nasc_search.cli.cost_model_source import open_model
-    from nasc_search.joint.table import Constraints
+    from nasc_search.joint.constraints import Constraints
     from nasc_search.oneshot.setting import Setting
     from nasc_search.oneshot.train import find, train_joint
     from nasc_search.supernet.checkpoint import load

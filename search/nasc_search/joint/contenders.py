@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from nasc_sdk.link.link import Link
 from nasc_search.joint.aim import Aim, Objective
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.energy import coding_mj, fixed_mj, sending_mj
-from nasc_search.joint.table import Array, CandidateTable, Constraints
+from nasc_search.joint.table import Array, CandidateTable
 
 Index = tuple[int, int, int]
 

@@ -17,13 +17,14 @@ from nasc_sdk.candidate import Candidate
 from nasc_sdk.link.link import Link
 from nasc_sdk.profiling.profile import Power
 from nasc_search.joint.aim import MOST_ACCURATE, SAVING
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.contenders import Index, contenders
 from nasc_search.joint.enumerated import Shortlist
 from nasc_search.joint.flips import Flip, find_flips
 from nasc_search.joint.frugal import Frugal, find_frugal
 from nasc_search.joint.infeasible import infeasible
 from nasc_search.joint.scored import Scored, amount, cost, score, score_candidate, shortcoming
-from nasc_search.joint.table import Array, CandidateTable, Constraints, Kind
+from nasc_search.joint.table import Array, CandidateTable, Kind
 
 _ALL: Final = slice(None)
 _NEARLY: Final = 1.1

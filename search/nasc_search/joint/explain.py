@@ -10,11 +10,12 @@ from nasc_sdk.cli.output import format_table
 from nasc_sdk.link.link import rounded
 from nasc_sdk.profiling.profile import UNKNOWN_BOARD
 from nasc_search.joint.aim import FLOOR_BELOW, Objective
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.enumerated import Shortlist
 from nasc_search.joint.exact import Decision, Saving
 from nasc_search.joint.flips import Factor, Flip
 from nasc_search.joint.scored import Quantiles, Scored, amount, shortcoming
-from nasc_search.joint.table import Constraints, Kind
+from nasc_search.joint.table import Kind
 from nasc_search.joint.told import accuracy_text, origin
 
 _OBJECTIVE: Final = {

@@ -10,9 +10,9 @@ from typing import Final, TypeVar
 import numpy as np
 
 from nasc_sdk.link.link import Link
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.contenders import Contenders, Index, contenders
 from nasc_search.joint.scored import Scored, score
-from nasc_search.joint.table import Constraints
 
 FURTHEST: Final = 64.0
 """Changes by more than this factor are not looked for."""

@@ -8,9 +8,10 @@ import numpy as np
 
 from nasc_sdk.link.link import Link
 from nasc_search.joint.aim import MOST_ACCURATE
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.contenders import contenders
 from nasc_search.joint.scored import Scored, score
-from nasc_search.joint.table import CandidateTable, Constraints, Kind
+from nasc_search.joint.table import CandidateTable, Kind
 
 
 def pareto_front(

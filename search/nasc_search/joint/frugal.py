@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasc_sdk.link.link import Link
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.contenders import Index
 from nasc_search.joint.energy import energy_mj
 from nasc_search.joint.infeasible import infeasible
 from nasc_search.joint.scored import Scored, score
-from nasc_search.joint.table import Array, CandidateTable, Constraints
+from nasc_search.joint.table import Array, CandidateTable
 
 _ALL: Final = slice(None)
 

@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from nasc_sdk.errors import InfeasibleError
 from nasc_sdk.link.link import Link, rounded
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.contenders import contenders
 from nasc_search.joint.energy import energy_mj
 from nasc_search.joint.flips import Factor, needed_scale
 from nasc_search.joint.scored import Scored, score
-from nasc_search.joint.table import Array, CandidateTable, Constraints, Kind
+from nasc_search.joint.table import Array, CandidateTable, Kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,9 @@ import numpy as np
 
 from nasc_sdk.errors import InfeasibleError, InputError
 from nasc_sdk.regime.regime_map import NOBODY, Regime, RegimeMap, Slice, Spread
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.regime_lines import Area, Lines, LinesAtLoss, Row
-from nasc_search.joint.table import CandidateTable, Constraints
+from nasc_search.joint.table import CandidateTable
 
 _FIRST_ROWS: Final = 17
 _MAX_ROWS: Final = 400

@@ -24,9 +24,10 @@ from nasc_sdk.link.link import Link
 from nasc_sdk.link.loss import LossModel
 from nasc_sdk.link.retransmission import SEGMENT_BYTES
 from nasc_sdk.regime.regime_map import Spread
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.contenders import contenders
 from nasc_search.joint.pareto_set import unbeaten
-from nasc_search.joint.table import Array, CandidateTable, Constraints, normal_quantile, z_squared
+from nasc_search.joint.table import Array, CandidateTable, normal_quantile, z_squared
 
 _MS_PER_BYTE_AT_1_MBIT_S: Final = 8e-3
 _COARSE: Final = 8

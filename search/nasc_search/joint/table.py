@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from statistics import NormalDist
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +24,10 @@ from nasc_sdk.errors import InputError
 from nasc_sdk.link.link import Link
 from nasc_sdk.link.loss import LossModel
 from nasc_sdk.profiling.profile import UNKNOWN_BOARD, Power
-from nasc_search.joint.aim import MOST_ACCURATE, Aim
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.enumerated import Shortlist
 
 Array = NDArray[np.float64]
-_NO_LIMIT_MS: Final = float(np.finfo(np.float64).max)
 
 
 class Kind(StrEnum):
@@ -59,44 +58,6 @@ class Overheads:
     def board_ms(self) -> float:
         """Those that the board pays."""
         return self.encode_ms + self.reply_ms
-
-
-@dataclass(frozen=True, slots=True)
-class Constraints:
-    """What a candidate must keep; memory limits in bytes, 0 for none."""
-
-    limit_ms: float | None
-    """None for no limit."""
-    percentile: float = 95.0
-    raw_input_stays: bool = True
-    """Forbids cut 0."""
-    arena_bytes: int = 0
-    flash_bytes: int = 0
-    max_server_ms: float = 0.0
-    """Median that one request may keep the edge server computing, decoding included; 0 for no budget. What a server can
-    take is the sum of what its boards ask for, to which percentiles do not add up.
-    """
-    aim: Aim = MOST_ACCURATE
-    """What is looked for among those that keep all this; floor and budget are kept as well."""
-
-    def __post_init__(self) -> None:
-        if self.limit_ms is not None and not (np.isfinite(self.limit_ms) and self.limit_ms > 0):
-            raise InputError(f"a latency limit is a positive number of milliseconds, not {self.limit_ms}")
-        if not 50 <= self.percentile <= 99.9:
-            raise InputError(f"percentile {self.percentile} is outside 50..99.9")
-        if min(self.arena_bytes, self.flash_bytes) < 0:
-            raise InputError("memory limits are not negative")
-        if not (np.isfinite(self.max_server_ms) and self.max_server_ms >= 0):
-            raise InputError(f"a server budget is a positive number of milliseconds, not {self.max_server_ms}")
-
-    @property
-    def bound_ms(self) -> float:
-        """The limit; without one more than any candidate takes, and less than one that does not exist."""
-        return _NO_LIMIT_MS if self.limit_ms is None else self.limit_ms
-
-    def __str__(self) -> str:
-        """The limit, of which there is one."""
-        return f"{self.limit_ms:.1f} ms at p{self.percentile:g}"
 
 
 @dataclass(frozen=True, slots=True)

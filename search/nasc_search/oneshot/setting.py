@@ -9,7 +9,7 @@ import msgspec
 
 from nasc_sdk.cost.model import CostModel
 from nasc_sdk.link.link import Link
-from nasc_search.joint.table import Constraints
+from nasc_search.joint.constraints import Constraints
 
 
 @dataclass(frozen=True, slots=True)

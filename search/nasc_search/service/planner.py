@@ -28,12 +28,13 @@ from nasc_search.encodings.shares import Shares
 from nasc_search.joint.aim import SAVING
 from nasc_search.joint.build import OVERHEADS, build_table
 from nasc_search.joint.catalogue import Catalogue
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.contenders import contenders
 from nasc_search.joint.exact import Decision, finalists, search, search_nearest
 from nasc_search.joint.pool import architectures, known_archs, pool_catalogue
 from nasc_search.joint.scored import Scored, cost, score
 from nasc_search.joint.shortlist import Wanted
-from nasc_search.joint.table import CandidateTable, Constraints, ToldBy, accuracy_key, parse_accuracy_key
+from nasc_search.joint.table import CandidateTable, ToldBy, accuracy_key, parse_accuracy_key
 from nasc_search.joint.told import as_told
 from nasc_search.service.field import Devices, Field
 from nasc_search.spaces.space import LayeredSpace, SearchSpace

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from nasc_sdk.candidate import Candidate
 from nasc_sdk.link.link import Link, LinkSummary
 from nasc_sdk.profiling.profile import Power
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.scored import Scored
-from nasc_search.joint.table import Constraints
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,14 @@ from nasc_sdk.link.link import Link
 from nasc_sdk.profiling.profile import MOST_W, UNKNOWN_BOARD, Power, Profile
 from nasc_sdk.protocol.messages import LinkReport, State
 from nasc_search.joint.aim import MOST_ACCURATE, Aim, Objective
+from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.exact import search
 from nasc_search.joint.explain import explain
 from nasc_search.joint.front import pareto_front
 from nasc_search.joint.in_service import ServedLog, corrected
 from nasc_search.joint.scored import Scored, score_candidate
 from nasc_search.joint.shortlist import Wanted
-from nasc_search.joint.table import CandidateTable, Constraints, Kind
+from nasc_search.joint.table import CandidateTable, Kind
 from nasc_search.service.mailbox import Mailbox
 from nasc_search.service.planner import Planner, neighbourhood
 from nasc_search.service.records import Deployment, FrontPoint, Goal, SearchAnswer

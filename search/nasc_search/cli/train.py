@@ -68,8 +68,8 @@ def command(
     """Train a one-shot supernet of a search space, then evaluate some of its sub-networks.
 
     Leaves the checkpoint and, beside it, accuracy.npz, a log (JSON lines and TensorBoard events) and its curves;
-    ``nasc-sdk service --pretrained`` takes their folder where the space can be listed (nb201). Ctrl-C saves; --resume
-    goes on, with as many processes as there are then.
+    ``nasc-sdk up --pretrained`` takes their folder. Ctrl-C saves; --resume goes on, with as many processes as there are
+    then.
     """
     if context.invoked_subcommand:
         return

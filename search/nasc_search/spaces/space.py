@@ -48,7 +48,7 @@ class SearchSpace(Protocol):
 
 @runtime_checkable
 class EnumerableSpace(SearchSpace, Protocol):
-    """A space small enough to list: a catalogue, and with it the search service, needs that."""
+    """A space small enough to list: the search service looks at all of it."""
 
     @property
     def archs(self) -> Sequence[str]:
@@ -60,7 +60,7 @@ def listed(space: SearchSpace) -> EnumerableSpace:
     """The space, if it can be listed; else InputError."""
     if isinstance(space, EnumerableSpace):
         return space
-    raise InputError(f"{space.name} has too many architectures to list; what lists them all takes NAS-Bench-201 only")
+    raise InputError(f"{space.name} has too many architectures to list, and is not made of layers")
 
 
 @runtime_checkable

@@ -94,7 +94,9 @@ class Field:
             ends = (decision.chosen, *decision.runners_up, decision.all_local, decision.split)
             better = [one for one in ends if one and one.feasible and one.accuracy > best.get(one.kind, 0.0)]
             best |= {one.kind: max(one.accuracy, best.get(one.kind, 0.0)) for one in better}
-            codes = dict.fromkeys(code for one in better for code in self._beside(one.candidate.arch))
+            # One layer less of what is just too slow may be better than one more of what is not.
+            around = (*better, decision.denied) if better and decision.denied else better
+            codes = dict.fromkeys(code for one in around for code in self._beside(one.candidate.arch))
             fresh = self._told(arch for arch in map(self._space.decode, codes) if arch not in seen)
             seen |= dict.fromkeys(fresh)
         return seen

@@ -60,7 +60,7 @@ def listed(space: SearchSpace) -> EnumerableSpace:
     """The space, if it can be listed; else InputError."""
     if isinstance(space, EnumerableSpace):
         return space
-    raise InputError(f"{space.name} has too many architectures to list, and is not made of layers")
+    raise InputError(f"{space.name} has too many architectures to list")
 
 
 @runtime_checkable

@@ -195,8 +195,8 @@ def main() -> None:
     print(f"gap to all 9^6 networks of six layers: {max(gaps):.1e}")
     print(
         f"fifty near the best ranked anew in {anew['ms']:.1f} ms of the processor: {anew['gain_points']:+.2f} points "
-        f"of true accuracy on average, {anew['left_points']:.2f} below the best of the fifty (Spearman of the predictor's "
-        f"sums {anew['spearman_sums']:.3f}, in full {anew['spearman_full']:.3f})"
+        f"of true accuracy on average, {anew['left_points']:.2f} below the best of the fifty (Spearman of the "
+        f"predictor's sums {anew['spearman_sums']:.3f}, in full {anew['spearman_full']:.3f})"
     )
 
 

@@ -112,6 +112,24 @@ def test_the_shortlist_holds_the_fastest_that_is_accurate_enough(floor, limit_ms
     assert found.limited_ms == pytest.approx(best.limited_ms, rel=0.02)
 
 
+GOALS = (
+    Constraints(None, aim=Aim(Objective.LATENCY, 0.75)),
+    Constraints(None, aim=Aim(Objective.LATENCY, 0.85), raw_input_stays=False),
+    Constraints(2.0, aim=Aim(Objective.ENERGY, 0.7)),
+    Constraints(0.7, max_server_ms=0.02),
+)
+
+
+@pytest.mark.parametrize("goal", GOALS, ids=lambda goal: f"{goal.aim.objective} {goal.max_server_ms:g}")
+def test_other_goals_find_nearly_what_the_whole_space_has(goal):
+    """Least latency and least energy are listed for, not optimised by sums: within a few hundredths."""
+    best = search(every(coded=False), LINK, goal).chosen
+    found = search(planner().table(BOARD, SERVER, wanted=Wanted(goal, (LINK,))), LINK, goal).chosen
+    assert found.limited_ms <= 1.03 * best.limited_ms or goal.aim.objective is not Objective.LATENCY
+    assert found.energy_mj <= 1.03 * best.energy_mj or goal.aim.objective is not Objective.ENERGY
+    assert found.accuracy > best.accuracy - 0.003 or goal.aim.saves
+
+
 def test_the_answer_says_what_was_enumerated_and_the_gap():
     decision = chosen(0.45)
     found = decision.shortlist

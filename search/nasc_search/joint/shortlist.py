@@ -30,10 +30,8 @@ NEAR: Final = 50
 _NEAR_ELSEWHERE: Final = 8
 _SPREADS: Final = (0.0, 0.5, 1.0, 2.0)
 """Shares of the way from the median to the percentile that the times of blocks are taken at."""
-_SHARES: Final = (1.0, 0.8, 0.6, 0.45, 0.3, 0.2)
+_SHARES: Final = (1.0, 0.8, 0.6, 0.45, 0.3, 0.2, 0.13, 0.08, 0.05)
 """Of the limit, where something else than accuracy counts: what takes less is less accurate."""
-
-
 _MORE: Final = 1.1
 
 

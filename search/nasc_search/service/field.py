@@ -8,13 +8,14 @@ is like any other: exact search, contenders, maps and corrections take it as it 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 import numpy as np
 
 from nasc_sdk.errors import InfeasibleError
 from nasc_search.accuracy.kernel_ridge import Array, to_target
 from nasc_search.accuracy.layered_predictor import LayeredPredictor
+from nasc_search.joint.aim import Objective
 from nasc_search.joint.enumerated import Shortlist, Sums, accuracy_of
 from nasc_search.joint.exact import search
 from nasc_search.joint.layer_blocks import layer_blocks
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from nasc_sdk.cost.model import CostModel
     from nasc_search.accuracy.source import AccuracySource
     from nasc_search.joint.catalogue import Catalogue
+    from nasc_search.joint.scored import Scored
     from nasc_search.joint.table import CandidateTable
     from nasc_search.spaces.space import LayeredSpace
 
@@ -92,8 +94,9 @@ class Field:
             except InfeasibleError:
                 break
             ends = (decision.chosen, *decision.runners_up, decision.all_local, decision.split)
-            better = [one for one in ends if one and one.feasible and one.accuracy > best.get(one.kind, 0.0)]
-            best |= {one.kind: max(one.accuracy, best.get(one.kind, 0.0)) for one in better}
+            aim = wanted.constraints.aim.objective
+            better = [one for one in ends if one and one.feasible and _worth(one, aim) > best.get(one.kind, -np.inf)]
+            best |= {one.kind: max(_worth(one, aim), best.get(one.kind, -np.inf)) for one in better}
             # One layer less of what is just too slow may be better than one more of what is not.
             around = (*better, decision.denied) if better and decision.denied else better
             codes = dict.fromkeys(code for one in around for code in self._beside(one.candidate.arch))
@@ -143,6 +146,19 @@ class Field:
 
     def _codes(self, archs: Iterable[str]) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
         return np.asarray([self._space.encode(arch) for arch in archs], np.int64)
+
+
+def _worth(scored: Scored, objective: Objective) -> float:
+    """The more, the better."""
+    match objective:
+        case Objective.ACCURACY:
+            return scored.accuracy
+        case Objective.LATENCY:
+            return -scored.limited_ms
+        case Objective.ENERGY:
+            return -(scored.energy_mj or 0.0)
+        case _:
+            assert_never(objective)
 
 
 def _coding_score(frame: CandidateTable) -> Array:

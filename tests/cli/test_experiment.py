@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from nasc_sdk.errors import InputError
 from nasc_search.cli.experiment import command
-from tests.experiment.worlds import write_nb201
+from tests.experiment.worlds import write_layers, write_nb201
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +66,16 @@ def test_lists_that_are_none(folder):
 
 def test_there_is_an_example():
     assert "nasc-sdk experiment nasc-vs-hwnas" in CliRunner().invoke(command, ["nasc-vs-hwnas", "--help"]).output
+
+
+def test_all_networks_of_fbnets_layers(tmp_path):
+    write_layers(tmp_path)
+    devices = (f"{tmp_path}/lut.json:{name}" for name in ("board", "server"))
+    done = CliRunner().invoke(command, [
+        "nasc-vs-hwnas", "--space", "fbnet", "--accuracy-table", f"{tmp_path}/trained.npz", "--board", next(devices),
+        "--server", next(devices), "--throughputs", "20", "--round-trips", "4", "--limits-ms", "40",
+    ])  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "9^22 architectures, 9^22 x " in done.stdout
+    assert "predicted for made-up supernet fbnet-8x8x1-w0.1, from 60 sub-networks" in done.stdout
+    assert "ranked anew" in done.stdout

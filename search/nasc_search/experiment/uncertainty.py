@@ -54,7 +54,7 @@ def vary(
     for one, board, server in (*pairs, *((other, chosen, chosen) for other in world.others)):
         tick(f"board by {board}, server by {server}")
         pool = one.pool(board, server)
-        scales = LOSS_SCALES if (one, board, server) == (world, chosen, chosen) else (1.0,)
+        scales = LOSS_SCALES if one is world and board is server is chosen else (1.0,)
         for scale in scales:
             contest = Contest.build(pool, coding_at(scale), PRIMARY, fixed_cut)
             variants += [

@@ -1,4 +1,4 @@
-"""The layered world against every network of four layers, and its parts."""
+"""Networks of layers that can win, against every network of four layers."""
 
 import itertools
 
@@ -9,10 +9,10 @@ from nasc_sdk.candidate import CutEncoding
 from nasc_search.experiment.anatomy import anatomy_of
 from nasc_search.experiment.apportion import OF_LAYERS, constant_share
 from nasc_search.experiment.coding import Coding
-from nasc_search.experiment.layered import LayerTimes, names_of, winners
 from nasc_search.experiment.plan import SETTINGS
 from nasc_search.experiment.pool import PERFECT, LinkState, Pool
 from nasc_search.experiment.strategies import Contest, Strategy
+from nasc_search.experiment.winners import LayerTimes, names_of, winners
 from nasc_search.measured.entry import Entry
 from nasc_search.measured.layer_table import read_layer_table
 from nasc_search.measured.npz import SpaceName

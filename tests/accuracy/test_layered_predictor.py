@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from nasc_sdk.errors import InputError
+from nasc_sdk.ir.network import TensorSpec
 from nasc_search.accuracy.layered_predictor import LayeredPredictor
 from nasc_search.accuracy.ranking import spearman
 from nasc_search.measured.fbnet import LAYERS, OPS, TRAITS
+from nasc_search.spaces.fbnet import CIFAR, FBNetMacro, FBNetSpace
 
 FBNET = (len(OPS),) * LAYERS
 BY_OPERATOR = np.array([0.3, 0.25, 0.7, 0.9, 0.35, 0.3, 0.8, 1.0, 0.0])
@@ -133,3 +135,10 @@ def test_codes_of_another_space_are_not_predicted():
         with pytest.raises(InputError, match="22"):
             ask(codes[:, :6])
     assert predictor.predict(codes[:0]).shape == (0,)
+
+
+def test_a_space_tells_what_is_known_of_its_operators():
+    space = FBNetSpace(FBNetMacro.of(CIFAR, TensorSpec(8, 8, 1), 10))
+    codes = draw(60, 16)
+    found = LayeredPredictor.of_space(space, codes, additive(codes))
+    np.testing.assert_array_equal(found.score, LayeredPredictor.fit(codes, additive(codes), FBNET, traits=TRAITS).score)

@@ -25,6 +25,9 @@ from nasc_search.accuracy.kernel_ridge import (
     to_target,
 )
 from nasc_search.accuracy.layered_covariance import Codes, Covariance, Space
+from nasc_search.measured.fbnet import TRAITS
+from nasc_search.spaces.fbnet import FBNetSpace
+from nasc_search.spaces.space import ChoiceSpace
 
 ADDITIVE: Final = (Covariance(1.0), Covariance(0.5), Covariance(0.1))
 INTERACTING: Final = tuple(
@@ -97,6 +100,14 @@ class LayeredPredictor:
             _covariance=whole.covariance,
             _weights=whole.weights,
         )
+
+    @classmethod
+    def of_space(
+        cls, space: ChoiceSpace, codes: NDArray[np.integer[Any]], accuracy: Array, seed: int = 0
+    ) -> LayeredPredictor:
+        """Fit on networks of a space, with what is known of its operators."""
+        traits = TRAITS if isinstance(space, FBNetSpace) else None
+        return cls.fit(codes, accuracy, space.choices, seed, traits)
 
     def predict(self, codes: NDArray[np.integer[Any]]) -> Array:
         """Accuracy of [n, L] networks, 0..1; InputError for codes of another space."""

@@ -26,7 +26,7 @@ class Learned:
         if isinstance(space, NB201Space):
             self._predictor = AccuracyPredictor.fit(codes, accuracies, seed)
         elif isinstance(space, ChoiceSpace):
-            self._predictor = LayeredPredictor.fit(codes, accuracies, space.choices, seed)
+            self._predictor = LayeredPredictor.of_space(space, codes, accuracies, seed)
         else:
             raise InputError(f"{space.name}: accuracies are predicted where architectures are choices at positions")
 

@@ -57,7 +57,7 @@ class Field:
         self._space, self._pool, self._source = space, pool, source
         archs = known_archs(space, source.known)
         accuracies = np.asarray([source.known[arch] for arch in archs])
-        self._sums = LayeredPredictor.fit(self._codes(archs), accuracies, space.choices, seed)
+        self._sums = LayeredPredictor.of_space(space, self._codes(archs), accuracies, seed)
 
     @property
     def report(self) -> str:

@@ -61,13 +61,6 @@ def test_wrong_usage_is_two(arguments):
     assert not done.stdout
 
 
-@pytest.mark.parametrize("value", ["nan", "inf"])
-def test_a_limit_that_is_no_number_is_told_before_anybody_is_asked(value):
-    done = run("-m", "nasc_sdk", "search", "--limit-ms", value)
-    assert done.returncode == 3
-    assert "--limit-ms is a finite number" in done.stderr
-
-
 def test_a_verb_that_ends_is_zero():
     assert verb("pass").returncode == 0
 

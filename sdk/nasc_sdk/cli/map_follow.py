@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from nasc_sdk.cli.numbers import Finite
 from nasc_sdk.cli.output import broker_option, site_option
 
 
@@ -20,7 +21,7 @@ Examples:
 @broker_option
 @site_option
 @click.option("--device", help="Device name in the topics  [default: the map's].")
-@click.option("--seconds", default=86_400.0, type=click.FloatRange(0.1), help="Stop after so long  [default: a day].")
+@click.option("--seconds", default=86_400.0, type=Finite(0.1), help="Stop after so long  [default: a day].")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def follow(path: Path, broker_url: str, site: str, device: str | None, seconds: float, as_json: bool) -> None:
     """Print the best candidate for a board's link now, and whenever it becomes another one; deploys nothing.

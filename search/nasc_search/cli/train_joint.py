@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from nasc_sdk.cli.numbers import NOT_NEGATIVE, POSITIVE, Finite
 from nasc_sdk.cli.output import json_option, print_json
 from nasc_search.cli.space_options import SpaceChoice, space_options
 from nasc_search.cli.train_options import (
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from nasc_search.oneshot.train import Found
     from nasc_search.supernet.model import Supernet
 
+_BYTES: Final = click.IntRange(0)
+
 
 @click.command(
     "joint",
@@ -39,16 +42,18 @@ Examples:
 )
 @click.option("--board", required=True, metavar="FILE|DEVICE", help="Cost model (.json), or a device that is known.")
 @click.option("--server", required=True, metavar="FILE|DEVICE", help="The same of the edge server.")
-@click.option("--limit-ms", type=float, required=True, help="Latency limit of a request, milliseconds.")
-@click.option("--percentile", type=float, default=95.0, show_default=True, help="The limit holds at this percentile.")
+@click.option("--limit-ms", type=POSITIVE, required=True, help="Latency limit of a request, milliseconds.")
 @click.option(
-    "--throughput-mbit-s", type=float, required=True, multiple=True,
+    "--percentile", type=Finite(50, 99.9), default=95.0, show_default=True, help="The limit holds at this percentile."
+)
+@click.option(
+    "--throughput-mbit-s", type=POSITIVE, required=True, multiple=True,
     help="Uplink; several times: samples of a link that varies, as many as round trips.",
 )
-@click.option("--round-trip-ms", type=float, required=True, multiple=True, help="Round trip without payload.")
+@click.option("--round-trip-ms", type=NOT_NEGATIVE, required=True, multiple=True, help="Round trip without payload.")
 @click.option("--raw-input-may-leave", is_flag=True, help="Allow the raw input to leave the board (cut 0).")
-@click.option("--arena-bytes", type=int, default=0, help="Memory for activations on the board  [default: any].")
-@click.option("--flash-bytes", type=int, default=0, help="Room for the head's model file  [default: any].")
+@click.option("--arena-bytes", type=_BYTES, default=0, help="Memory for activations on the board  [default: any].")
+@click.option("--flash-bytes", type=_BYTES, default=0, help="Room for the head's model file  [default: any].")
 @click.option("--encoders", is_flag=True, help="Learned bottlenecks take part: encoders are trained as well.")
 @data_options
 @space_options

@@ -148,7 +148,7 @@ def test_beside_the_map_answers_keep_the_limit():
             assert total <= constraints.limit_ms
 
 
-LOSSES = (0.0, 0.003, 0.03)
+LOSSES = (0.0, 0.01)
 
 
 @pytest.mark.parametrize("steady", [True, False])
@@ -178,7 +178,7 @@ def test_slices_are_the_search_at_their_loss_and_keep_the_limit_at_less(seed, st
 def test_loss_makes_the_map_another_one():
     _, table, constraints, spread = problem(3, steady=True)
     found = regime_map(table, constraints, AREA, spread, losses=LOSSES)
-    assert len({(each.steps_mbit_s, each.answers) for each in found.slices}) == 3
+    assert len({(each.steps_mbit_s, each.answers) for each in found.slices}) == 2
     (alone,) = regime_map(table, constraints, AREA, spread).slices
     assert (alone.round_trip_ms, alone.steps_mbit_s) == (found.slices[0].round_trip_ms, found.slices[0].steps_mbit_s)
     assert sum(regime.share for regime in found.regimes) <= 1 + 1e-9

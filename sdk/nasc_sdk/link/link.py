@@ -19,6 +19,7 @@ class LinkSummary:
     throughput_mbit_s: tuple[float, float, float]
     round_trip_ms: tuple[float, float, float]
     loss: float
+    segment_loss: float
     samples: int
 
 
@@ -63,7 +64,7 @@ class Link:
         """What is shown where samples would be too many."""
         low, middle, high = np.percentile((self.throughput_mbit_s, self.round_trip_ms), (5, 50, 95), axis=1).tolist()
         throughput, trip = zip(low, middle, high, strict=True)
-        return LinkSummary(throughput, trip, self.loss, len(self.throughput_mbit_s))
+        return LinkSummary(throughput, trip, self.loss, self.segment_loss, len(self.throughput_mbit_s))
 
     def __str__(self) -> str:
         loses = f", {100 * self.segment_loss:g} % of segments lost" if self.segment_loss else ""

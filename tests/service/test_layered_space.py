@@ -75,6 +75,8 @@ def test_from_training_to_answers(tmp_path):
         found = nasc.ask("search", *goal)
         assert len(found["chosen"]["candidate"]["arch"]) == LAYERS
         assert "4.8e+06 architectures were searched exactly by sums over their layers" in found["text"]
+        assert found["enumerated"]["networks"] == 9**LAYERS
+        assert found["enumerated"]["here"] > 0
         assert nasc.ask("map", "--limit-ms", "50")["candidates"] > 1000
 
         deployed = nasc.ask("deploy", *goal, "--once")["deployment"]

@@ -52,3 +52,24 @@ class Shortlist:
     def gap(self, chosen: Candidate) -> float:
         """By how much another candidate is more accurate by sums at most, 0..1."""
         return max(self.most - self.sums.accuracy(chosen), 0.0)
+
+    def of(self, chosen: Candidate) -> Enumerated:
+        """For an answer."""
+        return Enumerated(
+            float(self.networks), self.here, self.elsewhere, self.beside, self.best, self.most,
+            self.sums.accuracy(chosen), self.gap(chosen),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Enumerated:
+    """The same beside a choice, as plain numbers; accuracies by sums, 0..1."""
+
+    networks: float
+    here: int
+    elsewhere: int
+    beside: int
+    best: str
+    most: float
+    chosen: float
+    gap: float

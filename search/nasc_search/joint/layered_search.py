@@ -227,11 +227,11 @@ class LayeredSearch:
             flash_bytes -= memory.classifier_bytes
         else:
             head, tail = self._heads[family][crossing.cut - 1], self._tails[crossing.cut - 1]
-        left = query.limit_ms - spent_ms
-        most = crossing.score - np.inf if not len(head.ms) else crossing.score + (
-            head.most_within((left - query.server * tail.ms[0]) / query.board)
-            + tail.most_within(min(left - query.board * head.ms[0], query.most_server_ms) / query.server)
-        )
+        left, most = query.limit_ms - spent_ms, -np.inf
+        if len(head.ms):
+            most = head.most_within((left - query.server * tail.ms[0]) / query.board)
+            most += tail.most_within(min(left - query.board * head.ms[0], query.most_server_ms) / query.server)
+            most += crossing.score
         return _Side(crossing, family, head, tail, spent_ms, flash_bytes, most)
 
     def _pairs(self, side: _Side, query: Query, *, within_flash: bool = True) -> tuple[Ints, Ints, Array]:

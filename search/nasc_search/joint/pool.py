@@ -8,6 +8,7 @@ designed on it, since it holds every block; a search adds the few that can win (
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -64,6 +65,8 @@ def architectures(space: SearchSpace, catalogue: Catalogue) -> int:
     return layer_blocks(space).networks if isinstance(space, LayeredSpace) else len(catalogue.archs)
 
 
+# Those that were evaluated are asked about for every table.
+@lru_cache(maxsize=1 << 14)
 def _is_known(space: LayeredSpace, arch: str) -> bool:
     try:
         layer_blocks(space).places([space.encode(arch)])

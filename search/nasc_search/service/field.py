@@ -15,6 +15,7 @@ import numpy as np
 from nasc_sdk.errors import InfeasibleError
 from nasc_search.accuracy.kernel_ridge import Array, to_target
 from nasc_search.accuracy.layered_predictor import LayeredPredictor
+from nasc_search.accuracy.supernet import SupernetSource
 from nasc_search.joint.aim import Objective
 from nasc_search.joint.enumerated import Shortlist, Sums, accuracy_of
 from nasc_search.joint.exact import search
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from nasc_search.joint.table import CandidateTable
     from nasc_search.spaces.space import LayeredSpace
 
-_CLIMBS: Final = 6
+_CLIMBS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Field:
     def table(self, devices: Devices, evaluated: Sequence[str], wanted: Wanted | None) -> CandidateTable:
         """All that is worth looking at."""
         named = wanted.archs if wanted else ()
-        archs = dict.fromkeys((*self._pool.archs, *self._told((*evaluated, *named))))
+        archs = dict.fromkeys((*self._pool.archs, *self._told(known_archs(self._space, (*evaluated, *named)))))
         if wanted is None or not wanted.links:
             return devices.build(pool_catalogue(self._space, tuple(archs)))
         frame = devices.predict(pool_catalogue(self._space, tuple(self._space.covering_archs())))
@@ -90,16 +91,15 @@ class Field:
                 break
             table = devices.build(pool_catalogue(self._space, fresh))
             try:
-                decision = search(table, wanted.links[0], wanted.constraints)
+                decision = search(table, wanted.links[0], wanted.constraints, runners_up=0)
             except InfeasibleError:
                 break
-            ends = (decision.chosen, *decision.runners_up, decision.all_local, decision.split)
-            aim = wanted.constraints.aim.objective
+            ends, aim = (decision.chosen, decision.all_local, decision.split), wanted.constraints.aim.objective
             better = [one for one in ends if one and one.feasible and _worth(one, aim) > best.get(one.kind, -np.inf)]
             best |= {one.kind: max(_worth(one, aim), best.get(one.kind, -np.inf)) for one in better}
             # One layer less of what is just too slow may be better than one more of what is not.
-            around = (*better, decision.denied) if better and decision.denied else better
-            codes = dict.fromkeys(code for one in around for code in self._beside(one.candidate.arch))
+            around = {one.candidate.arch for one in (*better, decision.denied) if better and one}
+            codes = dict.fromkeys(code for arch in sorted(around) for code in self._beside(arch))
             fresh = self._told(arch for arch in map(self._space.decode, codes) if arch not in seen)
             seen |= dict.fromkeys(fresh)
         return seen
@@ -113,12 +113,12 @@ class Field:
                     yield *code[:layer], choice, *code[layer + 1 :]
 
     def _told(self, archs: Iterable[str]) -> list[str]:
-        """Those that are of the space, and that the source tells of."""
-        known = known_archs(self._space, archs)
-        if not known:
-            return []
-        told = ~np.isnan(self._source.estimate(known))
-        return [known[place] for place in np.flatnonzero(told).tolist()]
+        """Those that the source tells of; the supernet tells of all."""
+        every = list(archs)
+        if not every or isinstance(self._source, SupernetSource):
+            return every
+        told = ~np.isnan(self._source.estimate(every))
+        return [every[place] for place in np.flatnonzero(told).tolist()]
 
     def _search(self, devices: Devices, wanted: Wanted) -> LayeredSearch:
         limits = wanted.constraints.arena_bytes, wanted.constraints.flash_bytes

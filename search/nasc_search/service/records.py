@@ -8,6 +8,7 @@ from nasc_sdk.candidate import Candidate
 from nasc_sdk.link.link import Link, LinkSummary
 from nasc_sdk.profiling.profile import Power
 from nasc_search.joint.constraints import Constraints
+from nasc_search.joint.enumerated import Enumerated
 from nasc_search.joint.scored import Scored
 
 
@@ -74,6 +75,8 @@ class SearchAnswer:
     fronts: tuple[FrontPoint, ...]
     power: Power | None = None
     """What candidates' energy follows from, measured or assumed."""
+    enumerated: Enumerated | None = None
+    """What stands for a space that is not listed."""
     accuracy_floor: float | None = None
     """Least accuracy, 0..1, where energy or latency counts."""
 

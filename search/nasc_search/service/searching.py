@@ -74,6 +74,7 @@ class Searching:
             predictor=self._planner.report,
             fronts=fronts(table, link, goal.constraints),
             power=table.power,
+            enumerated=table.shortlist.of(decision.chosen.candidate) if table.shortlist else None,
             accuracy_floor=decision.saving.floor if decision.saving else None,
         )
 

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from nasc_search.algorithms.asng import ASNG
+from nasc_search.algorithms.elitist_asng import ElitistASNG
 from nasc_search.algorithms.evolution import Evolution
 from nasc_search.algorithms.exhaustive import Exhaustive
 from nasc_search.algorithms.model_based import ModelBased
@@ -13,7 +14,7 @@ from nasc_search.algorithms.nsga2 import NSGA2
 from nasc_search.algorithms.problem import Outcome, Problem, Variable
 from nasc_search.algorithms.random_search import RandomSearch
 
-ALGORITHMS = (Exhaustive, RandomSearch, Evolution, NSGA2, ASNG, ModelBased)
+ALGORITHMS = (Exhaustive, RandomSearch, Evolution, NSGA2, ASNG, ElitistASNG, ModelBased)
 LIMIT = 7.0
 _COST = np.array([0.0, 1.0, 2.0, 3.0])
 _WORTH = np.array([0.0, 2.0, 3.0, 3.5])

@@ -6,6 +6,7 @@ import pytest
 from nasc_sdk.errors import InputError
 from nasc_search.algorithms.asng import ASNG
 from nasc_search.algorithms.candidates import Candidates
+from nasc_search.algorithms.elitist_asng import ElitistASNG
 from nasc_search.algorithms.exhaustive import Exhaustive
 from nasc_search.algorithms.model_based import ModelBased
 from nasc_search.algorithms.nsga2 import NSGA2, crowding, fronts
@@ -15,19 +16,20 @@ from nasc_search.algorithms.surrogate import expected_improvement, normal_cdf
 from tests.algorithms.problems import evaluate, large, problem
 
 
-def test_theta_stays_a_distribution_with_its_margin():
-    algorithm = ASNG(problem(), 0)
+@pytest.mark.parametrize(("make", "margin"), [(ASNG, 1.0), (ElitistASNG, 0.5)])
+def test_theta_stays_a_distribution_with_its_margin(make, margin):
+    algorithm = make(problem(), 0)
     for _ in range(400):
         point = algorithm.ask()
         algorithm.tell(point, evaluate(point))
         for row, size in enumerate(problem().sizes):
             assert algorithm.theta[row, :size].sum() == pytest.approx(1.0)
-            assert algorithm.theta[row, :size].min() >= 1 / (5 * (size - 1)) - 1e-12
+            assert algorithm.theta[row, :size].min() >= margin / (5 * (size - 1)) - 1e-12
             assert (algorithm.theta[row, size:] == 0).all()
 
 
 def test_one_step_has_the_length_of_the_trust_region():
-    """Of two values a step d from 1/2 has the Fisher length d / sqrt(1/4); the first step is 2.5 long."""
+    """Of two values a step d from 1/2 has the Fisher length d / sqrt(1/4); the first step is 1 long."""
     many = Problem(tuple(Variable(f"v{place}", 2) for place in range(100)))
     algorithm = ASNG(many, 0)
     pair = []
@@ -35,7 +37,7 @@ def test_one_step_has_the_length_of_the_trust_region():
         pair.append(algorithm.ask())
         algorithm.tell(pair[-1], Outcome((value,)))
     moved = algorithm.theta - 0.5
-    assert 2 * np.sqrt(np.square(moved[:, 0]).sum()) == pytest.approx(2.5)
+    assert 2 * np.sqrt(np.square(moved[:, 0]).sum()) == pytest.approx(1.0)
     better, worse = (np.array(point) for point in pair)
     differ = better != worse
     assert (moved[~differ] == 0).all()
@@ -49,9 +51,8 @@ def test_samples_of_equal_rank_move_nothing():
     assert algorithm.theta == pytest.approx(ASNG(problem(), 0).theta)
 
 
-def test_the_mode_is_sampled_before_a_restart():
-    algorithm, uniform = ASNG(problem(), 3), ASNG(problem(), 3).theta
-    before = algorithm.mode
+def test_the_mode_is_asked_before_a_new_descent():
+    algorithm, uniform = ElitistASNG(problem(), 3), ElitistASNG(problem(), 3).theta
     for _ in range(5000):
         before = algorithm.mode
         point = algorithm.ask()
@@ -59,8 +60,56 @@ def test_the_mode_is_sampled_before_a_restart():
         if np.array_equal(algorithm.theta, uniform) and point == before:
             break
     else:
-        pytest.fail("no restart in 5000 samples")
+        pytest.fail("no new descent in 5000 samples")
     assert point == before
+
+
+def test_a_descent_ends_when_nothing_better_comes():
+    """60 samples after the best; each before moved theta towards it."""
+    algorithm, uniform = ElitistASNG(problem(), 0), ElitistASNG(problem(), 0).theta
+    moved = []
+    for value in (1.0, *[0.5] * 61):
+        algorithm.tell(algorithm.ask(), Outcome((value,)))
+        moved.append(not np.array_equal(algorithm.theta, uniform))
+    assert moved == [False, *[True] * 60, False]
+
+
+def test_points_told_or_known_to_be_infeasible_are_drawn_again():
+    algorithm = ElitistASNG(problem(known=True), 1)
+    asked = []
+    for _ in range(60):
+        asked.append(algorithm.ask())
+        algorithm.tell(asked[-1], evaluate(asked[-1]))
+    assert all(evaluate(point).feasible for point in asked)
+    assert len(set(asked)) == len(asked)
+
+
+def test_what_is_told_after_the_first_sample_is_compared_with_the_best():
+    """The step follows the better of the two, whichever came first."""
+    algorithm = ElitistASNG(problem(), 0)
+    best = algorithm.ask()
+    algorithm.tell(best, Outcome((1.0,)))
+    for value in (0.2, 0.4):
+        before, point = algorithm.theta, algorithm.ask()
+        algorithm.tell(point, Outcome((value,)))
+        differ = np.array(point) != np.array(best)
+        rows = np.arange(len(best))
+        assert (algorithm.theta[rows, best] > before[rows, best])[differ].all()
+
+
+def test_violations_weigh_against_objectives():
+    """Much better and hardly infeasible beats feasible, far from the limit does not; the weight follows the best."""
+    algorithm = ElitistASNG(problem(), 0)
+    weights = []
+    for value, violation in ((0.0, 0.0), (0.1, 0.0), (0.2, 0.0), (0.3, 0.0), (0.4, 0.0), (0.5, 0.1), (0.6, 2.0)):
+        algorithm.tell(algorithm.ask(), Outcome((value,), violation))
+        weights.append(algorithm.state()["own"]["weight"])
+    assert algorithm.state()["own"]["elite"][0][1:] == [[0.5], 0.1]
+    assert weights == sorted(weights[:5], reverse=True) + sorted(weights[5:])
+    assert weights[4] == pytest.approx(0.5 * 1.1**-4)
+    for _ in range(40):
+        algorithm.tell(algorithm.ask(), Outcome((0.4,)))
+    assert algorithm.state()["own"]["elite"][0][1:] == [[0.4], 0.0]
 
 
 def test_infeasible_points_are_ranked_by_their_violation():
@@ -105,7 +154,7 @@ def test_nsga2_spreads_along_a_front():
     assert len(costs) >= 8
 
 
-@pytest.mark.parametrize("make", [ASNG, ModelBased])
+@pytest.mark.parametrize("make", [ASNG, ElitistASNG, ModelBased])
 def test_one_objective_means_one(make):
     algorithm = make(problem(), 0)
     with pytest.raises(InputError, match="nsga2"):

@@ -66,20 +66,33 @@ class Candidates:
         canonical = points if self.problem.canonical is None else self.problem.canonical(points)
         return Rows(canonical[:, self._own], (self._raw_features(points) - self._scale[0]) / self._scale[1])
 
-    def same_objective(self, points: Points, told: Points) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-        """[n] Whether a told point agrees in all that the objective depends on."""
+    def counted(self, points: Points) -> Rows:
+        """Their choices, and as features how often each value is chosen, near a mean square norm of one."""
+        canonical = points if self.problem.canonical is None else self.problem.canonical(points)
+        choices, values = canonical[:, self._own], max(self.problem.sizes[place] for place in self._own)
+        counts = (choices[:, :, None] == np.arange(values)).sum(axis=1)
+        expected = choices.shape[1] / values
+        return Rows(choices, (counts - expected) / math.sqrt(max(expected * (values - 1), 1.0)))
+
+    def agreeing(self, points: Points, told: Points) -> Points:
+        """[n] Which told point agrees in all that the objective depends on, the first of them; -1 where none does."""
         sizes = [self.problem.sizes[place] for place in self._own]
         if math.prod(sizes) < 2**62:
-            numbers = [np.ravel_multi_index(tuple(part[:, self._own].T), sizes) for part in (points, told)]
-            return np.asarray(np.isin(*numbers))
-        known = {tuple(row) for row in told[:, self._own].tolist()}
-        return np.array([tuple(row) in known for row in points[:, self._own].tolist()], bool)
+            own, known = (np.ravel_multi_index(tuple(part[:, self._own].T), sizes) for part in (points, told))
+            numbers, first = np.unique(known, return_index=True)
+            places = np.searchsorted(numbers, own).clip(max=len(numbers) - 1)
+            return np.where(numbers[places] == own, first[places], -1)
+        index = {tuple(row): place for place, row in reversed(list(enumerate(told[:, self._own].tolist())))}
+        return np.array([index.get(tuple(row), -1) for row in points[:, self._own].tolist()], np.int64)
 
-    def completions(self, points: Points, only: int | None = None) -> Points:
-        """[n * completions, variables]: every setting of the other variables for each, or only the one so numbered."""
-        others = _grid([self.problem.sizes[index] for index in self._others])[:_COMPLETIONS]
-        if only is not None:
-            others = others[[only]]
+    @cached_property
+    def settings(self) -> Points:
+        """[completions, o]: every setting of the variables that the objective ignores."""
+        return _grid([self.problem.sizes[index] for index in self._others])[:_COMPLETIONS]
+
+    def completions(self, points: Points) -> Points:
+        """[n * completions, variables]: each at every setting of the other variables."""
+        others = self.settings
         expanded = np.repeat(points, len(others), axis=0)
         expanded[:, self._others] = np.tile(others, (len(points), 1))
         return expanded

@@ -7,6 +7,7 @@ from typing import assert_never
 
 from nasc_search.algorithms.algorithm import Turns
 from nasc_search.algorithms.asng import ASNG
+from nasc_search.algorithms.elitist_asng import ElitistASNG
 from nasc_search.algorithms.evolution import Evolution
 from nasc_search.algorithms.exhaustive import Exhaustive
 from nasc_search.algorithms.model_based import ModelBased
@@ -21,6 +22,8 @@ class AlgorithmName(StrEnum):
     MODEL = "model"
     """The default: fewest evaluations."""
     ASNG = "asng"
+    ASNG_PUBLISHED = "asng-published"
+    """For outcomes that change while searching, as in one-shot training."""
     EVOLUTION = "evolution"
     NSGA2 = "nsga2"
     RANDOM = "random"
@@ -33,6 +36,8 @@ def open_algorithm(name: AlgorithmName, problem: Problem, seed: int = 0) -> Turn
         case AlgorithmName.MODEL:
             return ModelBased(problem, seed)
         case AlgorithmName.ASNG:
+            return ElitistASNG(problem, seed)
+        case AlgorithmName.ASNG_PUBLISHED:
             return ASNG(problem, seed)
         case AlgorithmName.EVOLUTION:
             return Evolution(problem, seed)

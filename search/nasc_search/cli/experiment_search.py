@@ -42,8 +42,8 @@ Examples:
     help="How whole latencies fall to blocks.",
 )
 @click.option(
-    "--algorithm", type=click.Choice(["model", "asng", "evolution", "nsga2", "random", "exhaustive"]), default="model",
-    show_default=True, help="model needs the fewest evaluations.",
+    "--algorithm", default="model", show_default=True, help="model needs the fewest evaluations.",
+    type=click.Choice(["model", "asng", "asng-published", "evolution", "nsga2", "random", "exhaustive"]),
 )
 @click.option("--seed", default=0, show_default=True, help="Of every random draw.")
 @click.option("--budget", default=100, show_default=True, help="Distinct evaluations, those resumed included.")

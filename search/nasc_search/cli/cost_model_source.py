@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from nasc_sdk.cost.table import CostDocument
     from nasc_search.spaces.space import SearchSpace
 
-_ARCHS = 200
+_ARCHS = 60
 """Architectures whose operators a known device's model is made for; what none of them has is extrapolated."""
 
 

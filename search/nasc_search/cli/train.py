@@ -14,10 +14,9 @@ from nasc_search.cli.train_options import (
     RecipeOptions,
     data_options,
     recipe_options,
-    saved_when_ended,
     tell,
 )
-from nasc_search.cli.train_output import check_output, evaluate_some
+from nasc_search.cli.train_output import evaluate_some, output_options, training
 from nasc_search.supernet.options import SamplingRule
 
 
@@ -48,10 +47,7 @@ Examples:
     "--evaluate", default=400, show_default=True, type=click.IntRange(0),
     help="Sub-networks evaluated after training (0: none).",
 )
-@click.option("--resume", is_flag=True, help="Go on from --output, with the same options.")
-@click.option(
-    "--output", type=click.Path(path_type=Path), default=Path("runs/mine/supernet.safetensors"), show_default=True
-)
+@output_options("runs/mine/supernet.safetensors")
 @json_option
 @click.pass_context
 def command(
@@ -78,16 +74,13 @@ def command(
     require_torch("search")
     from nasc_search.supernet.checkpoint import load
     from nasc_search.supernet.model import Supernet
-    from nasc_search.supernet.parallel import joined
     from nasc_search.supernet.train import train
 
     task = data.load()
     options = recipe.options(SamplingRule(rule))
     teacher = recipe.load_teacher(task)
     space = space_choice.space(task.input, len(task.classes))
-    go_on = f"Go on with the same options and --resume --output {output}"
-    with joined() as group, saved_when_ended(go_on if group.is_first else ""):
-        group.from_first(lambda: check_output(output, resume))
+    with training(output, resume) as group:
         supernet = Supernet(space, recipe.seed)
         train(supernet, task, options, output, tell, resume, teacher=teacher, group=group)
     if not group.is_first:

@@ -15,10 +15,15 @@ from nasc_search.cli.train_options import (
     RecipeOptions,
     data_options,
     recipe_options,
-    saved_when_ended,
     tell,
 )
-from nasc_search.cli.train_output import AccuracyFile, check_output, evaluate_some, evaluate_some_encoded
+from nasc_search.cli.train_output import (
+    AccuracyFile,
+    evaluate_some,
+    evaluate_some_encoded,
+    output_options,
+    training,
+)
 
 if TYPE_CHECKING:
     from nasc_search.data.dataset import Dataset
@@ -62,10 +67,7 @@ Examples:
     "--evaluate", default=100, show_default=True, type=click.IntRange(0),
     help="Sub-networks, and encoded ones, evaluated afterwards beside the chosen one.",
 )
-@click.option("--resume", is_flag=True, help="Go on from --output, with the same options.")
-@click.option(
-    "--output", type=click.Path(path_type=Path), default=Path("runs/joint/supernet.safetensors"), show_default=True
-)
+@output_options("runs/joint/supernet.safetensors")
 @json_option
 def command(
     board: str, server: str, limit_ms: float, percentile: float, throughput_mbit_s: tuple[float, ...],
@@ -87,16 +89,13 @@ def command(
     from nasc_search.oneshot.setting import Setting
     from nasc_search.oneshot.train import find, train_joint
     from nasc_search.supernet.checkpoint import load
-    from nasc_search.supernet.parallel import joined
 
     constraints = Constraints(limit_ms, percentile, not raw_input_may_leave, arena_bytes, flash_bytes)
     link, task = Link(throughput_mbit_s, round_trip_ms), data.load()
     space = space_choice.space(task.input, len(task.classes))
     setting = Setting(open_model(board, space), open_model(server, space), link, constraints)
     options, teacher = recipe.options(), recipe.load_teacher(task)
-    go_on = f"Go on with the same options and --resume --output {output}"
-    with joined() as group, saved_when_ended(go_on if group.is_first else ""):
-        group.from_first(lambda: check_output(output, resume))
+    with training(output, resume) as group:
         distribution = train_joint(
             space, task, options, setting, output, tell, encoders=encoders, resume=resume, teacher=teacher, group=group
         )

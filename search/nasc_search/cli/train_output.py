@@ -1,22 +1,49 @@
-"""What verbs of ``nasc-sdk train`` leave beside a checkpoint: accuracies of some sub-networks."""
+"""The checkpoint of verbs that train a supernet, and what they leave beside it: accuracies of some sub-networks."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from nasc_sdk.errors import InputError, StorageError
+from nasc_search.cli.train_options import Decorator, saved_when_ended
 
 if TYPE_CHECKING:
     from nasc_search.data.dataset import Dataset
     from nasc_search.supernet.model import Supernet
+    from nasc_search.supernet.parallel import Group
 
 _SAVE_EVERY = 20
 
 
-def check_output(output: Path, resume: bool) -> None:
+def output_options(default: str) -> Decorator:
+    """``--resume`` and ``--output`` as ``resume`` and ``output``."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        command = click.option(
+            "--output", type=click.Path(path_type=Path), default=Path(default), show_default=True
+        )(command)
+        return click.option("--resume", is_flag=True, help="Go on from --output, with the same options.")(command)
+
+    return decorate
+
+
+@contextmanager
+def training(output: Path, resume: bool) -> Iterator[Group]:
+    """The processes that train, the first of which says how to go on when it is ended; refuses to write over a file."""
+    from nasc_search.supernet.parallel import joined
+
+    go_on = f"Go on with the same options and --resume --output {output}"
+    with joined() as group, saved_when_ended(go_on if group.is_first else ""):
+        group.from_first(lambda: _check(output, resume))
+        yield group
+
+
+def _check(output: Path, resume: bool) -> None:
     """Nothing is written over by mistake; accuracies of weights that are about to be replaced go."""
     from nasc_search.pretrained.load import ACCURACY, CODED
 

@@ -83,7 +83,7 @@ class Distribution:
         """Move theta, then draw what the weights are trained on."""
         rng = np.random.default_rng((self._options.seed, _SEED + step))
         if step % -(-self._options.steps // _MEASURED) == 0:
-            self._measure(supernet, self._draw(rng))
+            self.measure(supernet, self._draw(rng).arch)
         if step >= WARM_UP * self._options.steps and not self._algorithm.converged:
             self._learn(supernet, step, rng, group)
         return [self.candidates.route(self._draw(rng)) for _ in range(SAMPLES)]
@@ -106,9 +106,13 @@ class Distribution:
             (f"the nearest of {_CHOSEN_AMONG} draws misses it by {least:.1%}; train for more steps, or loosen it",),
         )
 
-    def measure(self, supernet: Supernet) -> None:
-        """Measure what entropy coding leaves of the chosen candidate's cuts, for predictions from now on."""
-        self._measure(supernet, self.chosen()[0])
+    def measure(self, supernet: Supernet, arch: str) -> None:
+        """Measure what entropy coding leaves of the cuts of an architecture, for predictions from now on."""
+        network = supernet.space.network(arch)
+        weights = recalibrate(supernet, network, self._calibration)
+        folded = FoldedNetwork(network, weights)
+        quantized = quantize(network, weights, folded.ranges(self._calibration))
+        self.candidates.shares = measure_shares(folded, quantized, self._calibration)
 
     def state(self) -> str:
         """Theta with its adaptation, and what entropy coding leaves."""
@@ -168,10 +172,3 @@ class Distribution:
         places = (self.theta.cumsum(axis=1) <= drawn).sum(axis=2)
         # Rows of theta add up to 1 up to rounding.
         return [tuple(point) for point in np.minimum(places, sizes - 1).tolist()]
-
-    def _measure(self, supernet: Supernet, candidate: Candidate) -> None:
-        network = supernet.space.network(candidate.arch)
-        weights = recalibrate(supernet, network, self._calibration)
-        folded = FoldedNetwork(network, weights)
-        quantized = quantize(network, weights, folded.ranges(self._calibration))
-        self.candidates.shares = measure_shares(folded, quantized, self._calibration)

@@ -27,6 +27,7 @@ from nasc_search.supernet.options import TrainOptions
 from nasc_search.supernet.pace import Spread, StepReport
 from nasc_search.supernet.parallel import ALONE, Group
 from nasc_search.supernet.retrain import accuracy_of, folded
+from nasc_search.supernet.rules import smallest
 from nasc_search.supernet.train import train
 
 EVERY: Final = 5
@@ -83,14 +84,16 @@ def train_joint(
     known = (code for code in ENCODINGS if code.entropy in EVERYWHERE)
     encodings = tuple(code for code in known if encoders or not code.bottleneck)
     candidates = Candidates(space, setting, encodings)
-    candidates.check_feasible(options.seed)
     shown, held_out = split_off(dataset.train)
     distribution = Distribution(candidates, dataset, held_out, options)
     supernet = Supernet(space, options.seed, encoded=encoders)
+    # Weights that know nothing tell roughly what entropy coding gains, which may decide whether anything is feasible.
+    distribution.measure(supernet, smallest(space))
+    candidates.check_feasible(options.seed)
     data = replace(dataset, train=shown)
     train(supernet, data, options, path, report, resume, teacher=teacher, sampler=distribution, group=group)
     if group.is_first:
-        distribution.measure(supernet)
+        distribution.measure(supernet, distribution.chosen()[0].arch)
     return distribution
 
 

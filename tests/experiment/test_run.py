@@ -11,7 +11,7 @@ import pytest
 
 from nasc_sdk.errors import InfeasibleError, InputError
 from nasc_search.experiment.apportion import Apportioning
-from nasc_search.experiment.document import Document, array
+from nasc_search.experiment.document import FRONT_POINTS, Document, array
 from nasc_search.experiment.layered import Layered
 from nasc_search.experiment.options import Options
 from nasc_search.experiment.page import accuracy_words, markdown, saved_csv, write_report
@@ -111,6 +111,7 @@ def test_fronts_rise(document):
     assert len(links) == len(RATES) * len(TRIPS)
     for entry in document.fronts:
         assert entry.latency_ms
+        assert len(entry.latency_ms) <= FRONT_POINTS
         assert entry.latency_ms == sorted(entry.latency_ms)
         assert entry.accuracy_percent == sorted(entry.accuracy_percent)
 

@@ -18,6 +18,8 @@ from nasc_search.experiment.uncertainty import Variant
 from nasc_search.experiment.world import DeviceEntry, PredictionEntry
 
 VERSION: Final = 1
+FRONT_POINTS: Final = 120
+"""At the most; the ends are among them. FBNet's fronts have thousands."""
 Numbers = list[list[float | None]]
 """[throughputs][round trips]"""
 
@@ -67,7 +69,7 @@ class WhyEntry:
 
 @dataclass(frozen=True, slots=True)
 class FrontEntry:
-    """An accuracy-latency front over one link; lists of one length, fastest first."""
+    """An accuracy-latency front over one link, thinned to ``FRONT_POINTS``; lists of one length, fastest first."""
 
     setting: str
     strategy: str

@@ -14,6 +14,7 @@ from nasc_search.experiment.anatomy import IMAGE, Anatomy
 from nasc_search.experiment.assumptions import assumptions
 from nasc_search.experiment.coding import code_cuts, load_coding
 from nasc_search.experiment.document import (
+    FRONT_POINTS,
     VERSION,
     AccuracyEntry,
     Document,
@@ -183,9 +184,11 @@ class _Results:
 
 
 def _front(setting: Setting, strategy: Strategy, link: LinkState, contest: Contest, front: Front) -> FrontEntry:
-    encodings = contest.coding.encodings
+    encodings, points = contest.coding.encodings, len(front.cut)
+    kept = np.unique(np.linspace(0, points - 1, min(points, FRONT_POINTS)).round().astype(np.int64))
     return FrontEntry(
-        setting.name, strategy.value, link.throughput_mbit_s, link.round_trip_ms, front.latency_ms.round(3).tolist(),
-        front.accuracy_percent.round(3).tolist(), contest.pool.names[front.row].tolist(), front.cut.tolist(),
-        [str(encodings[cut][code]) for cut, code in zip(front.cut, front.encoding, strict=True)],
+        setting.name, strategy.value, link.throughput_mbit_s, link.round_trip_ms,
+        front.latency_ms[kept].round(3).tolist(), front.accuracy_percent[kept].round(3).tolist(),
+        contest.pool.names[front.row[kept]].tolist(), front.cut[kept].tolist(),
+        [str(encodings[cut][code]) for cut, code in zip(front.cut[kept], front.encoding[kept], strict=True)],
     )  # fmt: skip

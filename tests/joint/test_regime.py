@@ -202,7 +202,7 @@ def test_what_can_never_be_kept_is_told():
     with pytest.raises(InfeasibleError, match="the fastest takes 1000"):
         regime_map(slow, replace(constraints, raw_input_stays=True), AREA)
     with pytest.raises(InfeasibleError, match="do not depend on time"):
-        regime_map(replace(table, legal=np.zeros_like(table.legal)), constraints, AREA)
+        regime_map(replace(table, legal=np.zeros_like(table.legal)), constraints, AREA, losses=LOSSES)
 
 
 def test_the_digest_names_what_it_was_made_of():

@@ -4,8 +4,7 @@ A request is a payload of some segments and an answer of one, each lost with the
 others; :mod:`nasc_sdk.link.retransmission` has the rules. An outcome is "no more was lost than this": a probability,
 and a time that is not exceeded. Of the requests that may be late some lost more, the others met a slow moment of the
 link: where an outcome has the probability ``F``, the percentile ``P`` of all requests is at most the percentile
-``P / F`` of the link's samples in that outcome, and the least of these over all outcomes counts. That is exact for a
-link that does not vary, and on the safe side for others.
+``P / F`` of the link's samples in that outcome, and the least of these over all outcomes counts.
 
 With more loss, longer round trips or slower wires nothing gets faster: the outcomes stay the same, their probabilities
 fall and their times rise. Regime maps stand on that. A payload of one segment may be slower than one of two, whose last
@@ -46,10 +45,15 @@ class LossModel:
         ladder = [most, *(spared for spared in _SPARED if spared < most)] if loss else [most]
         self._spared = np.minimum(np.asarray(ladder)[:, None], self._segments)
         """[., n] of the first outcomes: segments at the end that arrived at once, while their time on the wire hides
-        that earlier ones were sent again, once at most. In the others the last one was sent again, too, after timeouts.
+        that earlier ones were sent again, once at most.
         """
+        self._timeouts = list(range(MAX_TIMEOUTS + 1)) if loss else []
+        """Of the other outcomes, in which the last segment may be sent again as well."""
         self.level: Array = percentile / 100 / self._probability()
         """[O, n] where the percentile of all requests lies among the link's samples, 0..1; from 1 on it does not."""
+        useful = (self.level < 1).any(axis=1) | (not len(self._segments))
+        self._timeouts = [count for count, use in zip(self._timeouts, useful[len(ladder) :], strict=True) if use]
+        self._spared, self.level = self._spared[useful[: len(ladder)]], self.level[useful]
 
     def quantiles_ms(self, round_trip_ms: Array, wire_ms: Array, which: Any = _EVERY) -> tuple[Array, Array]:
         """[O, n] median and quantile at the level, infinite where that is none.
@@ -79,7 +83,7 @@ class LossModel:
         hidden = np.where(rounds, 0.0, spared * each_ms)
         again = np.where(spared < segments, np.maximum(windows_ms - hidden, 0.0), 0.0)
         last = np.where(segments > 1, windows_ms - round_trip_ms + probe_ms(round_trip_ms), 0.0)
-        timeouts = [last + timeouts_ms(round_trip_ms, count) for count in range(MAX_TIMEOUTS + 1)]
+        timeouts = [last + timeouts_ms(round_trip_ms, count) for count in self._timeouts]
         return np.asarray(arrived + np.concatenate([again, timeouts]), np.float64)
 
     def _probability(self) -> Array:

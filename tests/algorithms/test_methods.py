@@ -112,6 +112,13 @@ def test_violations_weigh_against_objectives():
     assert algorithm.state()["own"]["elite"][0][1:] == [[0.4], 0.0]
 
 
+def test_the_weight_of_violations_stays_a_number():
+    algorithm = ElitistASNG(Problem((Variable("a", 2), Variable("b", 2))), 0)
+    for _ in range(400):
+        algorithm.tell(algorithm.ask(), Outcome((0.5,), 1.0))
+    assert algorithm.state()["own"]["weight"] == 1e6
+
+
 def test_infeasible_points_are_ranked_by_their_violation():
     feasible, near, far = Outcome((0.1,), 0.0), Outcome((0.9,), 0.1), Outcome((0.95,), 0.5)
     assert feasible.rank > near.rank > far.rank

@@ -4,8 +4,8 @@
 * Points told before, or known in advance to be infeasible, are drawn again, a bounded number of times: theta then
   descends within the limit instead of being pushed away from it, where the best points lie.
 * Violations are graded against objectives: at first a violation of one, twice the limit, weighs half the standard
-  deviation of the first objectives told. The weight grows with every sample while the best point is
-  infeasible and shrinks while it is not, which keeps the descent near the limit.
+  deviation of the first objectives told. The weight grows with every sample while the best point is infeasible and
+  shrinks while it is not, which keeps the descent near the limit.
 * The margin is half the published one.
 * When nothing better has come for some samples, the mode is asked and the descent starts anew: the paper leaves the
   end to the budget.
@@ -31,6 +31,7 @@ _FIRST_WEIGHT: Final = 0.5
 _GROWTH: Final = 1.1
 """Of the weight of violations, a sample."""
 _LEAST_WEIGHT: Final = 0.1
+_MOST_WEIGHT: Final = 1e6
 
 
 class ElitistASNG(ASNG):
@@ -80,7 +81,7 @@ class ElitistASNG(ASNG):
         self._stale = 0 if new > old else self._stale + 1
         self._elite = fresh if new >= old else elite
         growth = 1 / _GROWTH if self._elite[1].feasible else _GROWTH
-        self._weight = max(self._weight * growth, _LEAST_WEIGHT)
+        self._weight = min(max(self._weight * growth, _LEAST_WEIGHT), _MOST_WEIGHT)
 
     def _merits(self, one: Outcome, other: Outcome) -> tuple[tuple[float, float], tuple[float, float]]:
         """What two outcomes are compared by: ranks, where one was known to be infeasible and has no objective."""

@@ -2,9 +2,9 @@
 
 Modelled is ``log(1 + violation)``, as what the variables that the objective ignores add, such as the cut, and what the
 choices add: mostly by how often each value is chosen, as costs do. The latter is shared in part by points that differ
-in the former. A violation of
-exactly 0 says that the limit is kept, not by how much: its value is the one expected under that condition, given all
-the others (a Tobit model, each censored value settled in turn by its leave-one-out distribution).
+in the former. A violation of exactly 0 says that the limit is kept, not by how much: its value is the one expected
+under that condition, given all the others (a Tobit model, each censored value settled by its leave-one-out
+distribution).
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def test_the_command_line(loop):
     assert "least latency, no limit, p95, accuracy 60.00% or more, 100 ms of the server or less" in shown.output
     answer = json.loads(run(loop, "search", "--objective", "latency", "--json").output)
     assert answer["link"] == {
-        "throughput_mbit_s": [1000.0] * 3, "round_trip_ms": [0.1] * 3, "loss": 0.0, "samples": 1,
+        "throughput_mbit_s": [1000.0] * 3, "round_trip_ms": [0.1] * 3, "loss": 0.0, "segment_loss": 0.0, "samples": 1,
     }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def regime_map(
     table: CandidateTable, constraints: Constraints, area: Area | None = None, spread: Spread | None = None,
     within: float = 0.0, device: str = "", losses: Sequence[float] = (0.0,),
 ) -> RegimeMap:  # fmt: skip
-    """Seconds at most for each of the rising ``losses``. ``within`` is the accuracy, 0..1, that an answer may be below
+    """Seconds for each of the rising ``losses``. ``within`` is the accuracy, 0..1, that an answer may be below
     the best one.
 
     InputError where accuracy is not the aim, there is no limit or a number is out of range, InfeasibleError where

@@ -68,7 +68,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 env=environment,
                 # A group of its own: Ctrl-C reaches the parent only, which ends its children in order.
-                start_new_session=True,
+                process_group=0,
             )
 
     @property

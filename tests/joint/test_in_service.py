@@ -107,6 +107,20 @@ def test_a_candidate_that_missed_the_limit_is_not_proposed_again_because_others_
     assert found.head_sd_ms[wild, 4] >= 3.9 * table.head_sd_ms[wild, 4]
 
 
+def test_a_candidate_that_missed_the_limit_twice_does_not_look_feasible_for_what_it_did_before(table):
+    row = int(table.head_ms[:, 5].argmax())
+    before, slower = served(table, row, 5), served(table, row, 5, slope=1.5)
+    missed_ms = slower.head_ms[1]
+
+    def p95_ms(log):
+        found = corrected(table, log)
+        return found.head_ms[row, 5] + Z95 * found.head_sd_ms[row, 5]
+
+    assert p95_ms(log_of(*[before] * 8, slower)) < 0.9 * missed_ms
+    assert p95_ms(log_of(*[before] * 8, slower, slower)) >= 0.999 * missed_ms
+    assert p95_ms(log_of(*[before] * 8, slower, before)) < 0.9 * missed_ms
+
+
 def test_its_own_observations_count_more_than_a_small_heads(table):
     """Half a millisecond more on a small head is not added to a large one that was as fast as predicted."""
     row, large = int(table.head_ms[:, 1].argmin()), int(table.head_ms[:, 5].argmax())

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from nasc_sdk.link.detect import DEFAULT, Detector, Sensitivity
+from nasc_sdk.link.detect import DEFAULT, Change, Detector, Sensitivity
 from nasc_sdk.link.estimate import LinkEstimator, LinkSample
 from nasc_sdk.protocol.messages import LinkReport
 
@@ -52,7 +52,7 @@ class LinkWatch:
             return True
         tests = (self._detector.throughput, self._detector.round_trip)
         level = self._sensitivity.threshold / 4
-        return any(max(test.up, test.down) > level for test in tests) or any(self._detector.unreported)
+        return any(test.level > level for test in tests) or self._detector.unreported
 
     def transfer(self, now_s: float, payload_bytes: int, elapsed_ms: float) -> LinkReport | None:
         """A payload and its small answer."""
@@ -85,13 +85,11 @@ class LinkWatch:
         return self._report(now_s, changed=False)
 
     def _take(self, sample: LinkSample | None, now_s: float) -> LinkReport | None:
-        # A sample that was set aside is not in the window, which the detector counts along with.
+        # A sample that was set aside says nothing that the one before did not say.
         if sample is None or not sample.informative:
             return None
         self._unsaid += 1
-        self._detector, change = self._detector.updated(
-            now_s, sample.throughput_mbit_s, sample.round_trip_ms, strong=not sample.answered
-        )
+        self._detector, change = self._detected(sample)
         if change is not None:
             # What was before is another link: no later report may mix the two.
             self.estimator.restart(change.since_s)
@@ -103,6 +101,13 @@ class LinkWatch:
             return None
         self._changed, self._follow_ups = False, FOLLOW_UPS
         return self._report(now_s, changed=True)
+
+    def _detected(self, sample: LinkSample) -> tuple[Detector, Change | None]:
+        if not sample.payload_bytes:
+            return self._detector.pinged(sample.time_s, sample.round_trip_ms)
+        return self._detector.transferred(
+            sample.time_s, sample.throughput_mbit_s, sample.payload_bytes, answered=sample.answered
+        )
 
     def _report(self, now_s: float, *, changed: bool) -> LinkReport | None:
         link = self.estimator.link()

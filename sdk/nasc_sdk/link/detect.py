@@ -1,4 +1,4 @@
-"""Has the link changed? A two-sided Page-Hinkley test on the logarithms of throughput and round trip.
+"""Has the link changed? Two-sided Page-Hinkley tests on the logarithms of throughput and round trip.
 
 Theory of operation
 -------------------
@@ -8,6 +8,11 @@ change once something did; over ``threshold`` it fires. The sample at which the 
 the change began, so it is known which samples belong to the new link. The mean of the new link starts with
 the samples after the firing: those before it may be half of the old link. Reference: E. S. Page,
 Continuous inspection schemes, Biometrika 41, 1954; D. V. Hinkley, Biometrika 58, 1971.
+
+A sample tells of the half that was just measured: a transfer of the throughput, a ping of the round trip. What a
+payload takes on the wire is known to about a millisecond, machines being what they are, so a sample is compared
+with the mean on a scale that bends where its own payload takes that long: 50 and 20 Mbit/s are one thing to a
+kilobyte and two to a megabyte.
 
 Values only: time comes in as an argument, and an update returns a new value.
 """
@@ -19,9 +24,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 FAST_MBIT_S: Final = 1000.0
-"""Throughput beyond it makes no difference to anybody: the scale bends there."""
+"""Throughput beyond it makes no difference to anybody, whatever is sent: the scale bends there at the latest."""
 SHORT_MS: Final = 1.0
-"""Round trips below it make no difference: the scale bends there."""
+"""Round trips and times on the wire below it make no difference: the scale bends there."""
+_LARGE_BYTES: Final = round(FAST_MBIT_S * SHORT_MS / 8e-3)
+_SHORTEST_MS: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,41 +59,62 @@ DEFAULT: Final = Sensitivity()
 
 
 @dataclass(frozen=True, slots=True)
+class _Sum:
+    """How far samples lay on one side of the mean, and since when."""
+
+    level: float = 0.0
+    run: int = 0
+    """Samples since it left zero."""
+    since_s: float = -math.inf
+    """Time of the first of them."""
+
+    def plus(self, now_s: float, excess: float) -> _Sum:
+        """With one more sample; zero again where that outweighs the others."""
+        level = self.level + excess
+        return _Sum(level, self.run + 1, self.since_s if self.run else now_s) if level > 0 else _Sum()
+
+
+@dataclass(frozen=True, slots=True)
 class PageHinkley:
     """The test on one quantity: mean of the link as it was, and both sums."""
 
     mean: float = 0.0
     count: int = 0
-    up: float = 0.0
-    down: float = 0.0
-    up_run: int = 0
-    """Samples since the upward sum left zero."""
-    down_run: int = 0
+    up: _Sum = _Sum()
+    down: _Sum = _Sum()
 
-    def updated(self, value: float, sensitivity: Sensitivity) -> PageHinkley:
-        """With one more sample."""
+    @property
+    def level(self) -> float:
+        """The larger sum."""
+        return max(self.up.level, self.down.level)
+
+    def updated(self, now_s: float, value: float, floor: float, sensitivity: Sensitivity) -> PageHinkley:
+        """With the logarithm of one more duration; durations far below ``floor``, a logarithm too, are all the same."""
         if self.count < sensitivity.warm_up:
-            return replace(
-                self, mean=(self.mean * self.count + value) / (self.count + 1), count=self.count + 1
-            )
-        deviation = min(max(value - self.mean, -sensitivity.clip), sensitivity.clip)
-        up = max(0.0, self.up + deviation - sensitivity.drift)
-        down = max(0.0, self.down - deviation - sensitivity.drift)
-        count = min(self.count + 1, sensitivity.memory)
+            mean = (self.mean * self.count + value) / (self.count + 1)
+            return replace(self, mean=mean, count=self.count + 1)
+        clip, count = sensitivity.clip, min(self.count + 1, sensitivity.memory)
+        deviation = _clipped(_bent(value, floor) - _bent(self.mean, floor), clip)
         return PageHinkley(
-            mean=self.mean + deviation / count,
+            mean=self.mean + _clipped(value - self.mean, clip) / count,
             count=count,
-            up=up,
-            down=down,
-            up_run=self.up_run + 1 if up else 0,
-            down_run=self.down_run + 1 if down else 0,
+            up=self.up.plus(now_s, deviation - sensitivity.drift),
+            down=self.down.plus(now_s, -deviation - sensitivity.drift),
         )
 
-    def run(self, sensitivity: Sensitivity) -> int:
-        """Samples since the change began; 0 when there is none."""
-        if self.up > sensitivity.threshold:
-            return self.up_run
-        return self.down_run if self.down > sensitivity.threshold else 0
+    def change(self, sensitivity: Sensitivity) -> _Sum | None:
+        """The sum that is over the threshold, on enough samples."""
+        over = [one for one in (self.up, self.down) if one.level > sensitivity.threshold]
+        return over[0] if over and over[0].run >= sensitivity.min_fresh else None
+
+
+def _bent(value: float, floor: float) -> float:
+    """Logarithm of the sum of two durations."""
+    return math.log(math.exp(value) + math.exp(floor))
+
+
+def _clipped(deviation: float, clip: float) -> float:
+    return min(max(deviation, -clip), clip)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +124,6 @@ class Change:
     time_s: float
     since_s: float
     """Time of the first sample that deviated."""
-    throughput: bool
-    """Whether the throughput changed."""
-    round_trip: bool
-    """Whether the round trip changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,43 +136,37 @@ class Detector:
     sensitivity: Sensitivity = DEFAULT
     throughput: PageHinkley = PageHinkley()
     round_trip: PageHinkley = PageHinkley()
-    recent_s: tuple[float, ...] = ()
-    """Times of the newest samples."""
     since_s: float = -math.inf
     """When the newest change began."""
-    unreported: tuple[bool, bool] = (False, False)
-    """Whether throughput and round trip changed since the last report."""
+    unreported: bool = False
+    """Whether the link changed since the last report."""
     reported_s: float = -math.inf
 
-    def updated(
-        self, now_s: float, throughput_mbit_s: float, round_trip_ms: float, *, strong: bool = False
+    def transferred(
+        self, now_s: float, throughput_mbit_s: float, payload_bytes: int = _LARGE_BYTES, *, answered: bool = True
     ) -> tuple[Detector, Change | None]:
-        """With one more sample, positive and finite; ``strong`` is a request that got no answer."""
-        sensitivity = self.sensitivity
-        pair = (math.log(1 / (1 / throughput_mbit_s + 1 / FAST_MBIT_S)), math.log(round_trip_ms + SHORT_MS))
-        throughput, round_trip = self.throughput, self.round_trip
-        times = range(sensitivity.strong_weight if strong else 1)
-        for _ in times:
-            throughput = throughput.updated(pair[0], sensitivity)
-            round_trip = round_trip.updated(pair[1], sensitivity)
-        recent_s = (*self.recent_s, *(now_s for _ in times))[-sensitivity.memory :]
-        after = replace(self, throughput=throughput, round_trip=round_trip, recent_s=recent_s)
-        runs = throughput.run(sensitivity), round_trip.run(sensitivity)
-        if max(runs) >= sensitivity.min_fresh:
-            since_s = recent_s[-min(max(runs), len(recent_s))]
-            if now_s - since_s >= sensitivity.min_span_s:
-                after = after._restarted(since_s, (runs[0] > 0, runs[1] > 0))
-        if not any(after.unreported) or now_s - self.reported_s < sensitivity.cool_down_s:
-            return after, None
-        change = Change(now_s, after.since_s, *after.unreported)
-        return replace(after, unreported=(False, False), reported_s=now_s), change
+        """With the throughput that a payload had; without an answer it is a bound, and a strong sign."""
+        per_mbit, floor = -math.log(throughput_mbit_s), -math.log(min(payload_bytes * 8e-3 / SHORT_MS, FAST_MBIT_S))
+        throughput = self.throughput
+        for _ in range(1 if answered else self.sensitivity.strong_weight):
+            throughput = throughput.updated(now_s, per_mbit, floor, self.sensitivity)
+        return replace(self, throughput=throughput)._judged(now_s)
 
-    def _restarted(self, since_s: float, changed: tuple[bool, bool]) -> Detector:
-        """Begin with a new mean."""
-        return replace(
-            self,
-            throughput=PageHinkley(),
-            round_trip=PageHinkley(),
-            since_s=since_s,
-            unreported=(self.unreported[0] or changed[0], self.unreported[1] or changed[1]),
-        )
+    def pinged(self, now_s: float, round_trip_ms: float) -> tuple[Detector, Change | None]:
+        """With one more round trip."""
+        duration = math.log(max(round_trip_ms, _SHORTEST_MS))
+        round_trip = self.round_trip.updated(now_s, duration, math.log(SHORT_MS), self.sensitivity)
+        return replace(self, round_trip=round_trip)._judged(now_s)
+
+    def _judged(self, now_s: float) -> tuple[Detector, Change | None]:
+        after, sensitivity = self, self.sensitivity
+        changes = (test.change(sensitivity) for test in (self.throughput, self.round_trip))
+        begun_s = min((change.since_s for change in changes if change), default=math.inf)
+        if now_s - begun_s >= sensitivity.min_span_s:
+            # Both begin with a new mean.
+            after = replace(
+                self, throughput=PageHinkley(), round_trip=PageHinkley(), since_s=begun_s, unreported=True
+            )
+        if not after.unreported or now_s - self.reported_s < sensitivity.cool_down_s:
+            return after, None
+        return replace(after, unreported=False, reported_s=now_s), Change(now_s, after.since_s)

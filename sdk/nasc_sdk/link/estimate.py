@@ -51,6 +51,8 @@ class LinkSample:
     throughput_mbit_s: float
     round_trip_ms: float
     informative: bool
+    payload_bytes: int = 0
+    """Of the transfer that the sample's throughput is of; 0 for a ping, which adds a round trip to the last one."""
     answered: bool = True
     """False for a request that got no answer: a bound on the throughput, and a strong sign."""
 
@@ -136,8 +138,8 @@ class LinkEstimator:
             if self._throughput is not None and not 1 / FAR < throughput / self._throughput < FAR:
                 self._outdated = True
             self._throughput, self._throughput_s = throughput, now_s
-            return self._keep(LinkSample(now_s, since_s, throughput, round_trip_ms, informative=True))
-        return LinkSample(now_s, since_s, self._throughput or throughput, round_trip_ms, informative=False)
+            return self._keep(LinkSample(now_s, since_s, throughput, round_trip_ms, True, payload_bytes))
+        return LinkSample(now_s, since_s, self._throughput or throughput, round_trip_ms, False, payload_bytes)
 
     def timeout(self, now_s: float, payload_bytes: int, waited_ms: float) -> LinkSample | None:
         """A request without an answer: the throughput is at most what the wait allows."""
@@ -149,7 +151,7 @@ class LinkEstimator:
         self._throughput, self._throughput_s = min(self._throughput or bound, bound), now_s
         round_trip_ms = self.round_trip_ms or 0.0
         return self._keep(
-            LinkSample(now_s, now_s, self._throughput, round_trip_ms, informative=True, answered=False)
+            LinkSample(now_s, now_s, self._throughput, round_trip_ms, True, payload_bytes, answered=False)
         )
 
     def link(self) -> Link | None:

@@ -19,6 +19,8 @@ PART: Final = 200
 """Requests between two warm-ups."""
 WARM_UP: Final = 20
 ENOUGH: Final = 200
+"""Requests at full speed that are looked for."""
+LEAST: Final = 50
 """Requests at full speed that make a median."""
 MOST: Final = 3
 """Times as many requests as were asked for, to find enough at full speed."""
@@ -34,7 +36,7 @@ class Answered:
     @property
     def counted(self) -> NDArray[np.bool_]:
         """The answers whose median is held against the prediction: all, where hardly any had full speed."""
-        return self.full_speed if self.full_speed.sum() >= ENOUGH else np.ones_like(self.full_speed)
+        return self.full_speed if self.full_speed.sum() >= LEAST else np.ones_like(self.full_speed)
 
 
 def ask(address: str, images: NDArray[np.uint8], count: int, speed: Speedometer) -> Answered:

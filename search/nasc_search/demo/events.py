@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -25,8 +26,8 @@ M = TypeVar("M", bound=Message)
 class Events:
     """Listens from the moment it is made."""
 
-    def __init__(self, client: MqttClient, limit_ms: float, say: Callable[[str], None]) -> None:
-        self._limit_ms, self._say = limit_ms, say
+    def __init__(self, client: MqttClient, say: Callable[[str], None]) -> None:
+        self._limit_ms, self._say = math.inf, say
         self._seen: list[ServiceEvent] = []
         self._links = self._within = 0
         self._arrived = threading.Condition()
@@ -58,6 +59,11 @@ class Events:
         if newest is None or report.contract != newest.contract or report.requests < MIN_REQUESTS:
             return
         self._within = self._within + 1 if report.total_ms[1] <= self._limit_ms else 0
+
+    def limit(self, limit_ms: float) -> None:
+        """What latency reports are held against from now on."""
+        with self._arrived:
+            self._limit_ms = limit_ms
 
     def count(self) -> int:
         """Events so far: where to start waiting."""

@@ -7,6 +7,7 @@ network, to compare with, is computed here.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import platform
 import time
@@ -36,6 +37,8 @@ from nasc_search.demo.events import Events
 from nasc_search.demo.stage import BOARD, SITE, Stage, maps_torch, resident_mb, set_stage
 from nasc_search.demo.traffic import Diary, Traffic
 from nasc_search.demo.verdict import Change, Course, verdict
+from nasc_search.joint.aim import Objective
+from nasc_search.joint.table import Kind
 from nasc_search.service.records import DeployAnswer, Deployment, SearchAnswer
 
 GOOD: Final = (50.0, 2.0)
@@ -45,6 +48,8 @@ REQUESTS: Final = 1000
 _SETTLED_TIMEOUT_S: Final = 30.0
 _BEFORE_S: Final = 1.0
 _TOP_BLOCKS: Final = 20
+_ROOM: Final = 1.6
+"""The limit, in times of what the lightest network takes on the board alone."""
 _DEPLOY_TIMEOUT_S: Final = 30.0
 _ADAPT_TIMEOUT_S: Final = 16.0
 _FRESH_REPORTS: Final = 2
@@ -59,7 +64,8 @@ class Options:
     board: str
     directory: Path
     broker: str
-    limit_ms: float
+    limit_ms: float | None
+    """None: what the board calls for, see :meth:`Play.choose_limit`."""
     coverage: str
     requests: int = REQUESTS
 
@@ -69,12 +75,13 @@ class Play:
 
     def __init__(self, options: Options, stage: Stage, client: MqttClient, say: Say) -> None:
         self._options, self._stage, self._say = options, stage, say
-        self._events = Events(client, options.limit_ms, say)
+        self._events = Events(client, say)
         self._board = Board(options.board)
         self._diary = Diary()
         self._speed = Speedometer()
         self._images = load_images()
-        self.course = Course(limit_ms=options.limit_ms)
+        self.course = Course()
+        self._limit_ms: float
         self._deployment: Deployment
         self._first: Deployment
 
@@ -89,13 +96,30 @@ class Play:
         self._say(format_profile(answer.profile, _TOP_BLOCKS))
         self._say("\n== Calibrate ==\n" + answer.text)
 
-    def deploy(self) -> None:
-        """Acts 4 and 5: search over the measured link, install on both sides."""
+    def choose_limit(self) -> None:
+        """The limit asked for, or one that makes a split worth having on a board of any speed.
+
+        Light networks fit it on the board alone, so that there is an answer over any link; the most accurate do not.
+        """
         # What was measured while the board was profiled says little of the link.
         self._events.wait_links(_FRESH_REPORTS, 30.0)
+        limit_ms = self._options.limit_ms
+        if limit_ms is None:
+            fastest = {"objective": Objective.LATENCY.value, "raw_input_may_leave": False}
+            answer = msgspec.json.decode(self._ask(ServiceVerb.SEARCH, fastest, 60.0), type=SearchAnswer)
+            alone_ms = min(point.limited_ms for point in answer.fronts if point.kind == Kind.ALL_LOCAL.value)
+            limit_ms = float(math.ceil(_ROOM * alone_ms))
+            self._say(
+                f"\nlimit {limit_ms:g} ms at p95, {_ROOM:g} x the {alone_ms:.1f} ms of the lightest network on the "
+                "board alone: some fit there, the most accurate do not (--limit-ms sets another)"
+            )
+        self._limit_ms = self.course.limit_ms = limit_ms
+        self._events.limit(limit_ms)
+
+    def deploy(self) -> None:
+        """Acts 4 and 5: search over the measured link, install on both sides."""
         self._say("\n== Search and deploy ==")
-        goal = {"limit_ms": self._options.limit_ms}
-        answer = _deployed(self._ask(ServiceVerb.DEPLOY, goal, 300.0))
+        answer = _deployed(self._ask(ServiceVerb.DEPLOY, {"limit_ms": self._limit_ms}, 300.0))
         self._say(answer.text)
         steps = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in answer.deployment.seconds.items())
         self._say(f"deployed under contract {answer.deployment.contract} ({steps})")
@@ -272,6 +296,7 @@ def run(options: Options, say: Say) -> Summary:
         try:
             play = Play(options, stage, client, say)
             play.profile()
+            play.choose_limit()
             play.deploy()
             play.change("worse link", BAD)
             play.change("recovered link", GOOD)
@@ -287,7 +312,7 @@ def run(options: Options, say: Say) -> Summary:
         machine=f"{platform.machine()}, {os.cpu_count()} cores, {course.profiles[0].conditions.processor}",
         started_unix_s=begun_unix_s,
         duration_s=time.monotonic() - begun,
-        limit_ms=options.limit_ms,
+        limit_ms=course.limit_ms,
         percentile=95.0,
         promises=promises,
         figures=figures,

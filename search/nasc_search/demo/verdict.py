@@ -32,7 +32,7 @@ class Change:
 class Course:
     """Findings of a play, filled in act by act."""
 
-    limit_ms: float
+    limit_ms: float = 0.0
     profiles: tuple[Profile, ...] = ()
     fits: dict[str, FitReport] = field(default_factory=dict)
     distinct_blocks: int = 0

@@ -7,7 +7,8 @@ each with a prior of "as predicted": a few tiny heads say nothing about large on
 Beside the line of medians every observed candidate has an own deviation from it, which only networks with the very same
 predictions share: cells that differ in edges without effect are one network.
 The line of spreads is raised until it reaches what every observed candidate showed: one that missed the limit does not
-look feasible again because others were steadier.
+look feasible again because others were steadier; nor because it was faster once: its p95 reaches what its last two
+reports both showed.
 
 Bayesian linear regression with known noise, two coefficients: C. M. Bishop, Pattern Recognition and Machine
 Learning, 2006, section 3.3.
@@ -73,6 +74,8 @@ _MEDIANS: Final = _Prior(slope_sd=0.05, offset_sd=0.1, own_sd=0.05, noise=0.05, 
 _SPREADS: Final = _Prior(slope_sd=2.0, offset_sd=0.5, own_sd=None, noise=0.2, floor=0.02)
 _MOST_RAISED: Final = 5.0
 """However much steadier the others were, the line of spreads is not raised by more."""
+_TWICE: Final = 2
+"""One report over the limit is chance, so many in a row are not."""
 _OVERHEAD_NOISE_MS: Final = 0.05
 _OVERHEAD_SD_MS: Final = 0.1
 
@@ -144,8 +147,8 @@ def _fitted(
     medians: NDArray[np.float64], spreads: NDArray[np.float64], measured: Sequence[tuple[tuple[float, float], int, int]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Medians and standard deviations along the lines through what was measured of (row, cut)."""
-    p50 = [times[0] for times, _, _ in measured]
-    sd = [max(times[1] - times[0], 0.0) / Z95 for times, _, _ in measured]
+    p50, p95 = np.asarray([times for times, _, _ in measured], np.float64).reshape(-1, 2).T
+    sd = np.maximum(p95 - p50, 0.0) / Z95
     same = [(medians == medians[row]).all(axis=1) for _, row, _ in measured]
     rows, cuts = [int(rows.argmax()) for rows in same], [cut for _, _, cut in measured]
     of = list(zip(rows, cuts, strict=True))
@@ -155,7 +158,13 @@ def _fitted(
         found[rows_of_one, cut] = max(line(medians[row, cut]) + deviations[row, cut] * medians[row, cut], 0.0)
     spread, _ = _fit(spreads[rows, cuts], sd, of, _SPREADS)
     expected = spread(spreads)
-    return found, expected * _raised(expected[rows, cuts], np.asarray(sd), of)
+    expected *= _raised(expected[rows, cuts], sd, of)
+    for rows_of_one, (row, cut) in zip(same, of, strict=True):
+        own = p95[[item == (row, cut) for item in of]]
+        if len(own) >= _TWICE:
+            needed = (own[-_TWICE:].min() - found[row, cut]) / Z95
+            expected[rows_of_one, cut] = np.maximum(expected[rows_of_one, cut], needed)
+    return found, expected
 
 
 def _raised(expected: NDArray[np.float64], measured: NDArray[np.float64], of: Sequence[tuple[int, int]]) -> float:

@@ -22,13 +22,14 @@ from nasc_sdk.durable import write_durably
 from nasc_sdk.errors import InputError
 from nasc_sdk.ir.network import Block, TensorSpec
 from nasc_search.export.simplify import simplify_block
-from nasc_search.joint.memory import FILE_BYTES, activation_bytes, model_bytes
+from nasc_search.joint.memory import FILE_BYTES, BlockPlan, block_plan, head_bytes, model_bytes
 from nasc_search.spaces.space import EnumerableSpace
 
-_FORMAT: Final = "nasc-catalogue-2"
+_FORMAT: Final = "nasc-catalogue-3"
 _REPORT_EVERY: Final = 500
 
 _Facts = tuple[int, int, int]
+"""Number of a block's key, number of its plan, file bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ def build_catalogue(space: EnumerableSpace, progress: Callable[[int, int], None]
     """
     seen: dict[object, _Facts] = {}
     keys: dict[str, int] = {}
+    plans: dict[BlockPlan, int] = {}
     rows: list[list[_Facts]] = []
     specs: tuple[TensorSpec, ...] = ()
     for done, arch in enumerate(space.archs):
@@ -99,13 +101,13 @@ def build_catalogue(space: EnumerableSpace, progress: Callable[[int, int], None]
         specs = specs or cut_specs
         if cut_specs != specs:
             raise InputError(f"{space.name}: {arch} has other cuts than {space.archs[0]}")
-        rows.append([_describe(block, seen, keys) for block in network.blocks])
+        rows.append([_describe(block, seen, keys, plans) for block in network.blocks])
         if progress is not None and done % _REPORT_EVERY == 0:
             progress(done, len(space.archs))
     if not rows:
         raise InputError(f"{space.name} holds no architecture")
     table = np.asarray(rows, np.int64)
-    arena, flash = memory_of_heads(table[:, :, 1], table[:, :, 2])
+    arena, flash = _arena_of_heads(table[:, :, 1], tuple(plans)), flash_of_heads(table[:, :, 2])
     return Catalogue(
         space.name, space_digest(space), tuple(space.archs), tuple(keys), table[:, :, 0], specs, arena, flash
     )
@@ -164,8 +166,10 @@ def open_catalogue(
     return catalogue
 
 
-def _describe(block: Block, seen: dict[object, _Facts], keys: dict[str, int]) -> _Facts:
-    """(number of the key, activation bytes, file bytes); equal structures are worked out once."""
+def _describe(
+    block: Block, seen: dict[object, _Facts], keys: dict[str, int], plans: dict[BlockPlan, int]
+) -> _Facts:
+    """Equal structures are worked out once."""
     ops = tuple(
         (op.kind, op.inputs, op.output, op.spec, op.kernel, op.stride, op.groups, op.activation) for op in block.ops
     )
@@ -174,21 +178,27 @@ def _describe(block: Block, seen: dict[object, _Facts], keys: dict[str, int]) ->
     if known is None:
         block = simplify_block(block)
         number = keys.setdefault(block_key(block), len(keys))
-        known = seen[structure] = (number, activation_bytes(block), model_bytes(block))
+        plan = plans.setdefault(block_plan(block), len(plans))
+        known = seen[structure] = (number, plan, model_bytes(block))
     return known
 
 
-def memory_of_heads(
-    activations: NDArray[np.int64], models: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Arena and flash [archs, cuts] from what blocks [archs, blocks] need: the most, the sum; at cut 0 nothing."""
-    shape = (activations.shape[0], activations.shape[1] + 1)
-    arena, flash = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    np.maximum.accumulate(activations, axis=1, out=arena[:, 1:])
+def _arena_of_heads(numbers: NDArray[np.int64], plans: tuple[BlockPlan, ...]) -> NDArray[np.int64]:
+    """[archs, cuts] from the plans [archs, blocks] of blocks; at cut 0 nothing."""
+    different, row_of = np.unique(numbers, axis=0, return_inverse=True)
+    arena = np.zeros((len(different), numbers.shape[1] + 1), np.int64)
+    for row, of in enumerate(different.tolist()):
+        blocks = [plans[number] for number in of]
+        arena[row, 1:] = [head_bytes(blocks[:cut]) for cut in range(1, len(blocks) + 1)]
+    return np.asarray(arena[row_of.reshape(-1)])
+
+
+def flash_of_heads(models: NDArray[np.int64]) -> NDArray[np.int64]:
+    """[archs, cuts] from the file bytes [archs, blocks] of blocks; at cut 0 nothing."""
+    flash = np.zeros((models.shape[0], models.shape[1] + 1), np.int64)
     np.cumsum(models, axis=1, out=flash[:, 1:])
     flash[:, 1:] += FILE_BYTES
-    return arena, flash
-
+    return flash
 
 def _text(lines: tuple[str, ...] | list[str]) -> NDArray[np.uint8]:
     return np.frombuffer("\n".join(lines).encode(), np.uint8)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from nasc_sdk.errors import InputError
-from nasc_search.joint.catalogue import Catalogue, catalogue_digest, memory_of_heads
+from nasc_search.joint.catalogue import Catalogue, catalogue_digest, flash_of_heads
 from nasc_search.joint.layer_blocks import layer_blocks
 from nasc_search.spaces.space import LayeredSpace
 
@@ -53,7 +53,10 @@ def pool_catalogue(space: LayeredSpace, archs: Sequence[str]) -> Catalogue:
     """Of these architectures; InputError for one that is none of the space."""
     blocks = layer_blocks(space)
     places = np.arange(len(blocks.number)), blocks.places([space.encode(arch) for arch in archs])
-    arena, flash = memory_of_heads(blocks.activation_bytes[places], blocks.model_bytes[places])
+    flash = flash_of_heads(blocks.model_bytes[places])
+    # Layers are chains: the largest needs what all need.
+    arena = np.zeros_like(flash)
+    np.maximum.accumulate(blocks.activation_bytes[places], axis=1, out=arena[:, 1:])
     digest = catalogue_digest(space.name, archs)
     return Catalogue(
         space.name, digest, tuple(archs), blocks.keys, blocks.number[places], blocks.cut_specs, arena, flash

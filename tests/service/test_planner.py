@@ -145,10 +145,16 @@ def test_at_once_prefers_what_is_ready_to_what_hardly_saves():
     assert decide_at_once(poor, LINK, SAVING_GOAL, ("twin",)).chosen.candidate.arch == best.candidate.arch
 
 
-def test_at_once_bears_a_floor_below_nothing():
-    """Where no evaluated architecture is feasible, all count as of no accuracy."""
+def test_at_once_goes_by_predictions_where_nothing_evaluated_is_feasible():
+    """And says so: an accuracy of nothing would look like a broken network."""
     table = random_table(np.random.default_rng(7))
-    assert decide_at_once(table, LINK, SAVING_GOAL, ()).chosen.accuracy == 0.0
+    slowest = table.archs[int(table.head_ms[:, -1].argmax())]
+    far, limit = Link.fixed(0.001, 1000.0), Constraints(float(0.5 * table.head_ms[:, -1].max()))
+    chosen = decide_at_once(table.with_accuracy({slowest: 0.99}), far, limit, (slowest,)).chosen
+    assert chosen == search(table, far, limit).chosen
+    assert not chosen.evaluated
+    assert chosen.accuracy > 0
+    assert decide_at_once(table, LINK, SAVING_GOAL, ()).chosen == search(table, LINK, SAVING_GOAL).chosen
 
 
 def _like(table, best, factor):

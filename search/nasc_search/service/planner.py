@@ -6,6 +6,7 @@ evaluated on the validation images and the search repeated with the real value, 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -239,14 +240,15 @@ def decide_at_once(
     known = evaluated_part(table) or _only_evaluated(table)
     limit_ms = constraints.limit_ms
     careful = replace(constraints, limit_ms=HEADROOM * limit_ms) if limit_ms is not None else constraints
-    try:
-        best, constraints = search(known, link, careful), careful
-    except InfeasibleError:
-        try:
-            best = search(known, link, constraints)
-        except InfeasibleError:
-            # Whatever keeps the limit then is better than nothing, and its accuracy unknown.
-            return search(_only_evaluated(table), link, constraints)
+    for goal in (careful, constraints):
+        with contextlib.suppress(InfeasibleError):
+            best = search(known, link, goal)
+            if best.chosen.evaluated:
+                constraints = goal
+                break
+    else:
+        # Whatever keeps the limit then is better than nothing, though its accuracy is predicted only.
+        return search(table, link, constraints)
     at_hand = evaluated_part(replace(known, evaluated=known.evaluated & known.named(ready)))
     if at_hand is None:
         return best
@@ -265,7 +267,7 @@ def decide_at_once(
 
 def decide_nearest(table: CandidateTable, link: Link, constraints: Constraints) -> Decision:
     """The same for constraints that nothing meets: what comes nearest to the limit, whatever the aim."""
-    return search_nearest(evaluated_part(table) or _only_evaluated(table), link, constraints)
+    return search_nearest(_evaluated_rows(table) or table, link, constraints)
 
 
 def winners(table: CandidateTable, links: Iterable[Link], constraints: Constraints) -> tuple[Scored, ...]:
@@ -284,8 +286,13 @@ def winners(table: CandidateTable, links: Iterable[Link], constraints: Constrain
 
 def evaluated_part(table: CandidateTable) -> CandidateTable | None:
     """Only architectures of which something was evaluated: a few hundred, searched in milliseconds; None if none."""
+    part = _evaluated_rows(table)
+    return None if part is None else _only_evaluated(part)
+
+
+def _evaluated_rows(table: CandidateTable) -> CandidateTable | None:
     rows = table.evaluated.any(axis=(1, 2))
-    return _only_evaluated(table.only(rows)) if rows.any() else None
+    return table.only(rows) if rows.any() else None
 
 
 def _only_evaluated(table: CandidateTable) -> CandidateTable:

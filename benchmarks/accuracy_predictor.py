@@ -5,8 +5,8 @@
 
 The predictor is the one that the search service fits to the shipped supernet's evaluated sub-networks; their
 accuracies are those on the 2,000 validation images. Held out are networks drawn with a seed of their own, none of them
-evaluated before. How well such labels can be predicted at all, their own halves tell: the rank correlation of accuracies
-on every second image with those on the others.
+evaluated before. How well such labels can be predicted at all, their own halves tell: the rank correlation of
+accuracies on every second image with those on the others.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ def main() -> None:
     print(
         f"{result['networks']} held-out sub-networks, predicted from {result['learned_from']} evaluated ones: "
         f"Spearman {result['spearman']:.3f}, Kendall {result['kendall']:.3f}, "
-        f"mean error {result['mean_error_points']:.2f} points (predictions are {result['offset_points']:+.2f} points off on average: other images); "
-        f"halves of the images agree at Spearman {result['halves_spearman']:.3f}"
+        f"mean error {result['mean_error_points']:.2f} points ({result['offset_points']:+.2f} on average, the images "
+        f"being others); halves of the images agree at Spearman {result['halves_spearman']:.3f}"
     )
 
 

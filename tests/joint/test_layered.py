@@ -7,13 +7,13 @@ import pytest
 
 from nasc_sdk.candidate import INT8
 from nasc_sdk.cost.features import block_features, block_key
-from nasc_sdk.cost.model import CostModel, predict_heads
+from nasc_sdk.cost.model import CostModel, predict_blocks, predict_heads
 from nasc_sdk.errors import InputError
 from nasc_sdk.ir.network import TensorSpec
 from nasc_sdk.profiling.profile import Conditions
 from nasc_search.export.simplify import simplify
-from nasc_search.joint.layered import LayeredCosts, layered_costs
-from nasc_search.spaces.fbnet import FBNetMacro, FBNetSpace
+from nasc_search.joint.layered import layered_costs
+from nasc_search.spaces.fbnet import OPS, FBNetMacro, FBNetSpace
 
 SPACE = FBNetSpace(FBNetMacro(TensorSpec(16, 12, 3), 4, 0.5, (1, 2, 1, 0, 0, 1, 0)))
 CONDITIONS = Conditions("synthetic", "reference", 1, "none", "none")
@@ -138,16 +138,19 @@ def test_a_device_that_knows_nothing_is_refused():
 
 
 def test_operators_that_were_never_measured_are_scaled():
-    """Only the dense 1x1 convolution of a shape is known: the grouped one runs as the same operator."""
-    key, grouped = "conv1x1 16x12x12", "conv1x1g2 16x12x12"
-    assert {key, grouped} <= set(BOARD.op_keys)
-    kept = [index for index, op in enumerate(BOARD.op_keys) if op != grouped]
+    key = "conv1x1 16x12x12"
+    kept = [index for index, op in enumerate(BOARD.op_keys) if op != key]
     some = CostModel(
         "some", CONDITIONS, tuple(BOARD.op_keys[index] for index in kept), tuple(BOARD.op_us[index] for index in kept),
         tuple(tuple(BOARD.covariance[a][b] for b in (0, *(i + 1 for i in kept))) for a in (0, *(i + 1 for i in kept))),
         20.0,
     )  # fmt: skip
-    found = layered_costs(SPACE, some, SERVER)
-    layer = next(index for index, at in enumerate(SPACE.layers) if at.input == at.output == TensorSpec(16, 12, 12))
-    assert found.board_ms[layer, 1] == pytest.approx(found.board_ms[layer, 0])
-    assert isinstance(found, LayeredCosts)
+    assert predict_blocks(some, [f"cell|{key}*1"]).extrapolated == (key,)
+    changed = layered_costs(SPACE, some, SERVER).board_ms != COSTS.board_ms
+    assert changed.any()
+    assert not changed.all()
+
+
+def test_a_grouped_operator_takes_as_long_as_the_dense_one_that_runs():
+    grouped, dense = (OPS.index(name) for name in ("k3_e1_g2", "k3_e1"))
+    np.testing.assert_array_equal(COSTS.board_ms[:, grouped], COSTS.board_ms[:, dense])

@@ -3,12 +3,12 @@
 Grammar (counts are of operators that reach the output, in canonical order)::
 
     op     conv3x3/2 28x28x16>14x14x32          label, first input's shape, output's shape if it differs
-           conv1x1g2 28x28x16                   two groups
     block  cell|add 28x28x16*2|relu 28x28x16*1
     head   head;stem|...*1;cell|...*2#3         the blocks in order, #3: three times; a tail has the same form
 
 Two blocks with one key run the same operators at the same shapes, only wired differently: they take the same
-time. A fused activation is not part of the key: it is the clamp that the kernels do anyway.
+time. A fused activation is not part of the key: it is the clamp that the kernels do anyway. Nor are groups: a grouped
+convolution is exported as a dense one (docs/adr/0014).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from nasc_sdk.ir.network import Block, Network, Op, OpKind, TensorSpec
 _HEAD: Final = "head"
 MAX_BLOCKS: Final = 1024
 _OP: Final = re.compile(
-    r"(?P<kind>[a-z_]+?)(?:(?P<kernel>\d+)x(?P=kernel))?(?:g(?P<groups>[2-9]|[1-9]\d+))?(?:/(?P<stride>\d+))?"
+    r"(?P<kind>[a-z_]+?)(?:(?P<kernel>\d+)x(?P=kernel))?(?:/(?P<stride>\d+))?"
     r" (?P<source>\d+x\d+x\d+)(?:>(?P<spec>\d+x\d+x\d+))?"
 )
 
@@ -39,16 +39,12 @@ class OpFeatures:
     kind: OpKind
     kernel: int
     stride: int
-    groups: int
     source: TensorSpec
     spec: TensorSpec
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates, of groups as of a dense convolution, which they are exported as.
-
-        For operators without any, the elements they read.
-        """
+        """Multiply-accumulates; for operators without any, the elements they read."""
         match self.kind:
             case OpKind.CONV:
                 return self.spec.elements * self.kernel**2 * self.source.channels
@@ -85,7 +81,6 @@ def parse_op(key: str) -> OpFeatures:
         kind,
         int(match["kernel"] or 1),
         int(match["stride"] or 1),
-        int(match["groups"] or 1),
         _spec(match["source"]),
         _spec(match["spec"] or match["source"]),
     )

@@ -100,11 +100,10 @@ class Op:
 
     @property
     def label(self) -> str:
-        """Short name with kernel, groups and stride, e.g. ``conv3x3/2`` or ``conv1x1g2``."""
+        """Short name with kernel and stride, e.g. ``conv3x3/2``."""
         size = f"{self.kernel}x{self.kernel}" if self.kernel > 1 or self.param else ""
-        groups = f"g{self.groups}" if self.groups > 1 else ""
         stride = f"/{self.stride}" if self.stride > 1 else ""
-        return f"{self.kind.value}{size}{groups}{stride}"
+        return f"{self.kind.value}{size}{stride}"
 
 
 @dataclass(frozen=True, slots=True)

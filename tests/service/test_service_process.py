@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from nasc_sdk.processes import Family
 from nasc_sdk.profiling.profile import Conditions
 from nasc_sdk.protocol.messages import ServiceVerb
 from nasc_search.pretrained.load import open_pretrained
+from nasc_search.service.outside import Asked
+from nasc_search.service.process import Options, open_service
 from nasc_search.service.searching import COST_MODEL
 from nasc_search.service.store import Store
 from nasc_search.spaces.nb201 import is_connected, parse_arch
@@ -121,10 +124,20 @@ def test_a_slow_function_is_spoken_of_and_may_print(site, monkeypatch):
     ready, heard = start(site, "--accuracy-callable", "slow:accuracy_of", "--accuracy-samples", "10")
     assert ready["accuracy"] == "function slow:accuracy_of"
     assert "against 10 sub-networks evaluated with the supernet" in ready["predictor"]
-    assert heard
-    assert all(text.startswith("function slow:accuracy_of: ") for text in heard)
-    assert "of 10, |" in heard[0]
+    told = [text for text in heard if text.startswith("function slow:accuracy_of: ")]
+    assert told
+    assert "of 10, |" in told[0]
     assert (site[2] / "service.log").read_text().count("a child of it") == 10
+
+
+def test_what_takes_long_at_the_start_is_spoken_of(tmp_path):
+    """Whoever waits for the ready line gives it more time each time."""
+    options = Options("mqtt://127.0.0.1:1", SITE, tmp_path, None, "fashion-mnist", None, 1, Asked())
+    spoken = []
+    _, ready = open_service(options, spoken.append)
+    assert ready["archs"] == 15_284
+    assert spoken[0] == "opening the supernet"
+    assert spoken[-1] == "fitting the accuracy predictors"
 
 
 @contextlib.contextmanager
@@ -134,7 +147,8 @@ def up(folder, *options):
         try:
             yield process
         finally:
-            process.kill()
+            # Not killed: it ends its children.
+            process.terminate()
 
 
 def test_up_hands_a_table_on_and_ends_as_the_service_does(tmp_path):
@@ -144,12 +158,30 @@ def test_up_hands_a_table_on_and_ends_as_the_service_does(tmp_path):
     assert "missing.npz" in errors
 
 
+def test_up_searches_by_a_table(tmp_path):
+    """One that knows every other cell."""
+    directory = tmp_path / "nasc-state" / "service"
+    directory.mkdir(parents=True)
+    know_devices(directory)
+    index = np.arange(0, CELLS, 2)
+    np.savez(tmp_path / "half.npz", index=index, top1=np.linspace(10, 90, len(index)))
+    with up(tmp_path, "--json", "--site", SITE, "--accuracy-table", "half.npz:top1") as process:
+        ready = json.loads(process.stdout.readline())
+        chosen = search((None, ready["broker"], tmp_path))["chosen"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(TIMEOUT_S) == 0
+    assert ready["accuracy"] == chosen["told_by"] == "table half.npz:top1"
+    known = benchmark_ops()[index]
+    connected = np.flatnonzero([is_connected(ops) for ops in known.tolist()])
+    assert parse_arch(chosen["candidate"]["arch"]) == tuple(known[connected[-1]].tolist())
+
+
 def test_up_can_be_interrupted_while_a_function_works(tmp_path):
     """What it said until then is kept."""
     (tmp_path / "slow.py").write_text("import time\ndef accuracy_of(arch):\n    time.sleep(3)\n    return 0.5\n")
     with up(tmp_path, "--accuracy-callable", "slow:accuracy_of") as process:
         for line in process.stderr:
-            if ": 1 of 100, |" in line:
+            if re.search(r": [1-9]\d* of 100, \|", line):
                 break
         process.send_signal(signal.SIGINT)
         assert process.wait(TIMEOUT_S) == 130

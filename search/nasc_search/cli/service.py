@@ -53,8 +53,8 @@ def command(
     """Run the search service, which remembers what was measured, searches and deploys.
 
     "nasc-sdk up" starts it together with a broker and an edge server. Prints one JSON line when ready and runs until
-    SIGTERM or Ctrl-C. While a function takes long to tell accuracies, lines {"starting": ...} before that one say so;
-    what it told is kept in the state directory.
+    SIGTERM or Ctrl-C. What takes long before that (a space that is listed for the first time, a function that tells
+    accuracies) is told in lines {"starting": ...} every five seconds. What a function told is kept.
     """
     if accuracy_table and accuracy_callable:
         raise click.UsageError("accuracies come from --accuracy-table or --accuracy-callable, not from both")

@@ -14,7 +14,7 @@ from nasc_search.accuracy.function import FunctionSource, UserFunction
 from nasc_search.accuracy.source import OutsideSource
 from nasc_search.accuracy.table import TableSource
 from nasc_search.measured.entry import Entry
-from nasc_search.service.spoken import Say, spoken
+from nasc_search.service.spoken import Say
 from nasc_search.service.store import Store
 from nasc_search.spaces.space import ChoiceSpace, SearchSpace
 
@@ -35,10 +35,10 @@ class Asked:
 
 
 def open_outside(
-    asked: Asked, space: SearchSpace, evaluated: Sequence[str], store: Store, say: Say
+    asked: Asked, space: SearchSpace, evaluated: Sequence[str], store: Store, speak: Say
 ) -> OutsideSource | None:
     """None for the supernet. A function is asked for some of the architectures ``evaluated`` with the supernet, so that
-    both can be compared; ``say`` hears of it while it takes long. Raises InputError.
+    both can be compared; ``speak`` is told of each. Raises InputError.
     """  # fmt: skip
     if asked.table is not None:
         if not isinstance(space, ChoiceSpace):
@@ -50,6 +50,5 @@ def open_outside(
     kept_as = f"function {function.name} {function.digest}"
     source = FunctionSource(function, store.accuracies(kept_as), partial(store.put_accuracy, kept_as))
     drawn = np.random.default_rng(_SEED).permutation(sorted(evaluated))[: asked.samples].tolist()
-    with spoken(say) as speak:
-        source.learn(space, drawn, _SEED, lambda done, arch: speak(f"{source.name}: {done} of {len(drawn)}, {arch}"))
+    source.learn(space, drawn, _SEED, lambda done, arch: speak(f"{source.name}: {done} of {len(drawn)}, {arch}"))
     return source

@@ -23,6 +23,7 @@ from nasc_search.pretrained.shares import open_shares
 from nasc_search.service.outside import Asked, open_outside
 from nasc_search.service.planner import Planner
 from nasc_search.service.service import Service
+from nasc_search.service.spoken import Say, spoken
 from nasc_search.service.store import Store
 from nasc_search.service.workshop import Workshop
 from nasc_search.supernet.own_weights import OwnWeights
@@ -58,8 +59,26 @@ def _serve(options: Options, output: TextIO) -> None:
         output.write(json.dumps(document) + "\n")
         output.flush()
 
+    # A slow machine, a space that was never listed or a user's function: whoever waits hears of what takes long.
+    with spoken(lambda text: tell(starting=text)) as speak:
+        service, ready = open_service(options, speak)
+    # Only now: until here a signal ends the process at once, whatever a user's function does.
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    service.start()
+    tell(**ready)
+    stopped.wait()
+    service.close()
+
+
+def open_service(options: Options, speak: Say) -> tuple[Service, dict[str, Any]]:
+    """The service, not connected yet, and what its ready line says; ``speak`` is told what is being done."""
     directory = options.directory
-    trained = open_pretrained(options.pretrained, directory)
+    speak("opening the supernet")
+    trained = open_pretrained(
+        options.pretrained, directory, lambda done, total: speak(f"listing architectures: {done} of {total}")
+    )
     dataset = load_dataset(options.dataset, options.data)
     space = trained.supernet.space
     network = space.network(trained.catalogue.archs[0])
@@ -71,20 +90,17 @@ def _serve(options: Options, output: TextIO) -> None:
     evaluated = store.accuracies(trained.weights) | trained.coded | trained.evaluated
     own = OwnWeights(directory / "own-weights", trained.weights, trained.own_folder)
     workshop = Workshop(trained.supernet, dataset, own)
-    outside = open_outside(
-        options.accuracy, space, tuple(trained.evaluated), store, lambda text: tell(starting=text)
-    )
+    outside = open_outside(options.accuracy, space, tuple(trained.evaluated), store, speak)
+    speak("measuring what entropy coding leaves of the cuts")
     sent = open_shares(trained.shares, directory, trained.weights, trained.evaluated, workshop.shares)
+    speak("fitting the accuracy predictors")
     planner = Planner(space, trained.catalogue, evaluated, sent=sent, outside=outside)
     planner.add(trained.own_accuracy | store.accuracies(trained.weights))
     client = MqttClient(options.broker_url, f"nasc-{options.site}-service")
-    service = Service(client, options.site, store, workshop, planner, trained.weights)
-    # Only now: until here a signal ends the process at once, whatever a user's function does.
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-    service.start()
-    archs = architectures(space, planner.catalogue)
-    tell(space=space.name, archs=archs, accuracy=planner.source.name, predictor=planner.report)
-    stopped.wait()
-    service.close()
+    ready = {
+        "space": space.name,
+        "archs": architectures(space, planner.catalogue),
+        "accuracy": planner.source.name,
+        "predictor": planner.report,
+    }
+    return Service(client, options.site, store, workshop, planner, trained.weights), ready

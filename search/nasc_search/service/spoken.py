@@ -27,7 +27,8 @@ def spoken(say: Say, every_s: float = EVERY_S) -> Iterator[Say]:
     def repeat() -> None:
         while not over.wait(every_s):
             text, since = newest
-            say(f"{text}, for {time.monotonic() - since:.0f} s")
+            if text:
+                say(f"{text}, for {time.monotonic() - since:.0f} s")
 
     thread = threading.Thread(target=repeat, name="spoken", daemon=True)
     thread.start()

@@ -3,7 +3,6 @@ file to within a few hundred bytes; both tested against the exporter."""
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -11,6 +10,7 @@ from typing import Final
 
 from nasc_sdk.ir.count import op_parameters
 from nasc_sdk.ir.network import INPUT, Block, Op, OpKind
+from nasc_search.export.placement import aligned, placed_bytes
 
 # What the exporter writes beside weights, in the builtin form: tables of the file, of an operator with weights (three
 # tensors), of one without, of a PAD, and for each output channel a bias and the scales and zero points of both.
@@ -19,13 +19,10 @@ _WEIGHTED_BYTES: Final = 400
 _PLAIN_BYTES: Final = 130
 _PAD_BYTES: Final = 340
 _CHANNEL_BYTES: Final = 28
-_ALIGNMENT: Final = 16
 
 _Step = tuple[tuple[int, ...], int]
 """Tensors read, aligned bytes of the one written."""
 _NamedStep = tuple[tuple[str, ...], str, int]
-_Placed = tuple[int, int, int, int]
-"""First byte, last byte, first step, last step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +44,7 @@ def block_plan(block: Block) -> BlockPlan:
     for inputs, written, size in (step for op in block.ops for step in _steps(op, block)):
         steps.append((tuple(numbers[name] for name in inputs), size))
         numbers[written] = len(steps)
-    return BlockPlan(_aligned(block.input.elements), tuple(steps), numbers[block.output])
+    return BlockPlan(aligned(block.input.elements), tuple(steps), numbers[block.output])
 
 
 def head_bytes(plans: Sequence[BlockPlan]) -> int:
@@ -91,14 +88,14 @@ def _op_bytes(op: Op, block: Block) -> int:
 
 def _steps(op: Op, block: Block) -> list[_NamedStep]:
     """The operator, after the PAD that the builtin form puts before some."""
-    size = _aligned(op.spec.elements)
+    size = aligned(op.spec.elements)
     margin = op.kernel // 2
     strided = op.kind in (OpKind.CONV, OpKind.DEPTHWISE) and op.stride > 1
     if margin and (strided or (op.kind is OpKind.AVG_POOL and op.stride == 1)):
         source = block.spec_of(op.inputs[0])
         padded = (source.height + 2 * margin) * (source.width + 2 * margin) * source.channels
         name = f"{op.output}/padded"
-        return [(op.inputs, name, _aligned(padded)), ((name,), op.output, size)]
+        return [(op.inputs, name, aligned(padded)), ((name,), op.output, size)]
     return [(op.inputs, op.output, size)]
 
 
@@ -112,17 +109,4 @@ def _planned(steps: tuple[_Step, ...], input_bytes: int, output: int) -> int:
         for number in inputs:
             last[number] = index
     last[output] = len(steps)
-    placed: list[_Placed] = []
-    for number in sorted(range(len(sizes)), key=lambda number: (-sizes[number], number)):
-        start = 0
-        for low, high, born, dead in placed:
-            if born <= last[number] and first[number] <= dead:
-                if start + sizes[number] <= low:
-                    break
-                start = max(start, high)
-        insort(placed, (start, start + sizes[number], first[number], last[number]))
-    return max(high for _, high, _, _ in placed)
-
-
-def _aligned(size: int) -> int:
-    return -(-size // _ALIGNMENT) * _ALIGNMENT
+    return placed_bytes(sizes, first, last)

@@ -40,6 +40,8 @@ from nasc_sdk.runtime.base import Kernels, Runtime
 from nasc_sdk.runtime.check import check_models
 
 FETCH_TIMEOUT_S: Final = 30.0
+THREADS: Final = 1
+"""Of one tail; several run at once (:mod:`nasc_edge.workers`)."""
 MAX_BUNDLE_BYTES: Final = 64 << 20
 
 _log = logging.getLogger(__name__)
@@ -60,14 +62,14 @@ class EdgeControl:
 
     def __init__(
         self, url: str, identity: Identity, store: TailStore, runtime: Runtime, directory: Path,
-        *, grace_s: float = 5.0, threads: int = 1,
+        *, grace_s: float = 5.0,
     ) -> None:  # fmt: skip
-        self._identity, self._store, self._runtime, self._threads = identity, store, runtime, threads
+        self._identity, self._store, self._runtime = identity, store, runtime
         self._directory = directory
         self._grace_s = grace_s
         self._topics = Topics(identity.site, identity.device)
         self._session, self._since_unix_s = next_session(directory), time.time()
-        conditions = read_conditions(runtime, Kernels.XNNPACK, threads)
+        conditions = read_conditions(runtime, Kernels.XNNPACK, THREADS)
         self._capabilities = Capabilities(
             conditions=conditions, max_artifact_bytes=MAX_BUNDLE_BYTES, entropy=known_codings()
         )
@@ -150,6 +152,6 @@ class EdgeControl:
         check_models([(item.key, item.model) for item in plan.items], runtime=self._runtime)
         return measure(
             plan, self._runtime, Kernels.XNNPACK,
-            device=self._identity.device, rounds=request.rounds, threads=self._threads,
+            device=self._identity.device, rounds=request.rounds, threads=THREADS,
             progress=progress, per_op=request.per_op, speed=process_speed(), direction=Direction.RECEIVES,
         )  # fmt: skip

@@ -47,7 +47,6 @@ from nasc_sdk.runtime.check import check_models
 from nasc_sdk.runtime.select import open_runtime
 
 REPORT_INTERVAL_S: Final = 2.0
-CONNECT_RETRY_S: Final = 2.0
 
 _log = logging.getLogger(__name__)
 

@@ -60,7 +60,7 @@ def _logits(rows: dict[int, tuple[float, ...]], count: int) -> NDArray[np.float3
     return logits
 
 
-def find_agent(broker_url: str, site: str, device: str, timeout_s: float = FIND_TIMEOUT_S) -> str:
+def find_agent(broker_url: str, site: str, device: str) -> str:
     """host:port of a device's local port, from its retained State; raises UnreachableError."""
     found, addresses = threading.Event(), []
     topic = Topics(site, device).state
@@ -74,8 +74,8 @@ def find_agent(broker_url: str, site: str, device: str, timeout_s: float = FIND_
     client = MqttClient(broker_url, f"nasc-infer-{uuid4().hex[:12]}")
     client.subscribe(topic, on_state)
     try:
-        client.connect(timeout_s)
-        if not found.wait(timeout_s):
+        client.connect(FIND_TIMEOUT_S)
+        if not found.wait(FIND_TIMEOUT_S):
             raise UnreachableError(f"device {device}", f"is not online at site {site} (nasc-sdk status shows who is)")
     finally:
         client.close()

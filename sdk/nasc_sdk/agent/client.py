@@ -102,7 +102,6 @@ def infer_with_agent(
     on_progress: Progress | None = None,
     *,
     on_answer: Callable[[int, Answer], None] | None = None,
-    timeout_s: float = TIMEOUT_S,
 ) -> InferReport:
     """Ask for one image after another, uint8, N x height x width (x channels), and sum up.
 
@@ -113,7 +112,7 @@ def infer_with_agent(
     answers: list[Answer] = []
     failures: Counter[str] = Counter()
     right = 0
-    with AgentClient(address, timeout_s) as client:
+    with AgentClient(address) as client:
         for index, image in enumerate(batch):
             try:
                 answer = client.infer(image)

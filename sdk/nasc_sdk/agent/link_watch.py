@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from nasc_sdk.link.detect import DEFAULT, Change, Detector, Sensitivity
+from nasc_sdk.link.detect import DEFAULT, Change, Detector
 from nasc_sdk.link.estimate import LinkEstimator, LinkSample
 from nasc_sdk.protocol.messages import LinkReport
 
@@ -29,17 +29,10 @@ MIN_SAMPLES: Final = 3
 class LinkWatch:
     """Estimator and detector together. Every method takes the time and may return a report that is due now."""
 
-    def __init__(
-        self,
-        device: str,
-        *,
-        estimator: LinkEstimator | None = None,
-        sensitivity: Sensitivity = DEFAULT,
-        period_s: float = PERIOD_S,
-    ) -> None:
-        self._device, self._period_s, self._sensitivity = device, period_s, sensitivity
-        self.estimator = estimator or LinkEstimator()
-        self._detector = Detector(sensitivity)
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self.estimator = LinkEstimator()
+        self._detector = Detector()
         self._reported_s: float | None = None
         self._unsaid = 0
         self._follow_ups = 0
@@ -51,7 +44,7 @@ class LinkWatch:
         if self._changed or self._unconfirmed:
             return True
         tests = (self._detector.throughput, self._detector.round_trip)
-        level = self._sensitivity.threshold / 4
+        level = DEFAULT.threshold / 4
         return any(test.level > level for test in tests) or self._detector.unreported
 
     def transfer(self, now_s: float, payload_bytes: int, elapsed_ms: float) -> LinkReport | None:
@@ -73,8 +66,8 @@ class LinkWatch:
     def tick(self, now_s: float) -> LinkReport | None:
         """The periodic report, when its time has come and something new was seen."""
         if self._reported_s is None:
-            self._reported_s = now_s - self._period_s + 1.0
-        period_s = min(FOLLOW_UP_S, self._period_s) if self._follow_ups else self._period_s
+            self._reported_s = now_s - PERIOD_S + 1.0
+        period_s = FOLLOW_UP_S if self._follow_ups else PERIOD_S
         if not self._unsaid or now_s - self._reported_s < period_s:
             return None
         if self._unconfirmed:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from nasc_sdk.cli.numbers import Finite
-from nasc_sdk.cli.output import broker_option, device_option, site_option
+from nasc_sdk.cli.output import broker_option, device_option, runtime_option, site_option
 
 
 @click.command(
@@ -48,14 +48,7 @@ runtime, kernels, contracts. Without --edge the edge server is found through the
     metavar="HOST:PORT",
     help="Local inference port; port 0 picks one.",
 )
-@click.option(
-    "--runtime",
-    "runtime_name",
-    type=click.Choice(["auto", "ai-edge-litert", "tflite-runtime"]),
-    default="auto",
-    show_default=True,
-    help="TFLite runtime.",
-)
+@runtime_option("TFLite runtime.")
 @click.option(
     "--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="Of the runtime."
 )

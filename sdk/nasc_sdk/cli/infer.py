@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from nasc_sdk.cli.output import broker_option, device_option, format_table, json_option, print_json, site_option
+from nasc_sdk.cli.output import (
+    broker_option,
+    device_option,
+    format_table,
+    json_option,
+    kernels_option,
+    print_json,
+    runtime_option,
+    site_option,
+)
 from nasc_sdk.cli.progress import progress_bar
 from nasc_sdk.errors import RefusedError
 
@@ -47,20 +56,8 @@ model) or the model's own integers. Y.npy holds as many outputs, in order."""
     "--output", "output_path", type=click.Path(path_type=Path),
     help="Where outputs (without --model: logits) go, .npy.",
 )  # fmt: skip
-@click.option(
-    "--runtime",
-    "runtime_name",
-    default="auto",
-    show_default=True,
-    help="With --model: auto, ai-edge-litert or tflite-runtime.",
-)
-@click.option(
-    "--kernels",
-    type=click.Choice(["xnnpack", "builtin", "reference"]),
-    default="xnnpack",
-    show_default=True,
-    help="With --model: operator kernels.",
-)
+@runtime_option("With --model: the runtime.")
+@kernels_option
 @click.option("--real-output", is_flag=True, help="With --model: real numbers, not the model's integers.")
 @json_option
 def command(

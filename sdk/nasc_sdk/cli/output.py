@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -17,6 +17,19 @@ site_option = click.option(
 )
 device_option = click.option("--device", default="board", show_default=True, help="Device name in the topics.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+
+kernels_option = click.option(
+    "--kernels", type=click.Choice(["xnnpack", "builtin", "reference"]), default="xnnpack", show_default=True,
+    help="With --model: operator kernels.",
+)
+
+
+def runtime_option(help_text: str) -> Callable[[Any], Any]:
+    """Which TFLite runtime to load."""
+    return click.option(
+        "--runtime", "runtime_name", type=click.Choice(["auto", "ai-edge-litert", "tflite-runtime"]), default="auto",
+        show_default=True, help=help_text,
+    )
 
 
 def print_json(document: Any) -> None:

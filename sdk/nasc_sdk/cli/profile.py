@@ -9,7 +9,15 @@ import click
 import msgspec
 
 from nasc_sdk.cli.numbers import POSITIVE, Finite
-from nasc_sdk.cli.output import broker_option, device_option, json_option, print_json, site_option
+from nasc_sdk.cli.output import (
+    broker_option,
+    device_option,
+    json_option,
+    kernels_option,
+    print_json,
+    runtime_option,
+    site_option,
+)
 from nasc_sdk.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -59,21 +67,8 @@ depends on the data. With a power sensor (INA2xx, INA3221, Raspberry Pi 5) the b
     show_default=True,
     help="Without --model: show the blocks that take longest; 0 shows all. --json always holds all.",
 )
-@click.option(
-    "--kernels",
-    type=click.Choice(["xnnpack", "builtin", "reference"]),
-    default="xnnpack",
-    show_default=True,
-    help="With --model: operator kernels.",
-)
-@click.option(
-    "--runtime",
-    "runtime_name",
-    type=click.Choice(["auto", "ai-edge-litert", "tflite-runtime"]),
-    default="auto",
-    show_default=True,
-    help="With --model: the runtime.",
-)
+@kernels_option
+@runtime_option("With --model: the runtime.")
 @click.option(
     "--sustained",
     is_flag=True,

@@ -33,6 +33,9 @@ MAX_MBIT_S: Final = 100_000.0
 MIN_MBIT_S: Final = 1e-4
 MIN_PINGS: Final = 3
 """Fewer are not enough for a median: the first one on a connection is often slow."""
+_PINGS: Final = 5
+_PING_INTERVAL_S: Final = 1.0
+_NOISE_FLOOR_MS: Final = 0.1
 _REQUEST_MS: Final = 0.5
 """What a request may take beyond a ping, however small it is."""
 _SMALL_BYTES: Final = 1000
@@ -66,14 +69,10 @@ class _Ping:
 class LinkEstimator:
     """Bounded window of paired samples. Times are seconds on the caller's clock, durations milliseconds."""
 
-    def __init__(
-        self, *, window: int = 128, pings: int = 5, ping_interval_s: float = 1.0, noise_floor_ms: float = 0.1
-    ) -> None:
+    def __init__(self, *, window: int = 128) -> None:
         self._samples: deque[LinkSample] = deque(maxlen=window)
-        self._pings: deque[_Ping] = deque(maxlen=pings)
+        self._pings: deque[_Ping] = deque(maxlen=_PINGS)
         self._answers: deque[bool] = deque(maxlen=window)
-        self._ping_interval_s = ping_interval_s
-        self._noise_floor_ms = noise_floor_ms
         self._throughput: float | None = None
         self._throughput_s = self._last_ping_s = -math.inf
         self._outdated = False
@@ -98,15 +97,14 @@ class LinkEstimator:
         return (
             self._outdated
             or len(self._pings) < MIN_PINGS
-            or now_s - self._last_ping_s >= self._ping_interval_s
+            or now_s - self._last_ping_s >= _PING_INTERVAL_S
         )
 
-    def ping(self, now_s: float, elapsed_ms: float, payload_bytes: int = 0) -> LinkSample | None:
+    def ping(self, now_s: float, elapsed_ms: float) -> LinkSample | None:
         """A small exchange; None while the throughput is unknown or out of date, since a sample is a pair."""
         if not math.isfinite(elapsed_ms):
             return None
-        on_wire_ms = payload_bytes * 8e-3 / self._throughput if self._throughput else 0.0
-        round_trip_ms = max(elapsed_ms - on_wire_ms, 0.0)
+        round_trip_ms = max(elapsed_ms, 0.0)
         outdated = self._outdated
         if outdated:
             self._pings.clear()
@@ -184,7 +182,7 @@ class LinkEstimator:
         """How far a round trip may be from the median without meaning anything."""
         center = self.round_trip_ms or 0.0
         spread = statistics.median(abs(ping.round_trip_ms - center) for ping in self._pings)
-        return max(self._noise_floor_ms, 0.02 * center, 3 * spread)
+        return max(_NOISE_FLOOR_MS, 0.02 * center, 3 * spread)
 
     def _keep(self, sample: LinkSample) -> LinkSample:
         self._samples.append(sample)

@@ -26,6 +26,9 @@ Kind = Literal["auto", "mosquitto", "embedded"]
 
 START_TIMEOUT_S: Final = 15.0
 STOP_TIMEOUT_S: Final = 5.0
+HOST: Final = "127.0.0.1"
+"""A broker started here serves this machine alone: it asks for no password."""
+_PROBE_S: Final = 1.0
 _TRIES: Final = 5
 _CHILD: Final = "nasc_sdk.mqtt.broker_child"
 # CONNECT of MQTT 3.1.1 (section 3.1), clean session, keepalive 5 s, and the CONNACK that accepts it.
@@ -79,7 +82,7 @@ class BrokerProcess:
 
 
 def start_broker(
-    kind: Kind = "auto", *, state_dir: Path, host: str = "127.0.0.1", port: int = 0
+    kind: Kind = "auto", *, state_dir: Path, port: int = 0
 ) -> BrokerProcess:
     """Start a broker and wait until it answers; port 0 picks a free one.
 
@@ -94,12 +97,12 @@ def start_broker(
         program = None
     state_dir = make_directory(state_dir.absolute())
     if port:
-        _check_free(host, port)
+        _check_free(HOST, port)
     failure: UnreachableError | None = None
     # Between picking a free port and the broker's bind another process may take it: then another one is tried.
     for _ in range(1 if port else _TRIES):
         try:
-            return _start(program, state_dir, host, port or _free_port(host))
+            return _start(program, state_dir, HOST, port or _free_port(HOST))
         except UnreachableError as error:
             failure = error
     assert failure is not None
@@ -163,10 +166,10 @@ def _await_answer(broker: BrokerProcess, log: Path) -> None:
     raise UnreachableError(f"{broker.kind} broker", f"{reason}: {words[-1] if words else 'it says nothing'}")
 
 
-def answers(host: str, port: int, timeout_s: float = 1.0) -> bool:
+def answers(host: str, port: int) -> bool:
     """Whether an MQTT broker accepts clients there."""
-    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout_s) as probe:
-        probe.settimeout(timeout_s)
+    with contextlib.suppress(OSError), socket.create_connection((host, port), _PROBE_S) as probe:
+        probe.settimeout(_PROBE_S)
         probe.sendall(_CONNECT)
         accepted = probe.recv(len(_CONNACK)) == _CONNACK
         probe.sendall(_DISCONNECT)

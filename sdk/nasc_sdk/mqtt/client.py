@@ -38,6 +38,7 @@ _RECONNECT_S: Final = (1, 4)
 _FIRST_RETRY_S: Final = 0.1
 _TCP_TIMEOUT_S: Final = 5.0
 _GOODBYE_S: Final = 1.0
+_KEEPALIVE_S: Final = 10
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class MqttClient:
 
     def __init__(
         self, url: str, client_id: str,
-        *, will: Will | None = None, keepalive_s: int = 10, max_inflight: int = 64, max_queue: int = 2000,
+        *, will: Will | None = None, max_inflight: int = 64, max_queue: int = 2000,
     ) -> None:  # fmt: skip
         self.address = parse_url(url)
         self.dropped = 0
@@ -77,7 +78,7 @@ class MqttClient:
         self.connections = 0
         """How often the broker accepted this client: one that changes says that messages may have been lost."""
         self._client_id, self._will = client_id, will
-        self._keepalive_s, self._max_inflight, self._max_queue = keepalive_s, max_inflight, max_queue
+        self._max_inflight, self._max_queue = max_inflight, max_queue
         self._dispatcher = Dispatcher(f"mqtt-{client_id}", max_queue)
         self._subscriptions: list[Subscription] = []
         self._connect_callbacks: list[Callable[[], None]] = []
@@ -255,7 +256,7 @@ class MqttClient:
         while True:
             left = deadline - time.monotonic()
             try:
-                self._paho.connect(address.host, address.port, self._keepalive_s)
+                self._paho.connect(address.host, address.port, _KEEPALIVE_S)
                 return
             except ssl.SSLCertVerificationError as error:
                 raise self._unreachable(f"its certificate is not trusted: {error.verify_message}") from error

@@ -21,6 +21,7 @@ from nasc_sdk.runtime.check import check_model
 from nasc_sdk.runtime.select import open_runtime
 
 DEVICE: Final = "this-machine"
+THREADS: Final = 1
 _SEED: Final = 1
 
 
@@ -37,7 +38,7 @@ class OpenModel:
 
 
 def open_model(
-    model_path: Path, input_path: Path | None, *, runtime_name: str, kernels: Kernels, threads: int
+    model_path: Path, input_path: Path | None, *, runtime_name: str, kernels: Kernels
 ) -> OpenModel:
     """Load a model; it is fed with the first sample of a .npy file, or random values over its input's range.
 
@@ -45,7 +46,7 @@ def open_model(
     """
     model, runtime = read_bytes(model_path), open_runtime(runtime_name)
     check_model(model, name=str(model_path), runtime=runtime, kernels=kernels)
-    session = runtime.load(model, kernels=kernels, threads=threads, name=str(model_path))
+    session = runtime.load(model, kernels=kernels, threads=THREADS, name=str(model_path))
     if len(session.inputs) != 1:
         raise InputError(f"{model_path} has {len(session.inputs)} inputs; profile takes models with one")
     array, note = _input(input_path, session.inputs[0])
@@ -59,23 +60,22 @@ def profile_file(
     rounds: int = 9,
     runtime_name: str = "auto",
     kernels: Kernels = Kernels.XNNPACK,
-    threads: int = 1,
     progress: Progress | None = None,
 ) -> Profile:
     """Time a model on the first sample of a .npy file, or on random values over its input's range.
 
     The Profile has no blocks and one head. Raises InputError, RuntimeUnavailableError.
     """
-    opened = open_model(model_path, input_path, runtime_name=runtime_name, kernels=kernels, threads=threads)
+    opened = open_model(model_path, input_path, runtime_name=runtime_name, kernels=kernels)
     model, runtime = opened.model, opened.runtime
     item = _item(model_path, model, opened.array, opened.session.inputs[0])
     plan = ProfilePlan((item,))
     profile = measure(
         plan, runtime, kernels,
-        device=DEVICE, rounds=rounds, threads=threads, progress=progress, sensor=find_sensor(),
+        device=DEVICE, rounds=rounds, threads=THREADS, progress=progress, sensor=find_sensor(),
     )  # fmt: skip
     report = profile_operators(
-        model, item.input, runtime=runtime, kernels=kernels, threads=threads, rounds=rounds
+        model, item.input, runtime=runtime, kernels=kernels, threads=THREADS, rounds=rounds
     )
     # The whole that was timed in turns with the operators: another process may run at another speed.
     head = replace(profile.heads[0], ops=report.ops, timing=report.whole or profile.heads[0].timing)

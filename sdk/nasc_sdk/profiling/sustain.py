@@ -12,7 +12,7 @@ import numpy as np
 
 from nasc_sdk.errors import InputError
 from nasc_sdk.profiling.conditions import conditions_after, governor_note, read_conditions
-from nasc_sdk.profiling.local import DEVICE, open_model
+from nasc_sdk.profiling.local import DEVICE, THREADS, open_model
 from nasc_sdk.profiling.profile import Conditions
 from nasc_sdk.profiling.sustained import Comparison, State, Window, compare, describe, is_steady, least_seconds
 from nasc_sdk.profiling.sysfs import ROOT, frequency_mhz, temperature_c
@@ -103,7 +103,6 @@ def sustain(
     window_s: float = WINDOW_S,
     runtime_name: str = "auto",
     kernels: Kernels = Kernels.XNNPACK,
-    threads: int = 1,
     progress: Progress | None = None,
     root: Path = ROOT,
 ) -> Sustained:
@@ -114,8 +113,8 @@ def sustain(
     """
     if not (limit_s > 0 and window_s > 0):
         raise InputError("a sustained run needs a limit and windows longer than nothing")
-    opened = open_model(model_path, input_path, runtime_name=runtime_name, kernels=kernels, threads=threads)
-    before = read_conditions(opened.runtime, kernels, threads, root=root)
+    opened = open_model(model_path, input_path, runtime_name=runtime_name, kernels=kernels)
+    before = read_conditions(opened.runtime, kernels, THREADS, root=root)
     session = opened.session
     session.feed(opened.array)
     for _ in range(_WARMUP):

@@ -26,7 +26,7 @@ Examples:
       --limit-ms 10 --throughput-mbit-s 20 --round-trip-ms 5 --json
 """,
 )
-@click.option("--space", type=click.Choice(["nb201"]), required=True, help="Search space.")
+@click.option("--space", type=click.Choice(["nb201"]), required=True, expose_value=False, help="Search space.")
 @click.option("--accuracy-table", metavar="FILE.npz:KEY", help="Accuracies in per cent.")
 @click.option(
     "--accuracy-callable", metavar="MODULE:FUNCTION",
@@ -53,7 +53,7 @@ Examples:
 )
 @json_option
 def command(
-    space: str, accuracy_table: str | None, accuracy_callable: str | None, board: str, server: str, limit_ms: float,
+    accuracy_table: str | None, accuracy_callable: str | None, board: str, server: str, limit_ms: float,
     throughput_mbit_s: float, round_trip_ms: float, apportioning: str, algorithm: str, seed: int, budget: int,
     resume: Path | None, as_json: bool,
 ) -> None:  # fmt: skip

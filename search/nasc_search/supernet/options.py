@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from nasc_search.data.augmentations import DEFAULT, Augmentation
 
-_IN_PROGRESS = frozenset({"steps", "batch", "learning_rate", "seed"})
-_OF_THE_MACHINE = frozenset({"checkpoint_every_s", "bfloat16"})
+_NO_RECIPE = frozenset({"steps", "batch", "learning_rate", "seed", "bfloat16"})
+"""Kept with the progress of a training, or a matter of the machine."""
 
 
 class SamplingRule(StrEnum):
@@ -36,7 +36,6 @@ class TrainOptions:
     learning_rate: float = 0.07
     """Peak; see :func:`nasc_search.supernet.schedule.learning_rate`."""
     seed: int = 0
-    checkpoint_every_s: float = 60.0
     bfloat16: bool = False
     """Mixed precision: faster where the processor has AVX512-BF16 or AMX."""
     rule: SamplingRule = SamplingRule.UNIFORM
@@ -53,7 +52,7 @@ class TrainOptions:
         told = [
             f"{field.name}={_text(getattr(self, field.name))}"
             for field in fields(self)
-            if field.name not in _IN_PROGRESS | _OF_THE_MACHINE and getattr(self, field.name) != field.default
+            if field.name not in _NO_RECIPE and getattr(self, field.name) != field.default
         ]
         beside = (("arch", arch), ("teacher", teacher), ("sampler", sampler))
         told += [f"{name}={value}" for name, value in beside if value]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import torch
 
@@ -24,6 +25,8 @@ from nasc_search.supernet.run_log import RunLog
 from nasc_search.supernet.sampler import Sampler
 from nasc_search.supernet.schedule import learning_rate
 from nasc_search.supernet.step import Route, optimizer_of, take_step
+
+_SAVE_EVERY_S: Final = 60.0
 
 
 def train(
@@ -86,7 +89,7 @@ class _Keeping:
         if self._log is None:
             return
         self._log.take(step + 1, float(loss), learning_rate(step, self._options), spread)
-        if time.monotonic() - self._last_save >= self._options.checkpoint_every_s:
+        if time.monotonic() - self._last_save >= _SAVE_EVERY_S:
             self._run.save()
             self._last_save = time.monotonic()
 

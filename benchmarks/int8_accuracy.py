@@ -24,13 +24,13 @@ from nasc_sdk.candidate import INT8, Candidate, CutEncoding
 from nasc_sdk.codec import CutCodec
 from nasc_sdk.runtime.base import Kernels
 from nasc_sdk.runtime.select import open_runtime
+from nasc_search.accuracy.keys import accuracy_key, parse_accuracy_key
 from nasc_search.data.fashion_mnist import load
 from nasc_search.encodings.measure import lossy
 from nasc_search.export.float_writer import write_float
 from nasc_search.export.forms import Form
 from nasc_search.export.quantize import dequantize_array, quantize_array
 from nasc_search.export.writer import write_int8
-from nasc_search.joint.table import accuracy_key, parse_accuracy_key
 from nasc_search.pretrained.load import Pretrained, open_pretrained
 from nasc_search.service.workshop import Workshop
 from nasc_search.supernet.own_weights import OwnWeights

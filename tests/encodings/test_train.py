@@ -7,9 +7,9 @@ import torch
 
 from nasc_sdk.candidate import Candidate, CutEncoding
 from nasc_sdk.errors import InputError
+from nasc_search.accuracy.keys import accuracy_key
 from nasc_search.encodings.measure import draw_encoded, evaluate_encoded, lossy
 from nasc_search.encodings.train import train_encoders, train_for_cut
-from nasc_search.joint.table import accuracy_key
 from nasc_search.service.workshop import Workshop
 from nasc_search.supernet.finetune import finetune
 from nasc_search.supernet.model import Supernet

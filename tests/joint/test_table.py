@@ -10,13 +10,13 @@ from nasc_sdk.cost.features import block_key
 from nasc_sdk.cost.model import predict_blocks, predict_heads, spread_us
 from nasc_sdk.errors import InputError
 from nasc_sdk.link.link import Link
+from nasc_search.accuracy.keys import accuracy_key, parse_accuracy_key
 from nasc_search.calibrate.fit import fit
 from nasc_search.encodings.blocks import encoder_block
 from nasc_search.joint.build import build_table
 from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.exact import search
 from nasc_search.joint.explain import explain
-from nasc_search.joint.table import accuracy_key, parse_accuracy_key
 from tests.calibrate import synthetic
 from tests.joint.catalogues import catalogue, random_accuracy
 

@@ -7,11 +7,12 @@ import pytest
 
 from nasc_sdk.candidate import Candidate, CutEncoding
 from nasc_sdk.link.link import Link
+from nasc_search.accuracy.keys import accuracy_key
 from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.exact import search
 from nasc_search.joint.explain import explain
 from nasc_search.joint.scored import score
-from nasc_search.joint.table import ToldBy, accuracy_key
+from nasc_search.joint.table import ToldBy
 from nasc_search.joint.told import accuracy_text, as_told, origin
 from tests.joint.tables import random_table
 

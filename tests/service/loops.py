@@ -22,10 +22,10 @@ from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.processes import Family
 from nasc_sdk.protocol.messages import LatencyReport, LinkReport, ServiceEvent, ServiceVerb, decode, encode
 from nasc_sdk.protocol.topics import SERVICE, Topics
+from nasc_search.accuracy.keys import accuracy_key
 from nasc_search.data.dataset import Dataset
 from nasc_search.encodings.measure import draw_encoded
 from nasc_search.joint.catalogue import build_catalogue
-from nasc_search.joint.table import accuracy_key
 from nasc_search.service.planner import Planner
 from nasc_search.service.records import Deployment
 from nasc_search.service.searching import COST_MODEL

@@ -8,11 +8,11 @@ import pytest
 from nasc_sdk.candidate import Candidate, CutEncoding
 from nasc_sdk.errors import InfeasibleError, InputError
 from nasc_sdk.link.link import Link
+from nasc_search.accuracy.keys import accuracy_key
 from nasc_search.accuracy.table import TableSource
 from nasc_search.joint.aim import FLOOR_BELOW, Aim, Objective
 from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.exact import search, search_nearest
-from nasc_search.joint.table import accuracy_key
 from nasc_search.service.planner import HEADROOM, MARGIN, Planner, decide, decide_at_once, neighbourhood, winners
 from tests.joint.catalogues import SPACE, catalogue, random_accuracy
 from tests.joint.tables import random_table

@@ -9,10 +9,10 @@ import torch
 
 from nasc_sdk.candidate import INT8, Candidate, CutEncoding, Entropy
 from nasc_sdk.ir.network import Network
+from nasc_search.accuracy.keys import accuracy_key
 from nasc_search.data.dataset import Dataset
 from nasc_search.encodings.blocks import ENCODINGS, fits
 from nasc_search.encodings.encoded import encoded_float
-from nasc_search.joint.table import accuracy_key
 from nasc_search.supernet.model import Supernet
 
 
@@ -52,7 +52,7 @@ def evaluate_encoded(
     known: dict[str, float],
     report: Callable[[int, int, dict[str, float]], None],
 ) -> dict[str, float]:
-    """Accuracy of ``count`` of them on the validation images, 0..1, by :func:`nasc_search.joint.table.accuracy_key`.
+    """Accuracy of ``count`` of them on the validation images, 0..1, by :func:`nasc_search.accuracy.keys.accuracy_key`.
 
     Those ``known`` already are not evaluated again.
     """

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from nasc_sdk.candidate import Candidate
 from nasc_sdk.cost.model import Z95
 from nasc_sdk.link.link import Link
+from nasc_search.accuracy.keys import accuracy_key
 from nasc_search.joint.aim import Objective
 from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.energy import coding_mj, fixed_mj, sending_mj
-from nasc_search.joint.table import CandidateTable, Kind, accuracy_key
+from nasc_search.joint.table import CandidateTable, Kind
 
 Quantiles = tuple[float, float]
 """Median and 95th percentile, milliseconds, predicted."""

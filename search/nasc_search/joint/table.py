@@ -24,6 +24,7 @@ from nasc_sdk.errors import InputError
 from nasc_sdk.link.link import Link
 from nasc_sdk.link.loss import LossModel
 from nasc_sdk.profiling.profile import UNKNOWN_BOARD, Power
+from nasc_search.accuracy.keys import parse_accuracy_key
 from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.enumerated import Shortlist
 
@@ -85,26 +86,6 @@ class Coding:
     def ms(self) -> Array:
         """On both sides."""
         return np.asarray(self.head_ms + self.tail_ms, np.float64)
-
-
-def accuracy_key(candidate: Candidate) -> str:
-    """What an accuracy is measured of: the architecture, and the cut where its encoding loses something."""
-    encoding = candidate.encoding
-    if encoding.bits == INT8.bits and not encoding.bottleneck:
-        return candidate.arch
-    return f"{candidate.arch} cut {candidate.cut} {replace(encoding, entropy=INT8.entropy)}"
-
-
-def parse_accuracy_key(key: str) -> tuple[str, int | None, str]:
-    """Inverse of :func:`accuracy_key`: architecture, cut and the encoding's name; None and "" for a whole architecture.
-
-    InputError where the cut is no number.
-    """
-    arch, encoded, rest = key.partition(" cut ")
-    cut, _, name = rest.partition(" ")
-    if encoded and not cut.isdecimal():
-        raise InputError(f"{key!r} names no cut of an architecture")
-    return arch, int(cut) if encoded else None, name
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +297,8 @@ class CandidateTable:
         return Candidate(self.archs[row], cut, self.encodings[code])
 
     def with_accuracy(self, measured: Mapping[str, float]) -> CandidateTable:
-        """The same table with real evaluations, by :func:`accuracy_key`, in place of predictions.
+        """The same table with real evaluations, by :func:`nasc_search.accuracy.keys.accuracy_key`,
+        in place of predictions.
 
         An architecture's own accuracy moves what is predicted of its encoded cuts with it. InputError for strangers.
         """

@@ -11,8 +11,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nasc_search.accuracy.keys import accuracy_key
 from nasc_search.joint.scored import Scored
-from nasc_search.joint.table import Array, CandidateTable, ToldBy, accuracy_key
+from nasc_search.joint.table import Array, CandidateTable, ToldBy
 
 
 def as_told(table: CandidateTable, told_by: ToldBy, accuracy: Array, exact: NDArray[np.bool_]) -> CandidateTable:

@@ -12,11 +12,11 @@ import torch
 
 from nasc_sdk.entropy import EVERYWHERE
 from nasc_sdk.errors import InputError
+from nasc_search.accuracy.keys import accuracy_key
 from nasc_search.data.dataset import Dataset, Split
 from nasc_search.encodings.blocks import ENCODINGS
 from nasc_search.encodings.encoded import encoded_float
 from nasc_search.joint.scored import Scored
-from nasc_search.joint.table import accuracy_key
 from nasc_search.oneshot.candidates import Candidates
 from nasc_search.oneshot.distribution import Distribution
 from nasc_search.oneshot.setting import Setting
@@ -50,7 +50,7 @@ class Found:
 
     @property
     def accuracies(self) -> tuple[dict[str, float], dict[str, float]]:
-        """Of whole architectures, and of encoded ones, by :func:`nasc_search.joint.table.accuracy_key`."""
+        """Of whole architectures, and of encoded ones, by :func:`nasc_search.accuracy.keys.accuracy_key`."""
         candidate = self.predicted.candidate
         key = accuracy_key(candidate)
         coded = {} if key == candidate.arch else {key: self.predicted.accuracy}

@@ -18,11 +18,11 @@ import torch
 from nasc_sdk.candidate import Candidate
 from nasc_sdk.durable import make_directory
 from nasc_sdk.errors import InputError
+from nasc_search.accuracy.keys import accuracy_key
 from nasc_search.data.dataset import Dataset
 from nasc_search.encodings.encoded import encoded_float
 from nasc_search.encodings.measure import evaluate_encoded, lossy
 from nasc_search.encodings.train import train_encoders, train_for_cut
-from nasc_search.joint.table import accuracy_key
 from nasc_search.pretrained.load import ACCURACY, CODED, OWN, SUPERNET, load_accuracies, save_accuracies
 from nasc_search.supernet.checkpoint import load, save
 from nasc_search.supernet.model import Supernet

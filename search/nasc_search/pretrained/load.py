@@ -44,7 +44,7 @@ class Pretrained:
     own_folder: Path | None
     """Weights of sub-networks that were trained alone (:class:`nasc_search.supernet.own_weights.OwnWeights`)."""
     own_accuracy: dict[str, float]
-    """Of these, by :func:`nasc_search.joint.table.accuracy_key`; the predictor does not learn from them."""
+    """Of these, by :func:`nasc_search.accuracy.keys.accuracy_key`; the predictor does not learn from them."""
     coded: dict[str, float]
     """Accuracy of encoded sub-networks with the shared weights, by the same key."""
     shares: KeptShares | None

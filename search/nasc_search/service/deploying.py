@@ -13,10 +13,11 @@ from nasc_sdk.entropy import known_codings
 from nasc_sdk.errors import InfeasibleError, InputError, MissingExtraError, RefusedError, UnreachableError
 from nasc_sdk.link.link import Link
 from nasc_sdk.protocol.messages import State
+from nasc_search.accuracy.keys import accuracy_key
 from nasc_search.joint.exact import Decision, steps_down, worth_switching
 from nasc_search.joint.explain import asked, explain
 from nasc_search.joint.scored import Scored, broken_rule, score_candidate, shortcoming
-from nasc_search.joint.table import CandidateTable, accuracy_key
+from nasc_search.joint.table import CandidateTable
 from nasc_search.joint.told import accuracy_text
 from nasc_search.service.bundles import make_bundles
 from nasc_search.service.mailbox import Mailbox

@@ -22,6 +22,7 @@ from nasc_search.accuracy.cell_features import Array
 from nasc_search.accuracy.coding_loss import MIN_SAMPLES as MIN_CODED
 from nasc_search.accuracy.coding_loss import Coded, CodingLoss
 from nasc_search.accuracy.composition import shares
+from nasc_search.accuracy.keys import accuracy_key, parse_accuracy_key
 from nasc_search.accuracy.source import AccuracySource, OutsideSource
 from nasc_search.accuracy.supernet import SupernetSource
 from nasc_search.encodings.blocks import ENCODINGS, PLAIN
@@ -35,11 +36,12 @@ from nasc_search.joint.exact import Decision, finalists, search, search_nearest
 from nasc_search.joint.pool import architectures, known_archs, pool_catalogue
 from nasc_search.joint.scored import Scored, cost, score
 from nasc_search.joint.shortlist import Wanted
-from nasc_search.joint.table import CandidateTable, ToldBy, accuracy_key, parse_accuracy_key
+from nasc_search.joint.table import CandidateTable, ToldBy
 from nasc_search.joint.told import as_told
 from nasc_search.service.field import Devices, Field
 from nasc_search.spaces.space import LayeredSpace, SearchSpace
 
+_SEED: Final = 0
 FINALISTS: Final = 3
 _MAX_ROUNDS: Final = 4
 MARGIN: Final = 0.001
@@ -60,33 +62,33 @@ class Planned:
     decision: Decision
     table: CandidateTable
     evaluated: dict[str, float]
-    """What was evaluated on the way, by :func:`nasc_search.joint.table.accuracy_key`."""
+    """What was evaluated on the way, by :func:`nasc_search.accuracy.keys.accuracy_key`."""
 
 
 class Planner:
     """Accuracy of every candidate, and the candidate table of a board and a server.
 
-    ``evaluated`` holds the supernet's measured accuracies by :func:`nasc_search.joint.table.accuracy_key`. Encodings
+    ``evaluated`` holds the supernet's measured accuracies by :func:`nasc_search.accuracy.keys.accuracy_key`. Encodings
     that lose accuracy take part where some of them were evaluated. Where an ``outside`` source tells accuracies, only
     architectures that it knows are candidates.
     """
 
     def __init__(
-        self, space: SearchSpace, catalogue: Catalogue, evaluated: dict[str, float], seed: int = 0,
+        self, space: SearchSpace, catalogue: Catalogue, evaluated: dict[str, float],
         sent: Shares | None = None, outside: OutsideSource | None = None,
     ) -> None:  # fmt: skip
         self._space, self._sent, self._outside, self._whole = space, sent, outside, architectures(space, catalogue)
         listed = _held(space, catalogue, evaluated)
         # An encoded cut's accuracy goes with that of the architecture.
         evaluated = {key: value for key, value in evaluated.items() if parse_accuracy_key(key)[0] in listed}
-        self.own = SupernetSource(space, {key: value for key, value in evaluated.items() if key in listed}, seed)
-        self.coding_loss = fit_coding_loss(space, catalogue.cuts, evaluated, seed)
+        self.own = SupernetSource(space, {key: value for key, value in evaluated.items() if key in listed}, _SEED)
+        self.coding_loss = fit_coding_loss(space, catalogue.cuts, evaluated)
         self.encodings = ENCODINGS if self.coding_loss else PLAIN
         self.catalogue = catalogue = catalogue if outside is None else _told_part(space, catalogue, outside)
         self.accuracy = self.source.estimate(catalogue.archs)
         """[A] of whole architectures of the catalogue."""
         self._coded = self._coded_accuracy(catalogue)
-        self._field = Field(space, catalogue, self.source, seed) if isinstance(space, LayeredSpace) else None
+        self._field = Field(space, catalogue, self.source, _SEED) if isinstance(space, LayeredSpace) else None
         self._evaluated: dict[str, float] = {}
         self.add(evaluated)
 
@@ -191,9 +193,7 @@ def _told_part(space: SearchSpace, catalogue: Catalogue, source: OutsideSource) 
     return catalogue if told.all() else catalogue.only(told)
 
 
-def fit_coding_loss(
-    space: SearchSpace, cuts: int, evaluated: Mapping[str, float], seed: int
-) -> CodingLoss | None:
+def fit_coding_loss(space: SearchSpace, cuts: int, evaluated: Mapping[str, float]) -> CodingLoss | None:
     """From the encoded cuts among what was evaluated; None where they are too few to tell anything."""
     places = {str(encoding): place for place, encoding in enumerate(ENCODINGS)}
     samples = []
@@ -202,7 +202,7 @@ def fit_coding_loss(
         if cut is not None and name in places and arch in evaluated:
             made_of = tuple(shares(space, np.asarray([space.encode(arch)]))[0].tolist())
             samples.append(Coded(made_of, cut, places[name], evaluated[arch], accuracy))
-    return CodingLoss.fit(samples, cuts, len(ENCODINGS), seed) if len(samples) >= MIN_CODED else None
+    return CodingLoss.fit(samples, cuts, len(ENCODINGS), _SEED) if len(samples) >= MIN_CODED else None
 
 
 def decide(
@@ -271,7 +271,7 @@ def decide_nearest(table: CandidateTable, link: Link, constraints: Constraints) 
 
 
 def winners(table: CandidateTable, links: Iterable[Link], constraints: Constraints) -> tuple[Scored, ...]:
-    """What wins at any of these links, one of each :func:`nasc_search.joint.table.accuracy_key`, in order of first
+    """What wins at any of these links, one of each :func:`nasc_search.accuracy.keys.accuracy_key`, in order of first
     appearance: worth preparing ahead.
     """  # fmt: skip
     few = contenders(table, constraints)

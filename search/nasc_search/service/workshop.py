@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from nasc_sdk.candidate import Candidate, Entropy
 from nasc_sdk.entropy import known_codings
 from nasc_sdk.ir.network import Network
+from nasc_search.accuracy.keys import accuracy_key
 from nasc_search.data.dataset import Dataset
 from nasc_search.encodings.encoded import EncodedNetwork, encode, encode_plainly
 from nasc_search.encodings.shares import measure_shares
 from nasc_search.export.quantize import QuantizedNetwork, quantize
-from nasc_search.joint.table import accuracy_key
 from nasc_search.supernet.finetune import finetune
 from nasc_search.supernet.fold import FoldedNetwork, recalibrate
 from nasc_search.supernet.model import Supernet
@@ -44,7 +44,7 @@ class Prepared:
     version: str
     """Digest of architecture and weights."""
     encoded: dict[str, EncodedNetwork] = field(default_factory=dict)
-    """By :func:`nasc_search.joint.table.accuracy_key`, as they were asked for."""
+    """By :func:`nasc_search.accuracy.keys.accuracy_key`, as they were asked for."""
 
 
 class Workshop:
@@ -61,7 +61,7 @@ class Workshop:
 
     @property
     def ready(self) -> frozenset[str]:
-        """What can be exported at once, by :func:`nasc_search.joint.table.accuracy_key`."""
+        """What can be exported at once, by :func:`nasc_search.accuracy.keys.accuracy_key`."""
         return frozenset(key for arch, prepared in self._ready.items() for key in (arch, *prepared.encoded))
 
     def prepare(self, arch: str) -> Prepared:

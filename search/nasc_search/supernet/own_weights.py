@@ -15,8 +15,8 @@ import torch
 from nasc_sdk.candidate import Candidate
 from nasc_sdk.durable import make_directory, write_durably
 from nasc_sdk.errors import InputError
+from nasc_search.accuracy.keys import accuracy_key, parse_accuracy_key
 from nasc_search.encodings.blocks import narrowed
-from nasc_search.joint.table import accuracy_key, parse_accuracy_key
 from nasc_search.supernet.model import Supernet
 
 _FORMAT: Final = "nasc-own-weights-2"

@@ -20,11 +20,9 @@ from nasc_search.joint.scored import Scored, broken_rule, score_candidate, short
 from nasc_search.joint.table import CandidateTable
 from nasc_search.joint.told import accuracy_text
 from nasc_search.service.bundles import make_bundles
-from nasc_search.service.mailbox import Mailbox
-from nasc_search.service.planner import (
+from nasc_search.service.decide import (
     MARGIN,
     Evaluate,
-    Planner,
     decide,
     decide_at_once,
     decide_nearest,
@@ -32,6 +30,8 @@ from nasc_search.service.planner import (
     neighbourhood,
     winners,
 )
+from nasc_search.service.mailbox import Mailbox
+from nasc_search.service.planner import Planner
 from nasc_search.service.records import DeployAnswer, Deployment, Goal
 from nasc_search.service.rollout import Rollout
 from nasc_search.service.searching import Options, Searching, fronts, number

@@ -15,7 +15,7 @@ from nasc_sdk.regime.regime_map import MapAnswer, Spread
 from nasc_search.joint.aim import MOST_ACCURATE
 from nasc_search.joint.regime import regime_map
 from nasc_search.joint.regime_lines import Area, spread_of
-from nasc_search.service.planner import neighbourhood
+from nasc_search.service.decide import neighbourhood
 from nasc_search.service.searching import Options, Searching, number
 
 _RANGES: Final = ("throughput_range", "round_trip_range")

@@ -24,8 +24,9 @@ from nasc_search.joint.in_service import ServedLog, corrected
 from nasc_search.joint.scored import Scored, score_candidate
 from nasc_search.joint.shortlist import Wanted
 from nasc_search.joint.table import CandidateTable, Kind
+from nasc_search.service.decide import neighbourhood
 from nasc_search.service.mailbox import Mailbox
-from nasc_search.service.planner import Planner, neighbourhood
+from nasc_search.service.planner import Planner
 from nasc_search.service.records import Deployment, FrontPoint, Goal, SearchAnswer
 from nasc_search.service.store import Store
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nasc_sdk.regime.regime_map import NOBODY, RegimeMap, policy
 from nasc_sdk.regime.show import conditions, describe, letters_of, losing
-from nasc_sdk.report.plots import log_scale, plain, png
+from nasc_sdk.report.figure import log_scale, plain, png
 
 _COLUMNS: Final = 480
 _ROWS: Final = 320

@@ -1,77 +1,60 @@
-"""Plots of a demo as inline SVG, drawn by matplotlib without any window or global state.
-
-Colours leave here as CSS variables (``var(--split)``), so that the page's light and dark themes colour the plots
-too; text stays text, in the page's font. The same summary gives the same bytes.
-"""
+"""Plots of a demo: what each shows, as inline SVG (:mod:`nasc_sdk.report.figure`)."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import math
 import re
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from html import escape
+from collections.abc import Sequence
 from typing import Any, Final
 
-from nasc_sdk.errors import MissingExtraError
 from nasc_sdk.profiling.profile import Measurement, Profile, Validity
+from nasc_sdk.report.figure import (
+    EDGE,
+    FALLBACK,
+    INK,
+    LIMIT,
+    LOCAL,
+    MEASURED,
+    MUTED,
+    PAGE,
+    PREDICTED,
+    SPLIT,
+    finite,
+    grid,
+    legend_below,
+    log_scale,
+    plain,
+    positive,
+    svg,
+)
 from nasc_sdk.report.summary import FrontPoint, HeadCheck, LinkState, Mark, Sample
 
 MAX_POINTS: Final = 3000
 MAX_BARS: Final = 40
-_DPI: Final = 120
-
-_INK: Final = "#1c1c1e"
-_MUTED: Final = "#6b6b70"
-_GRID: Final = "#e1e1e4"
-_LIMIT: Final = "#c8102e"
-_LOCAL: Final = "#1b7f5c"
-_SPLIT: Final = "#2457c5"
-_EDGE: Final = "#b8500f"
-_FALLBACK: Final = "#8a3fb0"
-_PREDICTED: Final = "#8d8d93"
-_MEASURED: Final = "#0b7285"
-_PAGE: Final = "#fefefe"
-_VARIABLES: Final = {
-    _INK: "--ink", _MUTED: "--muted", _GRID: "--grid", _LIMIT: "--limit", _LOCAL: "--local", _SPLIT: "--split",
-    _EDGE: "--edge", _FALLBACK: "--fallback", _PREDICTED: "--predicted", _MEASURED: "--measured", _PAGE: "--page",
-}  # fmt: skip
-_KINDS: Final = (("all-local", _LOCAL, "o"), ("split", _SPLIT, "s"), ("all-edge", _EDGE, "^"))
-_SERVERS: Final = {"local": _LOCAL, "split": _SPLIT, "edge": _EDGE, "fallback": _FALLBACK}
+_KINDS: Final = (("all-local", LOCAL, "o"), ("split", SPLIT, "s"), ("all-edge", EDGE, "^"))
+_SERVERS: Final = {"local": LOCAL, "split": SPLIT, "edge": EDGE, "fallback": FALLBACK}
 _MARKERS: Final = "osDv^P"
-
-_STYLE: Final[dict[Any, Any]] = {
-    "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 8.5, "axes.titlesize": 9.5,
-    "text.color": _INK, "axes.labelcolor": _INK, "axes.edgecolor": _MUTED, "axes.titlecolor": _INK,
-    "xtick.color": _MUTED, "ytick.color": _MUTED, "xtick.labelcolor": _INK, "ytick.labelcolor": _INK,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "axes.grid": True,
-    "grid.color": _GRID, "grid.linewidth": 0.7, "figure.facecolor": "none", "axes.facecolor": "none",
-    "savefig.facecolor": "none", "legend.frameon": False, "legend.fontsize": 8, "svg.fonttype": "none",
-    "path.simplify": False,
-}  # fmt: skip
 
 
 def blocks(profile: Profile) -> str:
     """Latency of each timed block, largest share first; whiskers reach p95."""
-    total = math.fsum(_finite(block.timing.median) for block in profile.blocks)
-    shown = sorted(profile.blocks, key=lambda block: -_finite(block.timing.median))[:MAX_BARS]
+    total = math.fsum(finite(block.timing.median) for block in profile.blocks)
+    shown = sorted(profile.blocks, key=lambda block: -finite(block.timing.median))[:MAX_BARS]
     unit = profile.conditions.unit.value
 
     def paint(figure: Any) -> None:
         axis = figure.add_subplot()
-        medians = [_finite(block.timing.median) for block in shown]
-        whiskers = [max(_finite(b.timing.p95) - m, 0.0) for b, m in zip(shown, medians, strict=True)]
-        colours = [_MEASURED if block.validity is Validity.VALID else _MUTED for block in shown]
+        medians = [finite(block.timing.median) for block in shown]
+        whiskers = [max(finite(b.timing.p95) - m, 0.0) for b, m in zip(shown, medians, strict=True)]
+        colours = [MEASURED if block.validity is Validity.VALID else MUTED for block in shown]
         rows = range(len(shown))
         axis.barh(rows, medians, 0.72, color=colours)
-        axis.errorbar(medians, rows, xerr=[[0.0] * len(shown), whiskers], fmt="none", ecolor=_INK, elinewidth=0.8,
+        axis.errorbar(medians, rows, xerr=[[0.0] * len(shown), whiskers], fmt="none", ecolor=INK, elinewidth=0.8,
                       capsize=1.8)  # fmt: skip
         for row, (median, whisker) in enumerate(zip(medians, whiskers, strict=True)):
             share = f"{100 * median / total:.1f} %" if total else ""
             axis.annotate(share, (median + whisker, row), (4, 0), textcoords="offset points", va="center",
-                          fontsize=7, color=_MUTED)  # fmt: skip
+                          fontsize=7, color=MUTED)  # fmt: skip
         axis.set_yticks(rows, [plain(_block_label(block)) for block in shown], fontsize=7)
         axis.set_ylim(max(len(shown), 1) - 0.4, -0.6)
         axis.margins(x=0.08)
@@ -81,60 +64,60 @@ def blocks(profile: Profile) -> str:
         axis.set_ylabel("block: operators, shape")
         axis.set_title(plain(f"{profile.device}: {len(shown)} of {len(profile.blocks)} timed blocks, with share"))
 
-    return _svg(f"per-block latency of {profile.device}", (9.6, 1.2 + 0.19 * max(len(shown), 4)), paint)
+    return svg(f"per-block latency of {profile.device}", (9.6, 1.2 + 0.19 * max(len(shown), 4)), paint)
 
 
 def fronts(states: Sequence[LinkState], limit_ms: float, percentile: float) -> str:
     """Accuracy against latency of the best candidates of each kind, one axis per link state; predicted."""
 
     def paint(figure: Any) -> None:
-        for axis, state in zip(_axes(figure, len(states), 2), states, strict=True):
+        for axis, state in zip(grid(figure, len(states), 2), states, strict=True):
             _paint_front(axis, state, limit_ms, percentile)
-        _legend_below(figure)
+        legend_below(figure)
 
-    return _svg("accuracy against latency", (9.6, 0.3 + 3.7 * math.ceil(len(states) / 2)), paint)
+    return svg("accuracy against latency", (9.6, 0.3 + 3.7 * math.ceil(len(states) / 2)), paint)
 
 
 def parts(states: Sequence[LinkState]) -> str:
     """Predicted against measured for head, uplink, tail and total, one axis per link state."""
 
     def paint(figure: Any) -> None:
-        for axis, state in zip(_axes(figure, len(states), 3), states, strict=True):
+        for axis, state in zip(grid(figure, len(states), 3), states, strict=True):
             places = range(len(state.parts))
             sides = (
-                (-0.2, _PREDICTED, "predicted", [(part.predicted_p50, part.predicted_p95) for part in state.parts]),
-                (0.2, _MEASURED, "measured", [(part.measured_p50, part.measured_p95) for part in state.parts]),
+                (-0.2, PREDICTED, "predicted", [(part.predicted_p50, part.predicted_p95) for part in state.parts]),
+                (0.2, MEASURED, "measured", [(part.measured_p50, part.measured_p95) for part in state.parts]),
             )
             for shift, colour, label, times in sides:
                 at = [place + shift for place in places]
-                axis.bar(at, [_finite(p95) for _, p95 in times], 0.36, color=colour, alpha=0.3, label=f"{label} p95")
-                axis.bar(at, [_finite(p50) for p50, _ in times], 0.36, color=colour, label=f"{label} p50")
+                axis.bar(at, [finite(p95) for _, p95 in times], 0.36, color=colour, alpha=0.3, label=f"{label} p95")
+                axis.bar(at, [finite(p50) for p50, _ in times], 0.36, color=colour, label=f"{label} p50")
             axis.set_xticks(list(places), [plain(part.name) for part in state.parts])
             axis.grid(visible=False, axis="x")
             axis.set_xlabel("part of a request")
             axis.set_ylabel("latency (ms)")
             axis.set_title(_state_title(state))
-        _legend_below(figure)
+        legend_below(figure)
 
-    return _svg("predicted against measured", (9.6, 0.4 + 3.0 * math.ceil(len(states) / 3)), paint)
+    return svg("predicted against measured", (9.6, 0.4 + 3.0 * math.ceil(len(states) / 3)), paint)
 
 
 def heads(checks: Sequence[HeadCheck]) -> str:
     """Whole heads and tails, one axis per device: predicted against measured, with a band of 10 %."""
-    usable = [c for c in checks if _positive(c.predicted_us) and _positive(c.measured_us)]
+    usable = [c for c in checks if positive(c.predicted_us) and positive(c.measured_us)]
     devices = list(dict.fromkeys(check.device for check in usable)) or ["no device"]
 
     def paint(figure: Any) -> None:
-        for axis, device in zip(_axes(figure, len(devices), 2), devices, strict=True):
+        for axis, device in zip(grid(figure, len(devices), 2), devices, strict=True):
             _paint_heads(axis, device, [check for check in usable if check.device == device])
-        _legend_below(figure)
+        legend_below(figure)
 
-    return _svg("prediction of whole heads", (9.6, 0.3 + 3.9 * math.ceil(len(devices) / 2)), paint)
+    return svg("prediction of whole heads", (9.6, 0.3 + 3.9 * math.ceil(len(devices) / 2)), paint)
 
 
 def timeline(samples: Sequence[Sample], marks: Sequence[Mark], limit_ms: float) -> str:
     """Latency of the requests during the changes of the link; seconds count from the first thing shown."""
-    shown = [sample for sample in thin(samples) if _positive(sample.total_ms)]
+    shown = [sample for sample in thin(samples) if positive(sample.total_ms)]
     origin = min([*(sample.at_s for sample in shown), *(mark.at_s for mark in marks)], default=0.0)
 
     def paint(figure: Any) -> None:
@@ -143,17 +126,17 @@ def timeline(samples: Sequence[Sample], marks: Sequence[Mark], limit_ms: float) 
             chosen = [s for s in shown if (s.served_by, s.contract) == pair]
             axis.plot(
                 [s.at_s - origin for s in chosen], [s.total_ms for s in chosen], _MARKERS[number % len(_MARKERS)],
-                markersize=2.8, markeredgewidth=0, alpha=0.75, color=_SERVERS.get(pair[0], _MUTED),
+                markersize=2.8, markeredgewidth=0, alpha=0.75, color=_SERVERS.get(pair[0], MUTED),
                 label=plain(f"{pair[0]}, contract {pair[1][:8] or 'none'}"),
             )  # fmt: skip
-        axis.axhline(limit_ms, color=_LIMIT, linestyle="--", linewidth=1.1, label=f"limit {limit_ms:g} ms")
+        axis.axhline(limit_ms, color=LIMIT, linestyle="--", linewidth=1.1, label=f"limit {limit_ms:g} ms")
         log_scale(axis.yaxis, [limit_ms, *(s.total_ms for s in shown)])
         _paint_marks(axis, marks, origin, [s.at_s - origin for s in shown])
         axis.set_xlabel("time since the first request or mark (s)")
         axis.set_ylabel("total latency (ms, measured, log)")
-        _legend_below(figure, markerscale=2.0)
+        legend_below(figure, markerscale=2.0)
 
-    return _svg("latency over time", (9.6, 4.6), paint)
+    return svg("latency over time", (9.6, 4.6), paint)
 
 
 def thin(samples: Sequence[Sample]) -> list[Sample]:
@@ -165,16 +148,16 @@ def thin(samples: Sequence[Sample]) -> list[Sample]:
 def _paint_front(axis: Any, state: LinkState, limit_ms: float, percentile: float) -> None:
     for kind, colour, marker in _KINDS:
         points = sorted(
-            (p for p in state.front if p.kind == kind and _positive(p.latency_ms)), key=lambda p: p.latency_ms
+            (p for p in state.front if p.kind == kind and positive(p.latency_ms)), key=lambda p: p.latency_ms
         )
         if points:
             axis.plot([p.latency_ms for p in points], [100 * p.accuracy for p in points], marker=marker, markersize=3.2,
                       linewidth=0.9, drawstyle="steps-post", color=colour, label=kind)  # fmt: skip
     chosen = _chosen(state)
     if chosen is not None:
-        axis.plot(chosen.latency_ms, 100 * chosen.accuracy, "*", markersize=13, color=_LIMIT, markeredgecolor=_INK,
+        axis.plot(chosen.latency_ms, 100 * chosen.accuracy, "*", markersize=13, color=LIMIT, markeredgecolor=INK,
                   markeredgewidth=0.7, label="chosen", zorder=5)  # fmt: skip
-    axis.axvline(limit_ms, color=_LIMIT, linestyle="--", linewidth=1.1, label=f"limit {limit_ms:g} ms")
+    axis.axvline(limit_ms, color=LIMIT, linestyle="--", linewidth=1.1, label=f"limit {limit_ms:g} ms")
     log_scale(axis.xaxis, [limit_ms, *(p.latency_ms for p in state.front)])
     axis.set_xlabel(f"latency p{percentile:g} (ms, predicted, log)")
     axis.set_ylabel("accuracy (%, validation images)")
@@ -184,11 +167,11 @@ def _paint_front(axis: Any, state: LinkState, limit_ms: float, percentile: float
 
 def _paint_heads(axis: Any, device: str, checks: Sequence[HeadCheck]) -> None:
     axis.plot([c.measured_us for c in checks], [c.predicted_us for c in checks], "D", markersize=4.5,
-              color=_MEASURED, label="predicted from all other measurements")  # fmt: skip
+              color=MEASURED, label="predicted from all other measurements")  # fmt: skip
     measured = [check.measured_us for check in checks] or [1.0, 10.0]
     ends = [0.85 * min(measured), 1.15 * max(measured)]
-    axis.plot(ends, ends, color=_MUTED, linewidth=0.8, label="predicted = measured")
-    axis.fill_between(ends, [0.9 * x for x in ends], [1.1 * x for x in ends], color=_MUTED, alpha=0.18, linewidth=0,
+    axis.plot(ends, ends, color=MUTED, linewidth=0.8, label="predicted = measured")
+    axis.fill_between(ends, [0.9 * x for x in ends], [1.1 * x for x in ends], color=MUTED, alpha=0.18, linewidth=0,
                       label="±10 %")  # fmt: skip
     log_scale(axis.xaxis, ends)
     log_scale(axis.yaxis, [*ends, *(check.predicted_us for check in checks)])
@@ -207,20 +190,20 @@ def _paint_marks(axis: Any, marks: Sequence[Mark], origin: float, times: Sequenc
     axis.set_ylim(low, high * (high / low) ** 0.7)
     after = -math.inf
     for place, mark in sorted(zip(at, marks, strict=True), key=lambda pair: pair[0]):
-        axis.axvline(place, color=_MUTED, linewidth=0.8)
+        axis.axvline(place, color=MUTED, linewidth=0.8)
         after = max(place, after + 0.022 * width)
         axis.annotate(plain(mark.text), (after, 0.99), (3, 0), xycoords=("data", "axes fraction"),
                       textcoords="offset points", rotation=90, va="top", ha="left", fontsize=7.5, zorder=4,
-                      bbox={"facecolor": _PAGE, "edgecolor": "none", "pad": 0.6})  # fmt: skip
+                      bbox={"facecolor": PAGE, "edgecolor": "none", "pad": 0.6})  # fmt: skip
 
 
 def _chosen(state: LinkState) -> FrontPoint | None:
     """The choice as the search saw it; when the front does not hold it, its predicted p95."""
     for point in state.front:
         if (point.arch, point.cut, point.kind) == (state.arch, state.cut, state.kind):
-            return point if _positive(point.latency_ms) else None
+            return point if positive(point.latency_ms) else None
     for part in state.parts:
-        if part.name == "total" and _positive(part.predicted_p95):
+        if part.name == "total" and positive(part.predicted_p95):
             return FrontPoint(state.kind, state.arch, state.cut, state.accuracy, part.predicted_p95)
     return None
 
@@ -241,104 +224,3 @@ def _times(name: str, rest: str) -> str:
 
 def _state_title(state: LinkState) -> str:
     return plain(f"{state.name}: {state.rate_mbit_s:g} Mbit/s, {state.round_trip_ms:g} ms round trip")
-
-
-def _axes(figure: Any, count: int, columns: int) -> list[Any]:
-    columns = min(columns, max(count, 1))
-    rows = max(math.ceil(count / columns), 1)
-    return [figure.add_subplot(rows, columns, number + 1) for number in range(count)]
-
-
-def _legend_below(figure: Any, markerscale: float = 1.0) -> None:
-    """One legend for all axes: what they share is said once."""
-    found: dict[str, Any] = {}
-    for axis in figure.axes:
-        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, handle)
-    if found:
-        columns = min(len(found), 5)
-        figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=columns,
-                      markerscale=markerscale)  # fmt: skip
-
-
-def log_scale(axis: Any, values: Iterable[float]) -> None:
-    """Log scale with plain numbers as tick labels, dense enough on a short range."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
-    usable = [value for value in values if _positive(value)] or [1.0]
-    low, high = min(usable), max(usable)
-    axis.axes.set(**{f"{axis.axis_name}scale": "log", f"{axis.axis_name}lim": (low / 1.15, high * 1.15)})
-    ratio = high / low
-    subs = range(1, 10) if ratio < 6 else (1, 2, 5) if ratio < 300 else (1,)
-    axis.set_major_locator(LogLocator(subs=subs, numticks=30))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-
-
-def _finite(value: float) -> float:
-    return value if math.isfinite(value) else 0.0
-
-
-def _positive(value: float) -> bool:
-    return math.isfinite(value) and value > 0
-
-
-def plain(text: str) -> str:
-    """Text that matplotlib takes as it is: no formulas between dollar signs, no line breaks or control characters."""
-    return "".join(char if char.isprintable() else " " for char in text).replace("$", r"\$")
-
-
-def png(size: tuple[float, float], paint: Callable[[Any], None]) -> bytes:
-    """A figure of its own, inches, as a PNG file on a light page. Raises MissingExtraError without matplotlib."""
-    data = io.BytesIO()
-    with _figure({"figure.facecolor": _PAGE, "savefig.facecolor": _PAGE}, size, paint) as figure:
-        figure.savefig(data, format="png", dpi=_DPI, metadata={"Software": None})
-    return data.getvalue()
-
-
-def _svg(name: str, size: tuple[float, float], paint: Callable[[Any], None]) -> str:
-    text = io.StringIO()
-    # A salt of its own for each plot: ids stay unique in the page, and are the same every time.
-    with _figure({"svg.hashsalt": name}, size, paint) as figure:
-        figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    return _inline(text.getvalue(), name)
-
-
-@contextlib.contextmanager
-def _figure(style: dict[Any, Any], size: tuple[float, float], paint: Callable[[Any], None]) -> Iterator[Any]:
-    """Painted, and saved in the same style."""
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "matplotlib":
-            raise
-        raise MissingExtraError("matplotlib", "report") from error
-    with rc_context({**_STYLE, **style}), warnings.catch_warnings():
-        # The browser has the glyphs that matplotlib's font lacks.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure = Figure(figsize=size, layout="constrained")
-        paint(figure)
-        yield figure
-
-
-def _inline(svg: str, name: str) -> str:
-    """A whole SVG document as an element of an HTML page, coloured by the page."""
-    body = svg[svg.index("<defs>") :]
-    # Every tag starts with "<", which matplotlib escapes in text: none of these touches what a user wrote.
-    body = re.sub(r"<style type=.text/css.>.*?</style>", "", body)
-    body = re.sub(r'<g id="[\w.]+">', "<g>", body)
-    body = body.replace("<use xlink:href=", "<use href=")
-    body = re.sub(r'(<[^<>]* style=")([^"]*)', lambda tag: tag[1] + _themed(tag[2]), body)
-    width, height = re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)[0]
-    return (
-        f'<svg role="img" aria-label="{escape(name)}" width="{width}pt" height="{height}pt" '
-        f'viewBox="0 0 {width} {height}">{body.rstrip()}'
-    )
-
-
-def _themed(style: str) -> str:
-    style = re.sub(r" ?font-family: [^;]*;?", "", style)
-    for colour, variable in _VARIABLES.items():
-        style = style.replace(colour, f"var({variable})")
-    return style

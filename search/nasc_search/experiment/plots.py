@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from nasc_sdk.report.plots import log_scale, plain, png
+from nasc_sdk.report.figure import log_scale, plain, png
 from nasc_search.experiment.anatomy import Array
 from nasc_search.experiment.document import Document, FrontEntry, array
 from nasc_search.experiment.plan import PRIMARY, SETTINGS, STATED_LOSS, THRESHOLDS_PERCENT, Grid

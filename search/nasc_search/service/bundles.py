@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -30,50 +32,65 @@ def make_bundles(
 
     ``image`` is one normalised image (1, C, H, W): the golden input.
     """
-    quantized, contract = encoded.quantized, encoded.contract
+    head, made = _head(encoded, dataset, image, target)
+    if encoded.cut == encoded.last:
+        assert encoded.contract.encoding == INT8
+        return head, None
+    return head, _tail(encoded, dataset, made)
+
+
+def _head(
+    encoded: EncodedNetwork, dataset: Dataset, image: NDArray[np.float32], target: Target
+) -> tuple[Bundle, NDArray[np.int8]]:
+    """With what it makes of the image, before that is encoded."""
+    quantized = encoded.quantized
     stored = quantize_array(np.ascontiguousarray(image.transpose(0, 2, 3, 1)), quantized.input)
-    model, made, arena = b"", stored, 0
+    model, golden, made, arena = b"", b"", stored, 0
     if encoded.cut:
         head = quantized.head(encoded.place)
         model, arena = write_int8(head, target.form), arena_bytes(head, target.form)
         made = run_integers(head, stored, target.form, target.kernels)
-
-    def bundle(side: Side, model: bytes, given: bytes, wanted: bytes, tolerance: float) -> Bundle:
-        is_head = side is Side.HEAD
-        manifest = Manifest(
-            side=side,
-            contract=contract,
-            candidate=Candidate(encoded.network.arch, encoded.cut, contract.encoding),
-            cuts=encoded.last,
-            input_shape=encoded.network.input,
-            input_quantization=quantized.input,
-            mean=dataset.mean,
-            std=dataset.std,
-            classes=encoded.network.output.channels,
-            model_bytes=len(model),
-            model_sha256=sha256(model),
-            golden_input_bytes=len(given),
-            golden_input_sha256=sha256(given),
-            golden_output_bytes=len(wanted),
-            golden_output_sha256=sha256(wanted),
-            golden_tolerance=tolerance,
-            output_quantization=encoded.made if is_head else None,
-            arena_bytes=arena if is_head else 0,
-            flash_bytes=len(model) if is_head else 0,
-        )
-        return Bundle(manifest, model, given, wanted)
-
-    golden = made.tobytes() if encoded.cut else b""
+        golden = made.tobytes()
     # Another runtime's head may be off by so many steps: all of it counts in the head's own steps, before encoding.
-    head_bundle = bundle(Side.HEAD, model, stored.tobytes(), golden, float(target.tolerance_steps))
-    if encoded.cut == encoded.last:
-        assert contract.encoding == INT8
-        return head_bundle, None
-    payload = CutEncoder(contract, encoded.made)(made)
-    real = CutCodec(contract).decode(payload, 1)
-    tail = encoded.network.tail(encoded.place)
-    logits = FoldedNetwork(tail, encoded.folded.weights)(torch.from_numpy(real).permute(0, 3, 1, 2))
+    bundle = _bundle(encoded, dataset, Side.HEAD, model, stored.tobytes(), golden, float(target.tolerance_steps))
+    manifest = replace(
+        bundle.manifest, output_quantization=encoded.made, arena_bytes=arena, flash_bytes=len(model)
+    )
+    return replace(bundle, manifest=manifest), made
+
+
+def _tail(encoded: EncodedNetwork, dataset: Dataset, made: NDArray[np.int8]) -> Bundle:
+    """``made`` is what the head makes of the golden input."""
+    payload = CutEncoder(encoded.contract, encoded.made)(made)
+    real = CutCodec(encoded.contract).decode(payload, 1)
+    tail, weights = encoded.network.tail(encoded.place), encoded.folded.weights
+    logits = FoldedNetwork(tail, weights)(torch.from_numpy(real).permute(0, 3, 1, 2))
     expected = logits.flatten().to(torch.float32).numpy().astype("<f4")
     tolerance = _LOGIT_TOLERANCE * max(1.0, float(np.abs(expected).max()))
-    served = write_float(tail, encoded.folded.weights)
-    return head_bundle, bundle(Side.TAIL, served, payload, expected.tobytes(), tolerance)
+    model = write_float(tail, weights)
+    return _bundle(encoded, dataset, Side.TAIL, model, payload, expected.tobytes(), tolerance)
+
+
+def _bundle(
+    encoded: EncodedNetwork, dataset: Dataset, side: Side, model: bytes, given: bytes, wanted: bytes, tolerance: float
+) -> Bundle:
+    """What both sides say of themselves; ``given`` and ``wanted`` are the golden input and output."""
+    manifest = Manifest(
+        side=side,
+        contract=encoded.contract,
+        candidate=Candidate(encoded.network.arch, encoded.cut, encoded.contract.encoding),
+        cuts=encoded.last,
+        input_shape=encoded.network.input,
+        input_quantization=encoded.quantized.input,
+        mean=dataset.mean,
+        std=dataset.std,
+        classes=encoded.network.output.channels,
+        model_bytes=len(model),
+        model_sha256=sha256(model),
+        golden_input_bytes=len(given),
+        golden_input_sha256=sha256(given),
+        golden_output_bytes=len(wanted),
+        golden_output_sha256=sha256(wanted),
+        golden_tolerance=tolerance,
+    )
+    return Bundle(manifest, model, given, wanted)

@@ -21,7 +21,7 @@ from nasc_sdk.processes import Family
 from nasc_sdk.profiling.profile import Conditions
 from nasc_sdk.protocol.messages import ServiceVerb
 from nasc_search.pretrained.load import open_pretrained
-from nasc_search.service.outside import Asked
+from nasc_search.service.accuracy_source import Asked
 from nasc_search.service.process import Options, open_service
 from nasc_search.service.searching import COST_MODEL
 from nasc_search.service.store import Store

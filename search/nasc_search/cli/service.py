@@ -63,7 +63,7 @@ def command(
     from nasc_search.torch_extra import require_torch
 
     require_torch("search")
-    from nasc_search.service.outside import SAMPLES, Asked
+    from nasc_search.service.accuracy_source import SAMPLES, Asked
     from nasc_search.service.process import Options, run
 
     asked = Asked(accuracy_table, accuracy_callable, accuracy_samples or SAMPLES)

@@ -1,4 +1,4 @@
-"""Shortlist: what a search says of a space that is too large to list."""
+"""What a search says of a space that is too large to list: the shortlist it took, and how far sums lead."""
 
 from __future__ import annotations
 

@@ -30,12 +30,12 @@ from nasc_search.service.decide import (
     neighbourhood,
     winners,
 )
+from nasc_search.service.heartbeat import heartbeat
 from nasc_search.service.mailbox import Mailbox
 from nasc_search.service.planner import Planner
 from nasc_search.service.records import DeployAnswer, Deployment, Goal
 from nasc_search.service.rollout import Rollout
 from nasc_search.service.searching import Options, Searching, fronts, number
-from nasc_search.service.spoken import spoken
 from nasc_search.service.store import Store
 from nasc_search.service.target import target_of
 from nasc_search.service.workshop import Workshop
@@ -154,7 +154,7 @@ class Deploying:
         """Asks the accuracy source; ``say`` hears of it every few seconds."""
 
         def evaluate(candidate: Candidate) -> float:
-            with spoken(say) as speak:
+            with heartbeat(say) as speak:
                 speak(f"{self._planner.source.name}: accuracy of {candidate.arch}")
                 return self._planner.evaluate(candidate, self._measure)
 

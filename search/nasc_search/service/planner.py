@@ -28,7 +28,7 @@ from nasc_search.joint.shortlist import Wanted
 from nasc_search.joint.table import CandidateTable, ToldBy
 from nasc_search.joint.told import as_told
 from nasc_search.service.decide import Evaluate
-from nasc_search.service.field import Devices, Field
+from nasc_search.service.layered_tables import Devices, LayeredTables
 from nasc_search.spaces.space import LayeredSpace, SearchSpace
 
 _SEED: Final = 0
@@ -57,7 +57,7 @@ class Planner:
         self.accuracy = self.source.estimate(catalogue.archs)
         """[A] of whole architectures of the catalogue."""
         self._coded = self._coded_accuracy(catalogue)
-        self._field = Field(space, catalogue, self.source, _SEED) if isinstance(space, LayeredSpace) else None
+        self._layered = LayeredTables(space, catalogue, self.source, _SEED) if isinstance(space, LayeredSpace) else None
         self._evaluated: dict[str, float] = {}
         self.add(evaluated)
 
@@ -70,11 +70,11 @@ class Planner:
     def report(self) -> str:
         """How well accuracies are told."""
         told = [self.source.report]
-        if self._outside is not None and self._field is None:
+        if self._outside is not None and self._layered is None:
             told += [f"{len(self.catalogue.archs)} of the space's {self._whole} architectures are searched"]
         if self._outside is not None:
             told += [against_supernet(self._outside, self.own)]
-        told += [self._field.report] if self._field else []
+        told += [self._layered.report] if self._layered else []
         return "\n".join([*told, *([str(self.coding_loss)] if self.coding_loss else [])])
 
     def add(self, evaluated: Mapping[str, float]) -> None:
@@ -112,11 +112,11 @@ class Planner:
             coded = coded if coded.ndim == 1 else coded[:, :, kept]
             return build_table(catalogue, board, edge, coded, encodings, OVERHEADS, self._sent)
 
-        if self._field is None:
+        if self._layered is None:
             return self._told(predict(self.catalogue))
         evaluated = {parse_accuracy_key(key)[0] for key in self._evaluated}
         devices = Devices(board, edge, predict, lambda catalogue: self._told(predict(catalogue)))
-        return self._field.table(devices, sorted(evaluated), wanted)
+        return self._layered.table(devices, sorted(evaluated), wanted)
 
     def _told(self, table: CandidateTable) -> CandidateTable:
         """With what was evaluated, and what an outside source tells, in place of what was predicted."""

@@ -20,10 +20,10 @@ from nasc_search.data.registry import load_dataset
 from nasc_search.joint.pool import architectures
 from nasc_search.pretrained.load import open_pretrained
 from nasc_search.pretrained.shares import open_shares
-from nasc_search.service.outside import Asked, open_outside
+from nasc_search.service.accuracy_source import Asked, open_outside
+from nasc_search.service.heartbeat import Say, heartbeat
 from nasc_search.service.planner import Planner
 from nasc_search.service.service import Service
-from nasc_search.service.spoken import Say, spoken
 from nasc_search.service.store import Store
 from nasc_search.service.workshop import Workshop
 from nasc_search.supernet.own_weights import OwnWeights
@@ -60,7 +60,7 @@ def _serve(options: Options, output: TextIO) -> None:
         output.flush()
 
     # A slow machine, a space that was never listed or a user's function: whoever waits hears of what takes long.
-    with spoken(lambda text: tell(starting=text)) as speak:
+    with heartbeat(lambda text: tell(starting=text)) as speak:
         service, ready = open_service(options, speak)
     # Only now: until here a signal ends the process at once, whatever a user's function does.
     stopped = threading.Event()

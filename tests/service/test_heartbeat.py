@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from nasc_search.service.spoken import spoken
+from nasc_search.service.heartbeat import heartbeat
 
 TIMEOUT_S = 10.0
 
@@ -17,21 +17,21 @@ def test_the_newest_is_said_again_and_again():
         if len(heard) == 2:
             twice.set()
 
-    with spoken(say, every_s=0.01) as speak:
+    with heartbeat(say, every_s=0.01) as speak:
         speak("training one")
         assert twice.wait(TIMEOUT_S)
     assert heard[-1].startswith("training one, for ")
-    assert not any(thread.name == "spoken" for thread in threading.enumerate())
+    assert not any(thread.name == "heartbeat" for thread in threading.enumerate())
 
 
 def test_what_is_over_soon_is_not_spoken_of():
     heard = []
-    with spoken(heard.append, every_s=TIMEOUT_S) as speak:
+    with heartbeat(heard.append, every_s=TIMEOUT_S) as speak:
         speak("quick")
     assert heard == []
 
 
 def test_an_error_ends_it():
-    with pytest.raises(ZeroDivisionError), spoken(lambda text: None):
+    with pytest.raises(ZeroDivisionError), heartbeat(lambda text: None):
         1 / 0  # noqa: B018 # whatever fails inside
-    assert not any(thread.name == "spoken" for thread in threading.enumerate())
+    assert not any(thread.name == "heartbeat" for thread in threading.enumerate())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nasc_sdk.errors import InputError
-from nasc_search.service.outside import Asked, open_outside
+from nasc_search.service.accuracy_source import Asked, open_outside
 from nasc_search.service.store import Store
 from nasc_search.spaces.nb201_order import CELLS
 from tests.joint.catalogues import SPACE

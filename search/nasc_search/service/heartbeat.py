@@ -1,4 +1,4 @@
-"""What takes long is spoken of every few seconds, also while a user's function does not return."""
+"""Heartbeat: what takes long is spoken of every few seconds, also while a user's function does not return."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Say = Callable[[str], None]
 
 
 @contextlib.contextmanager
-def spoken(say: Say, every_s: float = EVERY_S) -> Iterator[Say]:
+def heartbeat(say: Say, every_s: float = EVERY_S) -> Iterator[Say]:
     """Inside, ``say`` hears from another thread what was last put into the yielded function, and since when; nothing
     of what is over sooner.
     """  # fmt: skip
@@ -30,7 +30,7 @@ def spoken(say: Say, every_s: float = EVERY_S) -> Iterator[Say]:
             if text:
                 say(f"{text}, for {time.monotonic() - since:.0f} s")
 
-    thread = threading.Thread(target=repeat, name="spoken", daemon=True)
+    thread = threading.Thread(target=repeat, name="heartbeat", daemon=True)
     thread.start()
     try:
         yield put

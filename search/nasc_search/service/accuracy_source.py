@@ -14,7 +14,7 @@ from nasc_search.accuracy.function import FunctionSource, UserFunction
 from nasc_search.accuracy.source import OutsideSource
 from nasc_search.accuracy.table import TableSource
 from nasc_search.measured.entry import Entry
-from nasc_search.service.spoken import Say
+from nasc_search.service.heartbeat import Say
 from nasc_search.service.store import Store
 from nasc_search.spaces.space import ChoiceSpace, SearchSpace
 

@@ -1,8 +1,8 @@
-"""Field: the architectures of a space too large to list that a search looks at, chosen for what is searched.
+"""Candidate tables of a space too large to list: of the architectures that are worth a look for what is searched.
 
-A field is a pool (:mod:`nasc_search.joint.pool`), all that was evaluated since, what the caller names, and the
-shortlist of the devices, the link and the limits at hand (:mod:`nasc_search.joint.shortlist`). A candidate table of it
-is like any other: exact search, contenders, maps and corrections take it as it is.
+They are a pool (:mod:`nasc_search.joint.pool`), all that was evaluated since, what the caller names, and the
+shortlist of the devices, the link and the limits at hand (:mod:`nasc_search.joint.shortlist`). Such a table is like any
+other: exact search, contenders, maps and corrections take it as it is.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Devices:
     """With what is known of their accuracies."""
 
 
-class Field:
+class LayeredTables:
     """The sums are learned from what ``source`` knows; what it tells nothing of is no candidate."""
 
     def __init__(self, space: LayeredSpace, pool: Catalogue, source: AccuracySource, seed: int) -> None:

@@ -28,6 +28,7 @@ from nasc_search.joint.layered import LayeredCosts
 from nasc_search.joint.layered_search import LayeredSearch, State
 
 BINS = 20_000
+NEAR_STATES = 20
 INPUT_BYTES = 3072
 
 
@@ -136,6 +137,61 @@ def ranked_anew(costs: LayeredCosts, score: np.ndarray, states: list[State]) -> 
     }  # fmt: skip
 
 
+def measured(costs: LayeredCosts, score: np.ndarray, states: list[State]) -> dict[str, Any]:
+    """Build and queries, timed, and how far a program with bins falls behind."""
+    begun = time.perf_counter()
+    search = LayeredSearch(costs, score)
+    built_ms = 1e3 * (time.perf_counter() - begun)
+    took = []
+    for state in states:
+        begun = time.perf_counter()
+        search.best(state.query(costs.payload_bytes))
+        took.append(1e3 * (time.perf_counter() - begun))
+    queries = [state.query(costs.payload_bytes) for state in states[:NEAR_STATES]]
+    begun = time.perf_counter()
+    near = [search.near(query) for query in queries]
+    near_ms = 1e3 * (time.perf_counter() - begun) / len(near)
+    few = zip(states, queries, strict=False)
+    exact = {state: answer.score for state, query in few if (answer := search.best(query))}
+    behind = np.asarray([found - binned(costs, score, state) for state, found in exact.items()])
+    share = behind / np.ptp(list(exact.values()))
+    return {
+        "networks": "9^22",
+        "largest_front": search.points,
+        "build_ms": built_ms,
+        "query_ms": dict(zip(("p50", "p95"), np.percentile(took, (50, 95)).tolist(), strict=True)),
+        "near_ms": near_ms,
+        "near": float(np.mean([len(one) for one in near])),
+        "above_binned_share_of_range": {"least": float(share.min()), "most": float(share.max())},
+    }
+
+
+def gap_to_enumeration(costs: LayeredCosts, score: np.ndarray, states: list[State]) -> float:
+    """The largest over the first six layers, all of whose networks are looked at."""
+    six = costs.payload_bytes[[*range(8), -1]]
+    small = replace(costs, board_ms=costs.board_ms[:6], server_ms=costs.server_ms[:6], payload_bytes=six)
+    shallow, gaps = LayeredSearch(small, score[:6]), []
+    for state in (replace(state, limit_ms=0.4 * state.limit_ms) for state in states):
+        answer, most = shallow.best(state.query(six)), enumerated(small, score[:6], state)
+        gaps.append(abs(most - answer.score) if answer else float(np.isfinite(most)))
+    return max(gaps)
+
+
+def text(result: dict[str, Any]) -> str:
+    """For people."""
+    query, above, anew = result["query_ms"], result["above_binned_share_of_range"], result["ranked_anew"]
+    return (
+        f"fronts of up to {result['largest_front']} points, built in {result['build_ms']:.0f} ms\n"
+        f"query {query['p50']:.2f} ms p50, {query['p95']:.2f} ms p95\n"
+        f"{result['near']:.0f} candidates near the best in {result['near_ms']:.1f} ms\n"
+        f"above a program with {BINS} bins by {above['least']:.2%} to {above['most']:.2%} of the range of scores\n"
+        f"gap to all 9^6 networks of six layers: {result['gap_to_enumeration_9^6']:.1e}\n"
+        f"fifty near the best ranked anew in {anew['ms']:.1f} ms of the processor: {anew['gain_points']:+.2f} points "
+        f"of true accuracy on average, {anew['left_points']:.2f} below the best of the fifty (Spearman of the "
+        f"predictor's sums {anew['spearman_sums']:.3f}, in full {anew['spearman_full']:.3f})"
+    )
+
+
 def main() -> None:
     """Build, query, compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -147,57 +203,15 @@ def main() -> None:
     given = parser.parse_args()
     costs = read_costs(given.table, given.board, given.server)
     score = scores(costs)
-    begun = time.perf_counter()
-    search = LayeredSearch(costs, score)
-    built_ms = 1e3 * (time.perf_counter() - begun)
-    rng = np.random.default_rng(1)
     slowest = float(costs.board_ms.max(axis=1).sum())
     low, high = np.log([[0.5, 1, 0.1 * slowest, 0.5, 0.5], [100, 50, 1.2 * slowest, 2, 2]])
-    states = [State(*state) for state in np.exp(rng.uniform(low, high, (given.states, 5))).tolist()]
-    took = []
-    for state in states:
-        begun = time.perf_counter()
-        search.best(state.query(costs.payload_bytes))
-        took.append(1e3 * (time.perf_counter() - begun))
-    begun = time.perf_counter()
-    near = [search.near(state.query(costs.payload_bytes)) for state in states[:20]]
-    near_ms = 1e3 * (time.perf_counter() - begun) / 20
-    exact = {state: answer.score for state in states[:20] if (answer := search.best(state.query(costs.payload_bytes)))}
-    behind = [exact[state] - binned(costs, score, state) for state in exact]
-    six = costs.payload_bytes[[*range(8), -1]]
-    small = replace(costs, board_ms=costs.board_ms[:6], server_ms=costs.server_ms[:6], payload_bytes=six)
-    shallow = LayeredSearch(small, score[:6])
-    gaps = []
-    for state in (replace(state, limit_ms=0.4 * state.limit_ms) for state in states[:10]):
-        answer, most = shallow.best(state.query(six)), enumerated(small, score[:6], state)
-        gaps.append(abs(most - answer.score) if answer else float(np.isfinite(most)))
-    anew = ranked_anew(costs, score, states[:60])
-    score_range = float(np.ptp(list(exact.values())))
-    result: dict[str, Any] = {
-        "networks": "9^22",
-        "largest_front": search.points,
-        "build_ms": built_ms,
-        "query_ms": dict(zip(("p50", "p95"), np.percentile(took, (50, 95)).tolist(), strict=True)),
-        "near_ms": near_ms,
-        "near": float(np.mean([len(one) for one in near])),
-        "above_binned_share_of_range": {"least": min(behind) / score_range, "most": max(behind) / score_range},
-        "gap_to_enumeration_9^6": max(gaps),
-        "ranked_anew": anew,
+    drawn = np.exp(np.random.default_rng(1).uniform(low, high, (given.states, 5)))
+    states = [State(*state) for state in drawn.tolist()]
+    result = measured(costs, score, states) | {
+        "gap_to_enumeration_9^6": gap_to_enumeration(costs, score, states[:10]),
+        "ranked_anew": ranked_anew(costs, score, states[:60]),
     }
-    if given.json:
-        print(json.dumps(result))
-        return
-    print(f"fronts of up to {search.points} points, built in {built_ms:.0f} ms")
-    query, above = result["query_ms"], result["above_binned_share_of_range"]
-    print(f"query {query['p50']:.2f} ms p50, {query['p95']:.2f} ms p95")
-    print(f"{result['near']:.0f} candidates near the best in {near_ms:.1f} ms")
-    print(f"above a program with {BINS} bins by {above['least']:.2%} to {above['most']:.2%} of the range of scores")
-    print(f"gap to all 9^6 networks of six layers: {max(gaps):.1e}")
-    print(
-        f"fifty near the best ranked anew in {anew['ms']:.1f} ms of the processor: {anew['gain_points']:+.2f} points "
-        f"of true accuracy on average, {anew['left_points']:.2f} below the best of the fifty (Spearman of the "
-        f"predictor's sums {anew['spearman_sums']:.3f}, in full {anew['spearman_full']:.3f})"
-    )
+    print(json.dumps(result) if given.json else text(result))
 
 
 if __name__ == "__main__":

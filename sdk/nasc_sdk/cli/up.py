@@ -6,6 +6,7 @@ import json
 import signal
 import threading
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -59,39 +60,31 @@ def command(
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
+
+    def starting(text: str) -> None:
+        click.echo(text, err=True)
+        if stopped.is_set():
+            raise click.Abort
+
+    own = {
+        "--pretrained": pretrained, "--dataset": dataset, "--data": data, "--accuracy-table": accuracy_table,
+        "--accuracy-callable": accuracy_callable, "--accuracy-samples": accuracy_samples,
+    }  # fmt: skip
     with Family(state_dir) as family:
         if not broker_url:
-            _, ready = family.start(
-                "broker", "broker", "--json", "--port", str(port), "--state-dir", str(state_dir / "broker")
-            )
+            broker_dir = str(state_dir / "broker")
+            _, ready = family.start("broker", "broker", "--json", "--port", str(port), "--state-dir", broker_dir)
             broker_url = ready["url"]
         common = ("--broker", broker_url, "--site", site)
         _, edge = family.start(
             "edge", "edge", *common, "--listen", listen, "--advertise", advertise,
             "--state-dir", str(state_dir / "edge"),
         )  # fmt: skip
-        own = {
-            "--pretrained": pretrained, "--dataset": dataset, "--data": data, "--accuracy-table": accuracy_table,
-            "--accuracy-callable": accuracy_callable, "--accuracy-samples": accuracy_samples,
-        }  # fmt: skip
         given = [word for name, value in own.items() if value for word in (name, value)]
-
-        def starting(text: str) -> None:
-            click.echo(text, err=True)
-            if stopped.is_set():
-                raise click.Abort
-
         _, service = family.start(
             "service", "service", *common, "--state-dir", str(state_dir / "service"), *given, tell=starting
         )
-        if as_json:
-            shown = {"space": service["space"], "accuracy": service["accuracy"]}
-            click.echo(json.dumps({"broker": broker_url, "edge": edge["address"], **shown}))
-        else:
-            click.echo(f"broker          {broker_url}\nedge server     {edge['address']} ({edge['runtime']})")
-            click.echo(f"search service  {service['space']}, {service['archs']} architectures")
-            click.echo(f"accuracies      {service['accuracy']}")
-            click.echo(f"\nnext, on the board: nasc-sdk agent --broker {broker_url} --site {site}")
+        click.echo(_shown(broker_url, site, edge, service, as_json=as_json))
         while not stopped.wait(0.5):
             for child in family.dead():
                 raise UnreachableError(
@@ -99,3 +92,16 @@ def command(
                     f"{child.end}, so everything started here was stopped; its last words are in "
                     f"{child.log}. Nothing that was kept is lost: nasc-sdk up",
                 )
+
+
+def _shown(broker_url: str, site: str, edge: dict[str, Any], service: dict[str, Any], *, as_json: bool) -> str:
+    if as_json:
+        shown = {"space": service["space"], "accuracy": service["accuracy"]}
+        return json.dumps({"broker": broker_url, "edge": edge["address"], **shown})
+    return (
+        f"broker          {broker_url}\n"
+        f"edge server     {edge['address']} ({edge['runtime']})\n"
+        f"search service  {service['space']}, {service['archs']} architectures\n"
+        f"accuracies      {service['accuracy']}\n\n"
+        f"next, on the board: nasc-sdk agent --broker {broker_url} --site {site}"
+    )

@@ -8,11 +8,11 @@ from types import ModuleType
 from nasc_sdk.errors import MissingExtraError
 
 
-def require_torch(extra: str) -> ModuleType:
-    """The torch module; raises MissingExtraError naming the extra when it is not installed."""
+def require_torch() -> ModuleType:
+    """The torch module; raises MissingExtraError when it is not installed."""
     try:
         return importlib.import_module("torch")
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        raise MissingExtraError("torch", extra) from error
+        raise MissingExtraError("torch", "search") from error

@@ -16,7 +16,7 @@ PACKAGES = {
 FORBIDDEN = {
     "nasc_sdk": {"torch", "nasc_search", "nasc_edge"},
     "nasc_search": {"nasc_edge"},
-    "nasc_edge": {"nasc_search"},
+    "nasc_edge": {"torch", "nasc_search"},
 }
 MAX_LINES = 400
 SOURCES = {

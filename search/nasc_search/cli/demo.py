@@ -57,7 +57,7 @@ def command(
     """
     from nasc_search.torch_extra import require_torch
 
-    require_torch("search")
+    require_torch()
     from nasc_sdk.durable import make_directory, write_durably
     from nasc_sdk.report.html import render
     from nasc_sdk.report.summary import save

@@ -62,7 +62,7 @@ def command(
         raise click.UsageError("--accuracy-samples only with --accuracy-callable")
     from nasc_search.torch_extra import require_torch
 
-    require_torch("search")
+    require_torch()
     from nasc_search.service.accuracy_source import SAMPLES, Asked
     from nasc_search.service.process import Options, run
 

@@ -71,7 +71,7 @@ def command(
         return
     from nasc_search.torch_extra import require_torch
 
-    require_torch("search")
+    require_torch()
     from nasc_search.supernet.checkpoint import load
     from nasc_search.supernet.model import Supernet
     from nasc_search.supernet.train import train

@@ -53,7 +53,7 @@ def command(
 
     if cut is not None and not arch:
         raise click.UsageError("--cut needs --arch")
-    require_torch("search")
+    require_torch()
     from nasc_sdk.candidate import Candidate, CutEncoding
     from nasc_search.pretrained.encoders import train_one_cut, train_own_encoders, train_shared_encoders
 

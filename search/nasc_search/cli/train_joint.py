@@ -82,7 +82,7 @@ def command(
     """
     from nasc_search.torch_extra import require_torch
 
-    require_torch("search")
+    require_torch()
     from nasc_sdk.link.link import Link
     from nasc_search.cli.cost_model_source import open_model
     from nasc_search.joint.constraints import Constraints

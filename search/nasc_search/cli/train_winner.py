@@ -43,7 +43,7 @@ def command(
     """
     from nasc_search.torch_extra import require_torch
 
-    require_torch("search")
+    require_torch()
     from nasc_search.pretrained.winner import train_winner
 
     task = data.load()

@@ -8,18 +8,18 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from nasc_sdk.bundle import Bundle
-from nasc_sdk.candidate import INT8, Candidate, CutEncoding, Entropy
+from nasc_sdk.candidate import INT8, Candidate, Entropy
 from nasc_sdk.entropy import known_codings
-from nasc_sdk.errors import InfeasibleError, InputError, MissingExtraError, RefusedError, UnreachableError
+from nasc_sdk.errors import InfeasibleError, MissingExtraError, RefusedError, UnreachableError
 from nasc_sdk.link.link import Link
 from nasc_sdk.protocol.messages import State
 from nasc_search.accuracy.keys import accuracy_key
 from nasc_search.joint.exact import Decision, steps_down, worth_switching
 from nasc_search.joint.explain import asked, explain
-from nasc_search.joint.scored import Scored, broken_rule, score_candidate, shortcoming
+from nasc_search.joint.scored import Scored, score_candidate
 from nasc_search.joint.table import CandidateTable
-from nasc_search.joint.told import accuracy_text
 from nasc_search.service.bundles import make_bundles
+from nasc_search.service.by_hand import describe, named_candidate
 from nasc_search.service.decide import (
     MARGIN,
     Evaluate,
@@ -199,29 +199,10 @@ class Deploying:
         self, device: str, table: CandidateTable, link: Link, goal: Goal, options: Options
     ) -> tuple[Scored, str]:
         """A candidate and what is predicted of it; it may miss the limit, but not break the rules of the board."""
-        if "cut" not in options:
-            raise InputError("--arch needs --cut as well")
-        encoding = CutEncoding(
-            int(number(options, "bits", INT8.bits)), int(number(options, "bottleneck", 0)),
-            parse_entropy(str(options.get("entropy", INT8.entropy.value))),
-        )  # fmt: skip
-        candidate = Candidate(str(options["arch"]), int(number(options, "cut", 0)), encoding)
-        self._refuse_unknown(encoding.entropy, device, goal.edge)
+        candidate = named_candidate(options)
+        self._refuse_unknown(candidate.encoding.entropy, device, goal.edge)
         chosen = self._with_own(score_candidate(table, link, goal.constraints, candidate))
-        if broken := broken_rule(chosen, goal.constraints):
-            raise InputError(f"{candidate} {broken}")
-        text = (
-            f"asked for by hand: {candidate}, {accuracy_text(chosen)}\n"
-            f"predicted over {link}: p50 {chosen.total_ms[0]:.2f} ms, p95 {chosen.total_ms[1]:.2f} ms"
-        )
-        if goal.constraints.aim.saves_energy:
-            text += f"; {chosen.energy_mj:.4g} mJ at watts {table.power}"
-        if not chosen.feasible:
-            missed = "over the limit" if chosen.limited_ms > goal.constraints.bound_ms else "outside the goal"
-            text += f"\n{missed}: it {shortcoming(chosen, goal.constraints)}"
-        if goal.automatic:
-            text += "\nthe service replaces it when it finds better; --once keeps it"
-        return chosen, text
+        return chosen, describe(chosen, goal, link, table.power)
 
     def _refuse_unknown(self, coding: Entropy, *devices: str) -> None:
         """RefusedError for an entropy coding that a device cannot do, MissingExtraError where it is this service."""
@@ -293,14 +274,6 @@ class Deploying:
             self._workshop.encode(best.candidate)
             ready += 1
         return ready
-
-
-def parse_entropy(text: str) -> Entropy:
-    """InputError names what is known."""
-    try:
-        return Entropy(text)
-    except ValueError:
-        raise InputError(f"unknown entropy coding {text!r}; known are: {', '.join(Entropy)}") from None
 
 
 def _reason(decision: Decision) -> str:

@@ -16,7 +16,7 @@ from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.protocol.messages import ServiceRequest, ServiceVerb, encode
 from nasc_sdk.protocol.topics import SERVICE, Topics
 from tests.mqtt.brokers import Inbox, broker
-from tests.service.loops import BOARD, EDGE, SITE, TIMEOUT_S, open_loop, serving
+from tests.service.loops import BOARD, EDGE, SITE, SPACE, TIMEOUT_S, open_loop, serving
 
 GOOD = {"throughput_mbit_s": 1000.0, "round_trip_ms": 0.1}
 IMAGE = np.full((8, 8, 1), 100, np.uint8)
@@ -190,16 +190,14 @@ def test_the_winner_is_fine_tuned_and_deployed(loop):
     ],
 )
 def test_what_is_pushed_by_hand_keeps_the_rules_of_the_board(loop, options, message):
-    arch = loop.newest()[0]["candidate"]["arch"]
     with pytest.raises(NascError, match=message):
-        loop.ask(ServiceVerb.DEPLOY, limit_ms=1000.0, arch=arch, automatic=False, **GOOD, **options)
+        loop.ask(ServiceVerb.DEPLOY, limit_ms=1000.0, arch=SPACE.archs[0], automatic=False, **GOOD, **options)
     # What was asked for in a refused question is not remembered.
     assert loop.ask(ServiceVerb.DEPLOY, limit_ms=1000.0, flash_bytes=0, automatic=False, **GOOD)
 
 
 def test_what_is_pushed_by_hand_over_the_limit_says_so(loop):
-    arch = loop.newest()[0]["candidate"]["arch"]
-    found = loop.ask(ServiceVerb.DEPLOY, limit_ms=0.001, arch=arch, cut=3, automatic=False, **GOOD)
+    found = loop.ask(ServiceVerb.DEPLOY, limit_ms=0.001, arch=SPACE.archs[0], cut=3, automatic=False, **GOOD)
     assert "over the limit: it needs" in found["text"]
     assert "p95" in found["text"]
 

@@ -51,12 +51,17 @@ def profile(seed=0, archs=40, heads=12, noise=0.01, scale=SCALE):
     for index in range(heads):
         keys = keys_of(SPACE.sample(rng))
         whole.append(keys[: 2 + index % (len(keys) - 1)])
+    return profile_of(blocks, whole, rng, noise, scale)
+
+
+def profile_of(blocks, heads, rng, noise=0.01, scale=SCALE):
+    """Of these block keys, and heads of block keys, as the true times say."""
     return Profile(
         "board",
         CONDITIONS,
         tuple(measurement(f"block {n}", key, true_us([key]), rng, noise) for n, key in enumerate(blocks)),
         tuple(
             measurement(f"head {n}", join_blocks(keys), true_us(keys, scale), rng, noise)
-            for n, keys in enumerate(whole)
+            for n, keys in enumerate(heads)
         ),
     )

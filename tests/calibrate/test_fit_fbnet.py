@@ -2,15 +2,14 @@
 
 import numpy as np
 
-from nasc_sdk.cost.features import block_key, join_blocks, parse_block
+from nasc_sdk.cost.features import block_key, parse_block
 from nasc_sdk.cost.model import predict_heads
 from nasc_sdk.ir.network import TensorSpec
-from nasc_sdk.profiling.profile import Profile
 from nasc_search.calibrate.fit import fit
 from nasc_search.export.simplify import simplify
 from nasc_search.joint.layered import layered_costs
 from nasc_search.spaces.fbnet import FBNetMacro, FBNetSpace
-from tests.calibrate.synthetic import CONDITIONS, SCALE, measurement, true_us
+from tests.calibrate.synthetic import SCALE, profile_of, true_us
 
 SPACE = FBNetSpace(FBNetMacro(TensorSpec(12, 12, 3), 4, 0.5, (1, 1, 0, 0, 0, 1, 0)))
 
@@ -24,15 +23,7 @@ def profile(rng, heads=24, noise=0.01):
     archs = (*SPACE.covering_archs(), *(SPACE.sample(rng) for _ in range(heads)))
     blocks = dict.fromkeys(key for arch in archs for key in keys_of(arch) if parse_block(key)[1])
     whole = [keys_of(arch)[: 2 + index % (len(SPACE.layers) + 1)] for index, arch in enumerate(archs)]
-    return Profile(
-        "board",
-        CONDITIONS,
-        tuple(measurement(f"block {n}", key, true_us([key]), rng, noise) for n, key in enumerate(blocks)),
-        tuple(
-            measurement(f"head {n}", join_blocks(keys), true_us(keys, SCALE), rng, noise)
-            for n, keys in enumerate(whole)
-        ),
-    )
+    return profile_of(blocks, whole, rng, noise)
 
 
 def test_unseen_heads_and_layers_are_predicted():

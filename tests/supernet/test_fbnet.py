@@ -23,21 +23,12 @@ from nasc_search.supernet.quantization_aware import harden
 from nasc_search.supernet.retrain import FineTuned, folded
 from nasc_search.supernet.sampling import draw
 from nasc_search.supernet.train import train
+from tests.supernet.shaken import shaken
 from tests.supernet.tasks import SPACE as CELLS
 from tests.supernet.tasks import images, task
 
 SPACE = FBNetSpace(FBNetMacro(TensorSpec(8, 8, 1), 4, 0.25, (1, 2, 0, 0, 0, 0, 0), 1, (1, 2, 1, 1, 1, 1, 1), 64))
 ARCHS = [*SPACE.covering_archs(), "215", "781", "038"]
-
-
-def shaken(seed=0):
-    """A supernet whose gains, shifts and biases are not what they start as."""
-    supernet = Supernet(SPACE, seed)
-    generator = torch.Generator().manual_seed(seed)
-    for name, parameter in supernet.named_parameters():
-        if name.endswith(("norm.weight", "bias")):
-            nn.init.uniform_(parameter, 0.5, 1.5, generator=generator)
-    return supernet.train()
 
 
 def by_hand(supernet, arch, x):
@@ -85,7 +76,7 @@ def by_hand(supernet, arch, x):
 
 @pytest.mark.parametrize("arch", ARCHS)
 def test_forward_is_the_papers_chain(arch):
-    supernet = shaken()
+    supernet = shaken(SPACE)
     with torch.no_grad():
         expected = by_hand(supernet, arch, images())
         found = supernet(images(), SPACE.network(arch))
@@ -94,7 +85,7 @@ def test_forward_is_the_papers_chain(arch):
 
 @pytest.mark.parametrize("arch", ARCHS)
 def test_folding_equals_batch_norm_on_the_calibration_images(arch):
-    supernet = shaken(3)
+    supernet = shaken(SPACE, 3)
     network = SPACE.network(arch)
     folded = FoldedNetwork(network, recalibrate(supernet, network, images(64)))
     with torch.no_grad():
@@ -106,7 +97,7 @@ def test_folding_equals_batch_norm_on_the_calibration_images(arch):
 
 
 def test_operators_of_a_layer_share_weights_and_only_what_they_take_is_trained():
-    supernet = shaken()
+    supernet = shaken(SPACE)
     supernet(images(), SPACE.network("000")).sum().backward()
     layer = SPACE.layers[1]
     weight = supernet.layer(f"{layer.name}.expand").weight
@@ -119,7 +110,7 @@ def test_operators_of_a_layer_share_weights_and_only_what_they_take_is_trained()
     assert kernel[:, :, 1:4, 1:4].abs().sum() == kernel.abs().sum() > 0
     assert supernet.layer(f"{layer.name}.project").weight.grad.shape[1] == 6 * channels
     assert supernet.layer(f"{SPACE.layers[0].name}.expand").weight.grad is not None
-    fresh = shaken()
+    fresh = shaken(SPACE)
     fresh(images(), SPACE.network("111")).sum().backward()
     # Two groups of the same weights: half of them.
     grad = fresh.layer(f"{layer.name}.expand").weight.grad[:channels, :, 0, 0]
@@ -154,7 +145,7 @@ def test_it_learns_and_int8_keeps_what_was_learnt(trained):
 
 def test_norms_of_several_processes_see_the_channels_that_an_operator_has():
     """What shares batches between processes replaces the norms: they are called for fewer channels as well."""
-    supernet, called = shaken(), []
+    supernet, called = shaken(SPACE), []
     for module in supernet.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.register_forward_hook(lambda _, given, __: called.append(given[0].shape[1]))
@@ -170,7 +161,7 @@ def test_training_for_int8_takes_the_parts_that_an_operator_has(trained):
 
 
 def test_a_checkpoint_round_trip(tmp_path):
-    supernet, progress = shaken(4), Progress("shades", 1, 3, 6, 8, 0.1)
+    supernet, progress = shaken(SPACE, 4), Progress("shades", 1, 3, 6, 8, 0.1)
     save(tmp_path / "s", supernet, progress, {})
     loaded = load(tmp_path / "s")
     assert (loaded.supernet.space, loaded.progress) == (SPACE, progress)

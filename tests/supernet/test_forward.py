@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from nasc_search.spaces.nb201 import EDGES, EdgeOp, parse_arch
 from nasc_search.supernet.fold import FoldedNetwork, recalibrate
-from nasc_search.supernet.model import Supernet
+from tests.supernet.shaken import shaken
 from tests.supernet.tasks import DENSE_CELL, SPACE, images
 
 
@@ -70,19 +69,9 @@ def by_hand(supernet, arch, x):
     return F.linear(x.mean((2, 3)), dense.weight, dense.bias)
 
 
-def shaken(seed=0):
-    """A supernet whose gains, shifts and biases are not what they start as."""
-    supernet = Supernet(SPACE, seed)
-    generator = torch.Generator().manual_seed(seed)
-    for name, parameter in supernet.named_parameters():
-        if name.endswith(("norm.weight", "bias")):
-            nn.init.uniform_(parameter, 0.5, 1.5, generator=generator)
-    return supernet.train()
-
-
 @pytest.mark.parametrize("arch", some_archs(12, 0))
 def test_forward_is_the_papers_cell(arch):
-    supernet = shaken()
+    supernet = shaken(SPACE)
     with torch.no_grad():
         expected = by_hand(supernet, arch, images())
         found = supernet(images(), SPACE.network(arch))
@@ -91,7 +80,7 @@ def test_forward_is_the_papers_cell(arch):
 
 @pytest.mark.parametrize("arch", some_archs(6, 1))
 def test_folding_equals_batch_norm_on_the_calibration_images(arch):
-    supernet = shaken(3)
+    supernet = shaken(SPACE, 3)
     network = SPACE.network(arch)
     folded = FoldedNetwork(network, recalibrate(supernet, network, images(64)))
     with torch.no_grad():
@@ -100,14 +89,14 @@ def test_folding_equals_batch_norm_on_the_calibration_images(arch):
 
 
 def test_folding_leaves_the_supernet_alone():
-    supernet = shaken()
+    supernet = shaken(SPACE)
     before = {name: value.clone() for name, value in supernet.state_dict().items()}
     recalibrate(supernet, SPACE.network(DENSE_CELL), images())
     assert all(torch.equal(before[name], value) for name, value in supernet.state_dict().items())
 
 
 def test_head_and_tail_make_the_whole():
-    supernet, network = shaken(), SPACE.network(DENSE_CELL)
+    supernet, network = shaken(SPACE), SPACE.network(DENSE_CELL)
     weights = recalibrate(supernet, network, images())
     whole = FoldedNetwork(network, weights)(images())
     for cut in network.cuts:
@@ -118,7 +107,7 @@ def test_head_and_tail_make_the_whole():
 
 
 def test_ranges_and_block_inputs_see_every_tensor():
-    supernet, network = shaken(), SPACE.network(DENSE_CELL)
+    supernet, network = shaken(SPACE), SPACE.network(DENSE_CELL)
     folded = FoldedNetwork(network, recalibrate(supernet, network, images()))
     ranges = folded.ranges(images())
     assert {(block.name, op.output) for block, op in network.ops()} <= set(ranges)
@@ -131,5 +120,6 @@ def test_ranges_and_block_inputs_see_every_tensor():
 
 def test_versions_tell_weights_and_architectures_apart():
     network = SPACE.network(DENSE_CELL)
-    versions = [FoldedNetwork(network, recalibrate(shaken(seed), network, images())).version for seed in (0, 0, 1)]
+    supernets = (shaken(SPACE, seed) for seed in (0, 0, 1))
+    versions = [FoldedNetwork(network, recalibrate(supernet, network, images())).version for supernet in supernets]
     assert versions[0] == versions[1] != versions[2]

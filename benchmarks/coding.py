@@ -81,7 +81,7 @@ def cuts_of(workshop: Workshop, arch: str, images: torch.Tensor) -> Iterator[tup
     """Cut, encoding and packed payloads."""
     prepared = workshop.prepare(arch)
     for packed in packed_cuts(prepared.folded, prepared.quantized, images):
-        yield packed.cut, str(CutEncoding(packed.bits)), packed.payloads
+        yield packed.cut, str(packed.encoding), packed.payloads
     for cut, channels, bits in NARROWED:
         encoded = workshop.encode(Candidate(arch, cut, CutEncoding(bits, channels)))
         after = encoded.network.blocks[encoded.place].name

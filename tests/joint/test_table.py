@@ -59,7 +59,7 @@ def test_encodings_keep_their_axis_and_the_raw_input_is_never_encoded(models):
 
 def test_deflating_is_charged_with_what_it_saved(models):
     codes = (INT8, CutEncoding(entropy=Entropy.ZLIB))
-    shares = {(0, 8, Entropy.ZLIB): 0.5, (1, 8, Entropy.ZLIB): 0.7, (2, 8, Entropy.ZSTD): 0.1}
+    shares = {(0, codes[1]): 0.5, (1, codes[1]): 0.7, (2, CutEncoding(entropy=Entropy.ZSTD)): 0.1}
     table = build_table(catalogue(), *models, random_accuracy(1), codes, shares=shares)
     assert table.legal[0].all()
     assert table.payload_bytes[:3, 1].tolist() == [
@@ -67,6 +67,19 @@ def test_deflating_is_charged_with_what_it_saved(models):
     ]
     assert (table.coding.head_ms[:-1, 1] > 0).all()
     assert (table.coding.tail_ms[:-1, 1] < table.coding.head_ms[:-1, 1]).all()
+
+
+def test_entropy_coding_behind_a_bottleneck_has_a_share_of_its_own(models):
+    narrow = CutEncoding(4, 2)
+    codes = (INT8, narrow, replace(narrow, entropy=Entropy.ZLIB))
+    wide = CutEncoding(4, entropy=Entropy.ZLIB)
+    table = build_table(catalogue(), *models, random_accuracy(1), codes, shares={(2, codes[2]): 0.5, (2, wide): 0.1})
+    packed = narrow.payload_bytes(catalogue().cut_specs[2])
+    assert table.payload_bytes[2].tolist()[1:] == [packed, math.ceil(packed / 2)]
+    deflating, inflating = (1e-3 * ASSUMED[step].us(packed) for step in (Step.DEFLATE, Step.INFLATE))
+    assert table.coding.head_ms[2, 2] - table.coding.head_ms[2, 1] == pytest.approx(deflating)
+    assert table.coding.tail_ms[2, 2] - table.coding.tail_ms[2, 1] == pytest.approx(inflating)
+    assert table.coding.arena_bytes[2, 2] == table.coding.arena_bytes[2, 1] > 0
 
 
 def test_coding_takes_what_was_measured_on_each_side(models):

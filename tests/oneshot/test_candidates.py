@@ -43,7 +43,7 @@ def test_predictions_are_those_of_the_service():
     """The candidate table of all architectures at once says the same as looking at them one by one."""
     wanted = replace(setting(SPACE, 0.5), link=Link((3.0, 1.0, 7.0), (2.0, 9.0, 1.0)))
     candidates = Candidates(SPACE, wanted, PLAIN)
-    candidates.shares = {(1, 8, Entropy.ZLIB): 0.5, (1, 4, Entropy.ZLIB): 0.25}
+    candidates.shares = {(1, PLAIN[1]): 0.5, (1, PLAIN[2]): 0.25}
 
     class Listed(type(SPACE)):
         archs = tuple(SPACE.decode(code) for code in product(range(2), repeat=2))
@@ -66,7 +66,7 @@ def test_deflating_that_gains_makes_candidates_faster():
     candidates = Candidates(SPACE, slow, PLAIN)
     deflated = (1, 0, 0, PLAIN.index(CutEncoding(entropy=Entropy.ZLIB)))
     before = candidates.violation(deflated)
-    candidates.shares = {(1, 8, Entropy.ZLIB): 0.25}
+    candidates.shares = {(1, PLAIN[1]): 0.25}
     assert candidates.violation(deflated) < before
 
 

@@ -6,14 +6,14 @@ import torch
 
 from nasc_edge.tails import TailStore, load_litert
 from nasc_sdk.agent.pipeline import Pipeline
-from nasc_sdk.candidate import Candidate, Entropy
+from nasc_sdk.candidate import Candidate, CutEncoding, Entropy
 from nasc_sdk.protocol.messages import ServiceVerb
 from nasc_sdk.runtime.select import open_runtime
 from nasc_search.encodings.blocks import ENCODINGS, fits
 from nasc_search.service.bundles import make_bundles
 from tests.agent.serving import Heard, edge_client, load
 from tests.edge.clients import serving
-from tests.service.loops import open_loop
+from tests.service.loops import SENT, open_loop
 from tests.service.shops import shop
 from tests.service.test_bundles import TARGETS
 from tests.supernet.tasks import DENSE_CELL, SPACE
@@ -71,10 +71,13 @@ def test_narrow_cuts_are_chosen_over_narrow_links_and_pushed_by_hand(tmp_path):
         loop.ask(ServiceVerb.PROFILE, coverage="small", rounds=1)
         good = {"limit_ms": 1000.0, "throughput_mbit_s": 1000.0, "round_trip_ms": 0.1, "automatic": False}
         arch = loop.ask(ServiceVerb.DEPLOY, **good)["deployment"]["candidate"]["arch"]
-        found = loop.ask(ServiceVerb.DEPLOY, arch=arch, cut=3, bits="4", bottleneck=8, entropy="none", **good)
-        candidate = found["deployment"]["candidate"]
-        assert candidate["encoding"] == {"bits": 4, "bottleneck": 8, "entropy": "none"}
-        assert found["deployment"]["predicted"]["payload_bytes"] == 4 * 4 * 8 // 2
+        sent, by_hand = {}, {"arch": arch, "cut": 3, "bits": "4", "bottleneck": 8, **good}
+        for entropy in ("none", "zlib"):
+            deployment = loop.ask(ServiceVerb.DEPLOY, entropy=entropy, **by_hand)["deployment"]
+            assert deployment["candidate"]["encoding"] == {"bits": 4, "bottleneck": 8, "entropy": entropy}
+            sent[entropy] = deployment["predicted"]["payload_bytes"]
+        assert sent["none"] == 4 * 4 * 8 // 2
+        assert sent["zlib"] == SENT[3, CutEncoding(4, 8, Entropy.ZLIB)] * sent["none"]
         fronts = loop.ask(ServiceVerb.SEARCH, limit_ms=1000.0, throughput_mbit_s=0.5, round_trip_ms=0.1)["fronts"]
         splits = [point["candidate"]["encoding"] for point in fronts if point["kind"] == "split"]
         assert any(encoding["bits"] < 8 for encoding in splits), "narrow cuts are on the front over a narrow link"

@@ -24,7 +24,7 @@ PLAIN: Final = tuple(CutEncoding(entropy=entropy) for entropy in Entropy)
 ENCODINGS: Final = (
     *PLAIN,
     *(CutEncoding(bits, entropy=entropy) for bits in _BITS for entropy in Entropy),
-    *(CutEncoding(bits, channels) for channels in BOTTLENECKS for bits in _BITS),
+    *(CutEncoding(bits, channels, entropy) for channels in BOTTLENECKS for bits in _BITS for entropy in Entropy),
 )
 """All that the search knows, the plain one first."""
 

@@ -77,8 +77,7 @@ def _payload(
     specs: tuple[TensorSpec, ...], encodings: tuple[CutEncoding, ...], shares: Shares
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     def size(cut: int, spec: TensorSpec, code: CutEncoding) -> float:
-        share = 1.0 if code.bottleneck else shares.get((cut, code.bits, code.entropy), 1.0)
-        return share * code.payload_bytes(spec)
+        return shares.get((cut, code), 1.0) * code.payload_bytes(spec)
 
     return np.ceil([[size(cut, spec, code) for code in encodings] for cut, spec in enumerate(specs)]).astype(np.int64)
 

@@ -56,7 +56,7 @@ class Contenders:
         total, aim = self.total_ms(link, constraints.percentile), constraints.aim
         match aim.objective:
             case Objective.ACCURACY:
-                return lambda limit_ms: self._most_accurate(total, limit_ms)
+                return lambda limit_ms: self.most_accurate(total, limit_ms)
             case Objective.ENERGY:
                 energy = self.energy_mj(link)
                 within_budget = energy <= aim.budget_mj
@@ -66,13 +66,18 @@ class Contenders:
             case _:
                 assert_never(aim.objective)
 
-    def _most_accurate(self, total: Array, limit_ms: float) -> Index | None:
+    def most_accurate(self, total: Array, limit_ms: float) -> Index | None:
+        """Of those with a ``total`` (milliseconds, of each contender) within the limit, then the fastest."""
         feasible = np.flatnonzero(total <= limit_ms)
         if not feasible.size:
             return None
         accuracy = self.accuracy[feasible]
         best = feasible[accuracy == accuracy.max()]
         return self.at(int(best[np.argmin(total[best])]))
+
+    def fastest(self, total: Array) -> Index | None:
+        """By such totals; None where all are infinite."""
+        return self.at(int(total.argmin())) if np.isfinite(total).any() else None
 
     def _least(self, cost: Array, total: Array, within: NDArray[np.bool_], aim: Aim) -> Index | None:
         """Of those ``within`` limit and budget, in the order of :meth:`nasc_search.joint.frugal.Frugal.rows`."""
@@ -116,8 +121,12 @@ def _select(
     costs = [table.fixed_ms, table.fixed_variance]
     costs += [fixed_mj(table)] if energy else []
     costs += [table.tail_ms] if server else []
-    found = []
+    found: list[NDArray[np.int64]] = []
     for code in range(len(table.encodings)):
+        # Another entropy coding of the same codes loses as much, and comes next to them.
+        if found and all(np.array_equal(of[:, :, code], of[:, :, code - 1]) for of in (allowed, table.accuracy)):
+            found.append(found[-1] + (0, 0, 1))
+            continue
         order = np.argsort(-table.accuracy[:, :, code], axis=0, kind="stable")
         mine = np.take_along_axis(allowed[:, :, code], order, axis=0)
         ranked = [np.where(mine, np.take_along_axis(values, order, axis=0), np.inf) for values in costs]

@@ -11,22 +11,21 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nasc_sdk.candidate import Candidate
 from nasc_sdk.link.link import Link
 from nasc_sdk.profiling.profile import Power
 from nasc_search.joint.aim import MOST_ACCURATE, SAVING
 from nasc_search.joint.constraints import Constraints
-from nasc_search.joint.contenders import Index, contenders
+from nasc_search.joint.contenders import Contenders, Index, contenders
 from nasc_search.joint.enumerated import Shortlist
 from nasc_search.joint.flips import Flip, find_flips
 from nasc_search.joint.frugal import Frugal, find_frugal
 from nasc_search.joint.infeasible import infeasible
 from nasc_search.joint.scored import Scored, amount, cost, score, score_candidate, shortcoming
+from nasc_search.joint.survey import survey
 from nasc_search.joint.table import Array, CandidateTable, Kind
 
-_ALL: Final = slice(None)
 _NEARLY: Final = 1.1
 _NAMES: Final = 8
 """Architectures looked at for each one shown: dead edges give one network several names."""
@@ -79,35 +78,31 @@ class Decision:
 
 def search(table: CandidateTable, link: Link, constraints: Constraints, runners_up: int = 3) -> Decision:
     """The best candidate by the constraints' aim; InfeasibleError with the nearest ones when none meets them."""
-    total = table.total_ms(link, constraints.percentile)
-    few = contenders(table, constraints)
-    admitted = np.where(table.allowed(constraints), total, np.inf)
-    feasible = int(np.count_nonzero(admitted <= constraints.bound_ms))
-    if not feasible:
+    frugal = find_frugal(table, link, constraints) if constraints.aim.saves else None
+    seen, count = frugal or survey(table, link, constraints), _NAMES * (runners_up + 1)
+    if not seen.feasible:
         raise infeasible(table, link, constraints)
-    frugal, count = None, _NAMES * (runners_up + 1)
-    if constraints.aim.saves:
-        frugal = find_frugal(table, link, constraints, admitted)
-        feasible = frugal.count
-    winners = frugal.rows(count) if frugal else _best_rows(table, admitted, constraints.bound_ms, count)
+    winners = seen.rows(count)
     best, *others = _distinct([score(table, link, constraints, *winner) for winner in winners])
-    ends = {kind: _best_of(table, total, admitted, kind, link, constraints, frugal) for kind in Kind}
+    few = contenders(table, constraints)
+    times = few.total_ms(link, constraints.percentile)
+    ends = {kind: _best_of(few, times, kind, link, constraints, frugal) for kind in Kind}
     local, edge = ends[Kind.ALL_LOCAL], ends[Kind.ALL_EDGE]
     assert local is not None
     assert edge is not None
-    better = _more_accurate(table, best.accuracy) if frugal is None else np.zeros_like(table.evaluated)
+    denied = few.fastest(np.where(few.accuracy > best.accuracy, times, np.inf)) if frugal is None else None
     return Decision(
         constraints=constraints,
         link=link,
         chosen=best,
         runners_up=tuple(others[:runners_up]),
         candidates=table.size,
-        feasible=feasible,
+        feasible=seen.feasible,
         all_local=local,
         all_edge=edge,
         split=ends[Kind.SPLIT],
-        more_accurate=int(np.count_nonzero(better.any(axis=(1, 2)))),
-        denied=_fastest(table, np.where(better, admitted, np.inf), link, constraints),
+        more_accurate=0 if frugal else int(np.count_nonzero(table.most_accurate > best.accuracy)),
+        denied=score(table, link, constraints, *denied) if denied else None,
         flips=find_flips(few, link, constraints, winners[0], frugal.floor if frugal else 0.0),
         extrapolated=table.extrapolated,
         power=table.power,
@@ -123,9 +118,8 @@ def search_nearest(table: CandidateTable, link: Link, constraints: Constraints) 
     The decision's constraints hold the limit that it was taken for. Energy and latency do not count then: a board that
     misses its goal is not to save. InfeasibleError when nothing fits the board and the server's budget.
     """
-    total = table.total_ms(link, constraints.percentile)
-    admitted = np.where(table.allowed(constraints), total, np.inf)
-    least, limit_ms = float(admitted.min()), constraints.limit_ms
+    times = contenders(table, constraints).total_ms(link, constraints.percentile)
+    least, limit_ms = float(times.min(initial=np.inf)), constraints.limit_ms
     if limit_ms is not None and np.isfinite(least):
         # What keeps the limit, but not the floor or the budget, need not be faster than the limit.
         limit_ms = max(_NEARLY * least, limit_ms)
@@ -137,13 +131,12 @@ def finalists(table: CandidateTable, link: Link, constraints: Constraints, n: in
 
     Where energy or latency counts, the most accurate one as well, which the floor may hang on.
     """
-    admitted = np.where(table.allowed(constraints), table.total_ms(link, constraints.percentile), np.inf)
-    if constraints.aim.saves and (admitted <= constraints.bound_ms).any():
-        frugal = find_frugal(table, link, constraints, admitted)
+    seen = survey(table, link, constraints)
+    if constraints.aim.saves and seen.feasible:
+        frugal = find_frugal(table, link, constraints)
         found = [score(table, link, constraints, *row) for row in frugal.rows(n)]
         return tuple(dict.fromkeys([*found, frugal.most_accurate]))
-    rows = _best_rows(table, admitted, constraints.bound_ms, n)
-    return tuple(score(table, link, constraints, *row) for row in rows)
+    return tuple(score(table, link, constraints, *row) for row in seen.rows(n))
 
 
 def worth_switching(
@@ -204,56 +197,32 @@ def _saves_enough(now: Scored, then: Scored, constraints: Constraints, floor: fl
     return False, f"{saved:.1%} less {objective.value} is less than the margin of {SAVING:.0%}"
 
 
-def _best_rows(
-    table: CandidateTable, admitted: Array, limit_ms: float, count: int, cuts: slice = _ALL
-) -> list[Index]:
-    """The best architectures in order, each at its most accurate cut and encoding among ``cuts``, then its fastest."""
-    times = admitted[:, cuts].reshape(len(table.archs), -1)
-    if not times.size:
-        return []
-    accuracy = np.where(times <= limit_ms, table.accuracy[:, cuts].reshape(times.shape), -np.inf)
-    best = accuracy.max(axis=1)
-    rows = np.flatnonzero(np.isfinite(best))
-    if len(rows) > count:
-        # Only rows as accurate as the count-th can be among the first.
-        least = np.partition(best[rows], len(rows) - count)[len(rows) - count]
-        rows = rows[best[rows] >= least]
-    totals = np.where(accuracy[rows] == best[rows, None], times[rows], np.inf)
-    places = totals.argmin(axis=1)
-    order = np.lexsort((rows, totals.min(axis=1, initial=np.inf), -best[rows]))[:count]
-    return [_index(table, int(rows[at]), int(places[at]), cuts) for at in order]
-
-
 def _best_of(
-    table: CandidateTable, total: Array, admitted: Array, kind: Kind, link: Link, constraints: Constraints,
-    frugal: Frugal | None,
-) -> Scored | None:  # fmt: skip
-    """Best feasible candidate of a kind, else the most accurate within the limit, else the fastest allowed one, else
-    the fastest.
-    """  # fmt: skip
-    cuts = table.cuts_of(kind)
-    best = (frugal.rows(1, cuts) if frugal else []) or _best_rows(table, admitted, constraints.bound_ms, 1, cuts)
-    if best:
-        return score(table, link, constraints, *best[0])
-    return _fastest(table, admitted, link, constraints, cuts) or _fastest(table, total, link, constraints, cuts)
-
-
-def _more_accurate(table: CandidateTable, accuracy: float) -> NDArray[np.bool_]:
-    """[A, K, E]"""
-    return np.asarray((table.accuracy > accuracy) & table.legal)
-
-
-def _fastest(
-    table: CandidateTable, total: Array, link: Link, constraints: Constraints, cuts: slice = _ALL
+    few: Contenders, times: Array, kind: Kind, link: Link, constraints: Constraints, frugal: Frugal | None
 ) -> Scored | None:
-    """The fastest candidate at some cuts; None when none of them has a finite total."""
-    flat = total[:, cuts].reshape(len(table.archs), -1)
-    if not flat.size:
+    """Best feasible candidate of a kind, else the most accurate within the limit, else the fastest allowed one, else
+    the fastest. ``times`` are the contenders' totals.
+    """
+    table, cuts = few.table, few.table.cuts_of(kind)
+    rows = frugal.rows(1, cuts) if frugal else []
+    mine = np.where(np.isin(few.cuts, range(table.cuts)[cuts]), times, np.inf)
+    index = rows[0] if rows else few.most_accurate(mine, constraints.bound_ms) or few.fastest(mine)
+    index = index or _fastest(table, link, constraints.percentile, cuts)
+    return score(table, link, constraints, *index) if index else None
+
+
+def _fastest(table: CandidateTable, link: Link, percentile: float, cuts: slice) -> Index | None:
+    """The fastest candidate at some cuts, allowed or not; None where nothing can be cut."""
+    there = np.zeros_like(table.legal)
+    there[cuts] = table.legal[cuts]
+    places = np.argwhere(there)
+    if not places.size:
         return None
-    row, place = np.unravel_index(int(flat.argmin()), flat.shape)
-    if not np.isfinite(flat[row, place]):
-        return None
-    return score(table, link, constraints, *_index(table, int(row), int(place), cuts))
+    rows = np.arange(len(table.archs))[:, None]
+    total = table.total_of(link, percentile, rows, *places.T)
+    row, at = np.unravel_index(int(total.argmin()), total.shape)
+    cut, code = places[at].tolist()
+    return int(row), cut, code
 
 
 def _distinct(scored: Sequence[Scored]) -> list[Scored]:
@@ -262,8 +231,3 @@ def _distinct(scored: Sequence[Scored]) -> list[Scored]:
     for item in scored:
         first.setdefault((item.accuracy, item.limited_ms, item.arena_bytes, item.flash_bytes), item)
     return list(first.values())
-
-
-def _index(table: CandidateTable, row: int, place: int, cuts: slice) -> Index:
-    cut, code = divmod(place, len(table.encodings))
-    return row, range(table.cuts)[cuts][cut], code

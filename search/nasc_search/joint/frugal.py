@@ -35,7 +35,7 @@ class Frugal:
     most_accurate: Scored
 
     @property
-    def count(self) -> int:
+    def feasible(self) -> int:
         """Number of candidates."""
         return int(np.count_nonzero(np.isfinite(self.cost)))
 
@@ -62,11 +62,9 @@ class Frugal:
         return [(int(rows[at]), first + int(places[at]) // codes, int(places[at]) % codes) for at in order]
 
 
-def find_frugal(table: CandidateTable, link: Link, constraints: Constraints, admitted: Array) -> Frugal:
-    """Among candidates ``admitted`` [A, K, E] ms by the rules, at least one of which meets the limit.
-
-    InfeasibleError names the nearest ones where none keeps floor and budget.
-    """
+def find_frugal(table: CandidateTable, link: Link, constraints: Constraints) -> Frugal:
+    """InfeasibleError names the nearest candidates where none keeps limit, rules, floor and budget."""
+    admitted = np.where(table.allowed(constraints), table.total_ms(link, constraints.percentile), np.inf)
     aim = constraints.aim
     cost = energy_mj(table, link) if aim.saves_energy else admitted
     within = admitted <= constraints.bound_ms

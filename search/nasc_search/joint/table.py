@@ -9,7 +9,7 @@ The last cut has no network term at all; cut 0 sends the raw int8 input.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property, lru_cache
@@ -188,6 +188,11 @@ class CandidateTable:
         return server
 
     @cached_property
+    def most_accurate(self) -> Array:
+        """[A] Accuracy of each architecture at its best, feasible or not."""
+        return np.asarray(np.where(self.legal, self.accuracy, -np.inf).max(axis=(1, 2)), np.float64)
+
+    @cached_property
     def index_of(self) -> Mapping[str, int]:
         """Row of each architecture."""
         return {arch: index for index, arch in enumerate(self.archs)}
@@ -241,14 +246,27 @@ class CandidateTable:
 
     def total_ms(self, link: Link, percentile: float) -> Array:
         """[A, K, E]: the percentile of each candidate's latency, infinite where there is none."""
-        least = None
-        for way in self.ways(link, percentile):
-            total = way.z_squared * self.fixed_variance[:, :, None] + (way.spread_ms * way.spread_ms)[None]
-            np.sqrt(total, out=total)
-            total += self.fixed_ms[:, :, None]
-            total += np.where(self.legal, way.median_ms + self.coding.ms, np.inf)[None]
-            least = total if least is None else np.minimum(least, total, out=least)
-        return np.asarray(least, np.float64)
+        return self.timed(link, percentile)(slice(None))
+
+    def timed(self, link: Link, percentile: float) -> Callable[[Any], Array]:
+        """The same of some architectures, [n, K, E] of an index of numpy."""
+        ways = [
+            (way.z_squared, way.spread_ms * way.spread_ms, np.where(self.legal, way.median_ms + self.coding.ms, np.inf))
+            for way in self.ways(link, percentile)
+        ]
+
+        def total_ms(rows: Any) -> Array:
+            fixed, variance, totals = self.fixed_ms[rows, :, None], self.fixed_variance[rows, :, None], []
+            for z_squared, spread, median in ways:
+                total = z_squared * variance
+                total = total + spread
+                np.sqrt(total, out=total)
+                total += fixed
+                total += median
+                totals.append(total)
+            return totals[0] if len(totals) == 1 else np.asarray(np.min(totals, axis=0), np.float64)
+
+        return total_ms
 
     def total_of(self, link: Link, percentile: float, rows: Any, cuts: Any, codes: Any) -> Array:
         """The same of some candidates, to the last bit; indices of numpy."""

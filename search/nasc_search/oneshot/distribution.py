@@ -21,13 +21,13 @@ from typing import Final
 import numpy as np
 import torch
 
-from nasc_sdk.candidate import Candidate, Entropy
+from nasc_sdk.candidate import Candidate, CutEncoding, Entropy
 from nasc_sdk.errors import InfeasibleError, InputError
 from nasc_search.algorithms.asng import ASNG
 from nasc_search.algorithms.problem import Array, Outcome, Point
 from nasc_search.data.batches import draw_batch
 from nasc_search.data.dataset import Dataset, Split
-from nasc_search.encodings.shares import measure_shares
+from nasc_search.encodings.shares import measure_shares, narrowed_cuts, packed_cuts
 from nasc_search.export.quantize import quantize
 from nasc_search.oneshot.candidates import NO_NETWORK, Candidates
 from nasc_search.supernet.fold import FoldedNetwork, recalibrate
@@ -112,11 +112,13 @@ class Distribution:
         weights = recalibrate(supernet, network, self._calibration)
         folded = FoldedNetwork(network, weights)
         quantized = quantize(network, weights, folded.ranges(self._calibration))
-        self.candidates.shares = measure_shares(folded, quantized, self._calibration)
+        narrowed = narrowed_cuts(supernet, folded, self._calibration)
+        self.candidates.shares = measure_shares((*packed_cuts(folded, quantized, self._calibration), *narrowed))
 
     def state(self) -> str:
         """Theta with its adaptation, and what entropy coding leaves."""
-        shares = [[*place, share] for place, share in self.candidates.shares.items()]
+        every = self.candidates.shares.items()
+        shares = [[cut, code.bits, code.entropy, share, code.bottleneck] for (cut, code), share in every]
         return json.dumps({"algorithm": self._algorithm.state(), "shares": shares})
 
     def restore(self, state: str) -> None:
@@ -125,7 +127,9 @@ class Distribution:
             saved = json.loads(state)
             self._algorithm.restore(saved["algorithm"])
             self.candidates.shares = {
-                (int(cut), int(bits), Entropy(coding)): float(share) for cut, bits, coding, share in saved["shares"]
+                # States from before bottlenecks had shares end with the share.
+                (int(cut), CutEncoding(int(bits), *map(int, bottleneck), entropy=Entropy(coding))): float(share)
+                for cut, bits, coding, share, *bottleneck in saved["shares"]
             }
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"the checkpoint holds no distribution: {error!r}; begin anew") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from nasc_sdk.candidate import Entropy
+from nasc_sdk.candidate import CutEncoding, Entropy
 from nasc_sdk.durable import write_durably
 from nasc_sdk.entropy import known_codings
 from nasc_search.encodings.shares import PERCENTILE, Shares
@@ -22,11 +22,10 @@ Measure = Callable[[str], Shares]
 
 @dataclass(frozen=True, slots=True)
 class ShareRow:
-    """Of a cut without a bottleneck."""
+    """Of one encoding at one cut."""
 
     cut: Annotated[int, Meta(ge=0)]
-    bits: int
-    coding: Entropy
+    encoding: CutEncoding
     share: Annotated[float, Meta(gt=0)]
     """Of the packed bytes."""
 
@@ -45,13 +44,17 @@ class KeptShares:
     @classmethod
     def of(cls, weights: str, arch: str, shares: Shares) -> KeptShares:
         """To be kept, five digits each."""
-        rows = (ShareRow(cut, bits, coding, round(share, 5)) for (cut, bits, coding), share in sorted(shares.items()))
+        rows = (ShareRow(cut, encoding, round(share, 5)) for (cut, encoding), share in shares.items())
         return cls(weights, arch, PERCENTILE, tuple(rows))
 
     @property
     def shares(self) -> Shares:
         """As candidate tables take them."""
-        return {(row.cut, row.bits, row.coding): row.share for row in self.rows}
+        return {(row.cut, row.encoding): row.share for row in self.rows}
+
+    def covers(self, codings: Collection[Entropy]) -> bool:
+        """Whether all of them were measured."""
+        return {row.encoding.entropy for row in self.rows} | {Entropy.NONE} >= set(codings)
 
 
 def save_shares(path: Path, kept: KeptShares) -> None:
@@ -62,14 +65,13 @@ def save_shares(path: Path, kept: KeptShares) -> None:
 def load_shares(path: Path, weights: str) -> KeptShares | None:
     """What :func:`save_shares` wrote; None where there is nothing of these weights and of every coding known here.
 
-    Damaged files count as missing: all of it can be measured again.
+    Damaged files count as missing, and so do those from before bottlenecks had rows: all of it can be measured again.
     """
     try:
         kept = msgspec.json.decode(path.read_bytes(), type=KeptShares)
     except (OSError, msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
-    held = {row.coding for row in kept.rows} | {Entropy.NONE}
-    return kept if kept.weights == weights and held.issuperset(known_codings()) else None
+    return kept if kept.weights == weights and kept.covers(known_codings()) else None
 
 
 def measure_shares(weights: str, evaluated: Mapping[str, float], measure: Measure) -> KeptShares:

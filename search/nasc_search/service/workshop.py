@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nasc_sdk.candidate import Candidate, Entropy
+from nasc_sdk.candidate import Candidate
 from nasc_sdk.entropy import known_codings
 from nasc_sdk.ir.network import Network
 from nasc_search.accuracy.keys import accuracy_key
 from nasc_search.data.dataset import Dataset
 from nasc_search.encodings.encoded import EncodedNetwork, encode, encode_plainly
-from nasc_search.encodings.shares import measure_shares
+from nasc_search.encodings.shares import Shares, measure_shares, narrowed_cuts, packed_cuts
 from nasc_search.export.quantize import QuantizedNetwork, quantize
 from nasc_search.supernet.finetune import finetune
 from nasc_search.supernet.fold import FoldedNetwork, recalibrate
@@ -107,11 +108,12 @@ class Workshop:
             self._ready.pop(arch, None)
         return tuned
 
-    def shares(self, arch: str) -> dict[tuple[int, int, Entropy], float]:
+    def shares(self, arch: str) -> Shares:
         """What entropy coding leaves of each cut, measured on this architecture."""
-        prepared = self.prepare(arch)
-        images = self._calibration[:CODED_IMAGES]
-        return measure_shares(prepared.folded, prepared.quantized, images, known_codings())
+        prepared, images = self.prepare(arch), self._calibration[:CODED_IMAGES]
+        whole = packed_cuts(prepared.folded, prepared.quantized, images)
+        narrowed = narrowed_cuts(prepared.supernet, prepared.folded, images)
+        return measure_shares(chain(whole, narrowed), known_codings())
 
     def sample_image(self) -> NDArray[np.float32]:
         """One calibration image (1, C, H, W), for golden inputs and activations."""

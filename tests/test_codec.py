@@ -14,6 +14,7 @@ from nasc_sdk.codec import CutCodec, unsupported
 from nasc_sdk.contract import Contract
 from nasc_sdk.errors import RemoteProtocolError
 from nasc_sdk.ir.network import TensorSpec
+from tests.support.without_zstd import printed_without_zstd
 
 MADE = Quantization(0.02, -128)
 """Of a head's output after a ReLU: 0 to 5.1."""
@@ -113,7 +114,16 @@ def test_what_cannot_be_is_said(contract):
         CutCodec(contract)
 
 
-def test_a_coding_that_is_not_installed_is_said(monkeypatch):
-    monkeypatch.setattr(zstd, "available", lambda: False)
-    assert "nasc-sdk[zstd]" in unsupported(contract_of(entropy=Entropy.ZSTD))
-    assert not unsupported(contract_of(entropy=Entropy.ZLIB))
+def test_a_coding_that_is_not_installed_is_said():
+    code = (
+        "from dataclasses import replace\n"
+        "from nasc_sdk.candidate import CutEncoding, Entropy\n"
+        "from nasc_sdk.codec import unsupported\n"
+        "from nasc_sdk.contract import Contract\n"
+        "from nasc_sdk.ir.network import TensorSpec\n"
+        "cut = Contract(1, TensorSpec(7, 7, 4), 0.1, 0, '')\n"
+        "for coding in Entropy:\n"
+        "    print(coding.value, unsupported(replace(cut, encoding=CutEncoding(entropy=coding))))\n"
+    )
+    zstd_alone = "zstd without it being installed; run: pip install 'nasc-sdk[zstd]'"
+    assert printed_without_zstd(code).splitlines() == ["none ", "zlib ", f"zstd {zstd_alone}"]

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nasc_sdk import zstd
 from nasc_sdk.agent import trust
 from nasc_sdk.bundle import Bundle, Quantization, Side, sha256
 from nasc_sdk.candidate import CutEncoding, Entropy
@@ -16,6 +15,7 @@ from nasc_sdk.protocol.messages import Artifact, Capabilities
 from nasc_sdk.refusal import code_of
 from nasc_sdk.runtime.select import open_runtime
 from tests.agent.heads import KERNELS, head_bundle
+from tests.support.without_zstd import printed_without_zstd
 
 CONDITIONS = read_conditions(open_runtime(), KERNELS, 1)
 UNLIMITED = Capabilities(conditions=CONDITIONS)
@@ -91,14 +91,26 @@ def test_heads_that_are_none_of_ours(bundle, code):
     assert refused(trust.open_head, bundle.pack(), UNLIMITED) == code
 
 
-def test_a_head_whose_coding_is_not_installed(monkeypatch):
+def test_a_head_whose_coding_is_not_installed(tmp_path):
     contract = replace(GOOD.manifest.contract, encoding=CutEncoding(entropy=Entropy.ZSTD))
     bundle = with_manifest(GOOD, contract=contract)
     assert trust.open_head(bundle.pack(), UNLIMITED) == bundle
-    monkeypatch.setattr(zstd, "available", lambda: False)
-    with pytest.raises(RefusedError, match=r"nasc-sdk\[zstd\]") as caught:
-        trust.open_head(bundle.pack(), UNLIMITED)
-    assert caught.value.code == "unsupported_encoding"
+    (tmp_path / "head").write_bytes(bundle.pack())
+    code = (
+        "from pathlib import Path\n"
+        "from nasc_sdk.agent import trust\n"
+        "from nasc_sdk.errors import RefusedError\n"
+        "from nasc_sdk.profiling.conditions import read_conditions\n"
+        "from nasc_sdk.protocol.messages import Capabilities\n"
+        "from nasc_sdk.runtime.select import open_runtime\n"
+        "from tests.agent.heads import KERNELS\n"
+        "board = Capabilities(conditions=read_conditions(open_runtime(), KERNELS, 1))\n"
+        "try: trust.open_head(Path(sys.argv[1]).read_bytes(), board)\n"
+        "except RefusedError as error: print(error.code, error)\n"
+    )
+    said = printed_without_zstd(code, tmp_path / "head")
+    assert said.startswith("unsupported_encoding")
+    assert "nasc-sdk[zstd]" in said
 
 
 @pytest.mark.parametrize("cut", [0, 2])

@@ -24,10 +24,11 @@ from pareto_set import CODES, candidates
 from nasc_sdk.link.link import Link
 from nasc_sdk.regime.map_file import dump_map
 from nasc_sdk.regime.regime_map import RegimeMap, policy
+from nasc_search.joint.coding import Coding
 from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.regime import regime_map
 from nasc_search.joint.regime_lines import Area, spread_of
-from nasc_search.joint.table import CandidateTable, Coding
+from nasc_search.joint.table import CandidateTable
 
 _REPEATS = 20
 _SAMPLES = 32
@@ -38,7 +39,7 @@ def candidate_table(data: Path, board: str, server: str) -> CandidateTable:
     given = candidates(data, board, server)
     archs, cuts, codes = given.accuracy.shape
     nothing = np.zeros((archs, cuts), np.int64)
-    none = np.zeros((cuts, codes), np.int64)
+    still, none = np.zeros((cuts, codes)), np.zeros((cuts, codes), np.int64)
     return CandidateTable(
         archs=tuple(f"cell {number}" for number in range(archs)),
         encodings=CODES,
@@ -52,7 +53,7 @@ def candidate_table(data: Path, board: str, server: str) -> CandidateTable:
         legal=given.allowed[0],
         arena_bytes=nothing,
         flash_bytes=nothing,
-        coding=Coding(given.encode_ms, given.decode_ms, none, none),
+        coding=Coding(given.encode_ms, still, given.decode_ms, still, none, none),
     )
 
 

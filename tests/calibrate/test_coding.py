@@ -1,5 +1,8 @@
 """Lines through measured steps, and what a table makes of them."""
 
+from dataclasses import replace
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 
@@ -19,6 +22,16 @@ def test_a_line_is_found_again():
     assert (found.fixed_us, found.us_per_byte) == pytest.approx((20, 0.015))
     assert found.error == pytest.approx(0, abs=1e-6)
     assert found.us(1000) == pytest.approx(35)
+
+
+def test_jitter_is_that_of_runs_on_one_payload():
+    rows = [replace(row, timing=replace(row.timing, p95=1.2 * row.timing.median)) for row in (
+        measured(Step.DEFLATE, size, 20 + 0.015 * size) for size in (98, 784, 12_544)
+    )]  # fmt: skip
+    rows.append(measured(Step.DEFLATE, 1568, 20 + 0.015 * 1568))
+    (found,) = fit_coding(rows)
+    assert found.jitter == pytest.approx(0.2 / NormalDist().inv_cdf(0.95), rel=1e-3)
+    assert found.spread_us(1000) == pytest.approx(found.jitter * 35, rel=1e-3)
 
 
 def test_small_payloads_count_as_much_as_large_ones():

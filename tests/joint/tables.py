@@ -9,9 +9,10 @@ import numpy as np
 
 from nasc_sdk.candidate import INT8, CutEncoding
 from nasc_sdk.link.link import Link
+from nasc_search.joint.coding import Coding
 from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.flips import Factor, scaled_link
-from nasc_search.joint.table import CandidateTable, Coding, Overheads
+from nasc_search.joint.table import CandidateTable, Overheads
 
 ENCODINGS = (INT8, CutEncoding(bits=4))
 
@@ -48,8 +49,9 @@ def random_table(rng, archs=25, cuts=6, encodings=1, levels=12):
 def coding(rng, cuts, encodings):
     """The plain encoding adds nothing."""
     lossy = np.arange(encodings) > 0
-    ms = [rng.integers(0, 4, (cuts, encodings)) * lossy / 4.0 for _ in range(2)]
-    return Coding(*ms, *(rng.integers(0, 100, (cuts, encodings)) * lossy for _ in range(2)))
+    head_ms, tail_ms = (rng.integers(0, 4, (cuts, encodings)) * lossy / 4.0 for _ in range(2))
+    memory = (rng.integers(0, 100, (cuts, encodings)) * lossy for _ in range(2))
+    return Coding(head_ms, 0.5 * head_ms, tail_ms, 0.25 * tail_ms, *memory)
 
 
 def per_candidate(values, cuts=3, encodings=1):
@@ -81,6 +83,7 @@ def slow_total(table, link, percentile, row, cut, code):
     median = table.head_ms[row, cut] + table.tail_ms[row, cut]
     median += table.coding.head_ms[cut, code] + table.coding.tail_ms[cut, code]
     spreads = [z * table.head_sd_ms[row, cut], z * table.tail_sd_ms[row, cut]]
+    spreads += [z * table.coding.head_sd_ms[cut, code], z * table.coding.tail_sd_ms[cut, code]]
     if cut < table.cuts - 1:
         payload = table.payload_bytes[cut, code]
         times = [

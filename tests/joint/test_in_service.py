@@ -7,6 +7,7 @@ import pytest
 
 from nasc_sdk.candidate import INT8, Candidate
 from nasc_sdk.cost.model import Z95
+from nasc_search.joint.coding import Coding
 from nasc_search.joint.in_service import MAX_SERVED, Served, ServedLog, corrected
 from tests.joint.tables import random_table
 
@@ -48,6 +49,24 @@ def test_served_as_predicted_changes_little(table):
     assert found.head_ms == pytest.approx(table.head_ms, rel=0.01, abs=0.01)
     assert found.head_sd_ms == pytest.approx(table.head_sd_ms, rel=0.05, abs=0.02)
     assert found.tail_ms[:, :-1] == pytest.approx(table.tail_ms[:, :-1] + table.overheads.decode_ms, abs=0.01)
+
+
+def test_what_its_encoding_adds_is_no_news_of_the_blocks():
+    cut, code, added, entries = 3, 1, ((0.5, 0.2), (0.25, 0.1)), []
+    table = random_table(np.random.default_rng(0), encodings=2)
+    taken = [value * np.ones(table.legal.shape) * (0, 1) for side in added for value in side]
+    table = replace(table, coding=Coding(*taken, table.coding.arena_bytes, table.coding.flash_bytes))
+    for row in (3, 7, 9, 11):
+        plain = served(table, row, cut)
+        head, tail = (
+            (p50 + ms, p50 + ms + float(np.hypot(p95 - p50, Z95 * sd)))
+            for (p50, p95), (ms, sd) in zip((plain.head_ms, plain.tail_ms), added, strict=True)
+        )
+        candidate = replace(plain.candidate, encoding=table.encodings[code])
+        entries.append((plain, replace(plain, candidate=candidate, head_ms=head, tail_ms=tail)))
+    without, with_coding = (corrected(table, log_of(*each)) for each in zip(*entries, strict=True))
+    for name in ("head_ms", "head_sd_ms", "tail_ms", "tail_sd_ms"):
+        assert getattr(with_coding, name) == pytest.approx(getattr(without, name))
 
 
 def test_a_slower_board_is_predicted_slower(table):

@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -95,6 +96,24 @@ def test_coding_takes_what_was_measured_on_each_side(models):
     assert 1000 * table.coding.head_ms[2] == pytest.approx([0, packing, packing + 200 + 0.25 * values / 2])
     assert 1000 * table.coding.tail_ms[2] == pytest.approx([0, 0, ASSUMED[Step.UNZSTD].us(values // 2)])
     assert table.coding.assumed == ()
+
+
+def test_times_of_coding_spread_as_they_were_measured_to(models):
+    board, edge = models
+    codes = (INT8, CutEncoding(4, 2), CutEncoding(4, 2, Entropy.ZSTD))
+    steady = replace(board, coding=(StepTime(Step.PACK_4, 50.0, 0.0), StepTime(Step.ZSTD, 1000.0, 0.0)))
+    varied = replace(board, coding=(
+        StepTime(Step.PACK_4, 50.0, 0.0), StepTime(Step.ZSTD, 1000.0, 0.0, error=0.3, jitter=0.4),
+    ))  # fmt: skip
+    shape = random_accuracy(1)
+    before, after = (build_table(catalogue(), model, edge, shape, codes) for model in (steady, varied))
+    assert (after.coding.head_ms == before.coding.head_ms).all()
+    assert after.coding.head_sd_ms[2] == pytest.approx(np.hypot(before.coding.head_sd_ms[2], [0, 0, 0.5]))
+    assert before.coding.head_sd_ms[2, 1] > 0, "encoders spread as other blocks do"
+    link, rows = Link.fixed(10.0, 1.0), slice(None)
+    median, high = (after.total_ms(link, percentile)[rows, 2, 2] for percentile in (50.0, 95.0))
+    added = after.fixed_variance[rows, 2] + after.coding.variance[2, 2]
+    assert high == pytest.approx(median + NormalDist().inv_cdf(0.95) * np.sqrt(added))
 
 
 def test_what_was_never_measured_is_assumed_and_said(models):

@@ -54,7 +54,9 @@ class CostModel:
         if len(self.op_us) != size - 1 or np.shape(self.covariance) != (size, size):
             raise InputError(f"cost model of {self.device}: not as many coefficients as operators")
         numbers = [*self.op_us, self.invocation_us, self.residual, self.p95_ratio]
-        numbers += [value for time in self.coding for value in (time.fixed_us, time.us_per_byte, time.error)]
+        numbers += [
+            value for time in self.coding for value in (time.fixed_us, time.us_per_byte, time.error, time.jitter)
+        ]
         if not (np.isfinite(numbers).all() and np.isfinite(self.covariance).all()):
             raise InputError(f"cost model of {self.device}: a coefficient is not a finite number")
 

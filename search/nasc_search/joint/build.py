@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from nasc_sdk.candidate import INT8, CutEncoding, Entropy
-from nasc_sdk.cost.coding import COMPRESS, EXPAND, PACK, UNPACK, step_us
+from nasc_sdk.cost.coding import COMPRESS, EXPAND, PACK, UNPACK, Step, time_of
 from nasc_sdk.cost.features import block_key
 from nasc_sdk.cost.model import CostModel, Prediction, predict_blocks, predict_prefixes, spread_us
 from nasc_sdk.errors import InputError
 from nasc_sdk.ir.network import Block, TensorSpec
 from nasc_search.encodings.blocks import decoder_block, encoder_block, fits
 from nasc_search.joint.catalogue import Catalogue
+from nasc_search.joint.coding import Coding
 from nasc_search.joint.memory import activation_bytes, model_bytes
-from nasc_search.joint.table import Array, CandidateTable, Coding, Overheads
+from nasc_search.joint.table import Array, CandidateTable, Overheads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
     from nasc_search.encodings.shares import Shares
 
@@ -88,43 +90,52 @@ def _coding(
 ) -> Coding:  # fmt: skip
     assumed = tuple(model.device for model in (board, edge) if not model.coding)
     coding = replace(Coding.none(*legal.shape), assumed=assumed)
-    encoder_us, decoder_us = (_coders_us(model, specs, encodings, legal, make) for model, make in (
-        (board, encoder_block), (edge, decoder_block),
-    ))  # fmt: skip
+    sides = (
+        (board, PACK, COMPRESS, encoder_block, coding.head_ms, coding.head_sd_ms),
+        (edge, UNPACK, EXPAND, decoder_block, coding.tail_ms, coding.tail_sd_ms),
+    )
+    for model, packing, coding_step, make, median_ms, sd_ms in sides:
+        coder_us = _coders_us(model, specs, encodings, legal, make)
+        for cut, at in zip(*np.nonzero(legal), strict=True):
+            spec, code = specs[cut], encodings[at]
+            step = None if code.entropy is Entropy.NONE else coding_step[code.entropy]
+            parts = [*_steps_us(model, packing, step, spec, code), coder_us.get((cut, code.bottleneck), (0.0, 0.0))]
+            median_ms[cut, at] = sum(us for us, _ in parts) / _US_PER_MS
+            sd_ms[cut, at] = math.hypot(*(sd for _, sd in parts)) / _US_PER_MS
     for cut, at in zip(*np.nonzero(legal), strict=True):
-        spec, code = specs[cut], encodings[at]
-        head_us, tail_us = _coding_us(spec, code, board, edge)
-        if code.bottleneck:
-            encoder = encoder_block(int(cut), spec, code.bottleneck)
-            head_us += encoder_us[cut, code.bottleneck]
-            tail_us += decoder_us[cut, code.bottleneck]
+        if channels := encodings[at].bottleneck:
+            encoder = encoder_block(int(cut), specs[cut], channels)
             coding.arena_bytes[cut, at], coding.flash_bytes[cut, at] = activation_bytes(encoder), model_bytes(encoder)
-        coding.head_ms[cut, at], coding.tail_ms[cut, at] = head_us / _US_PER_MS, tail_us / _US_PER_MS
     return coding
 
 
-def _coding_us(spec: TensorSpec, code: CutEncoding, board: CostModel, edge: CostModel) -> tuple[float, float]:
-    """Of packing and entropy coding on the board, and of the way back on the server.
+def _steps_us(
+    model: CostModel, packing: Mapping[int, Step], coding: Step | None, spec: TensorSpec, code: CutEncoding
+) -> Iterator[tuple[float, float]]:
+    """Median and standard deviation of packing and entropy coding, or of the way back.
 
     Packing counts with what it takes beyond int8: that is among the overheads of every request.
     """
-    values = spec.height * spec.width * (code.bottleneck or spec.channels)
-    times = []
-    for model, packing, coding in ((board, PACK, COMPRESS), (edge, UNPACK, EXPAND)):
-        plain, packed = (step_us(model.coding, packing[bits], values) for bits in (INT8.bits, code.bits))
-        us = max(packed - plain, 0.0)
-        if code.entropy is not Entropy.NONE:
-            us += step_us(model.coding, coding[code.entropy], code.payload_bytes(spec))
-        times.append(us)
-    return times[0], times[1]
+    if code.bits != INT8.bits:
+        values = spec.height * spec.width * (code.bottleneck or spec.channels)
+        plain, packed = (time_of(model.coding, packing[bits]) for bits in (INT8.bits, code.bits))
+        yield max(packed.us(values) - plain.us(values), 0.0), packed.spread_us(values)
+    if coding is not None:
+        measured, size = time_of(model.coding, coding), code.payload_bytes(spec)
+        yield measured.us(size), measured.spread_us(size)
 
 
 def _coders_us(
     model: CostModel, specs: tuple[TensorSpec, ...], encodings: tuple[CutEncoding, ...],
     legal: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], make: Callable[[int, TensorSpec, int], Block],
-) -> dict[tuple[int, int], float]:  # fmt: skip
-    """By cut and channels; all at once, for each prediction weighs all of the model's operators."""
+) -> dict[tuple[int, int], tuple[float, float]]:  # fmt: skip
+    """Median and standard deviation by cut and channels; all at once, for each prediction weighs all operators."""
     every = zip(*(places.tolist() for places in np.nonzero(legal)), strict=True)
     places = sorted({(cut, encodings[at].bottleneck) for cut, at in every if encodings[at].bottleneck})
     keys = [block_key(make(cut, specs[cut], channels)) for cut, channels in places]
-    return dict(zip(places, predict_blocks(model, keys).us.tolist(), strict=True)) if keys else {}
+    if not keys:
+        return {}
+    found = predict_blocks(model, keys)
+    alone = Prediction(found.us, np.hypot(found.error_us, model.residual * found.us))
+    each = zip(found.us.tolist(), spread_us(model, alone).tolist(), strict=True)
+    return dict(zip(places, each, strict=True))

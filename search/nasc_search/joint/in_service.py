@@ -16,6 +16,7 @@ Learning, 2006, section 3.3.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -95,25 +96,25 @@ def corrected(table: CandidateTable, log: ServedLog) -> CandidateTable:
     Only for tables that hold predictions of the profile alone: a correction is not corrected again. Observations of
     candidates that the table does not hold are left out.
     """
-    served = [(item, table.index_of[item.candidate.arch]) for item in log.entries if _known(table, item)]
+    served = [(item, *table.locate(item.candidate)) for item in log.entries if table.holds(item.candidate)]
     if not served:
         return table
-    last = table.cuts - 1
+    last, coding = table.cuts - 1, table.coding
     heads = [
-        (_without(item.head_ms, _coding_ms(table.coding.head_ms, table, item)), row, item.candidate.cut)
-        for item, row in served
-        if item.candidate.cut > 0
+        (_without(item.head_ms, coding.head_ms[cut, code], coding.head_sd_ms[cut, code]), row, cut)
+        for item, row, cut, code in served
+        if cut > 0
     ]
     tails = [
-        (_without(item.tail_ms, _coding_ms(table.coding.tail_ms, table, item)), row, item.candidate.cut)
-        for item, row in served
-        if item.candidate.cut < last
+        (_without(item.tail_ms, coding.tail_ms[cut, code], coding.tail_sd_ms[cut, code]), row, cut)
+        for item, row, cut, code in served
+        if cut < last
     ]
     head_ms, head_sd_ms = _fitted(table.head_ms, table.head_sd_ms, heads)
     decode_ms = table.overheads.decode_ms
     tail_ms, tail_sd_ms = _fitted(table.tail_ms + decode_ms, table.tail_sd_ms, tails)
     head_ms[:, 0] = head_sd_ms[:, 0] = tail_ms[:, last] = tail_sd_ms[:, last] = 0.0
-    rests = [item.rest_ms for item, _ in served if item.candidate.cut < last]
+    rests = [item.rest_ms for item, _, cut, _ in served if cut < last]
     # Decoding is part of the measured tail, so of the corrected one.
     overheads = Overheads(encode_ms=_rest_ms(table.overheads, rests))
     return replace(
@@ -126,21 +127,11 @@ def corrected(table: CandidateTable, log: ServedLog) -> CandidateTable:
     )
 
 
-def _coding_ms(coding: NDArray[np.float64], table: CandidateTable, served: Served) -> float:
-    """What the served encoding adds on one side."""
-    return float(coding[served.candidate.cut, table.encodings.index(served.candidate.encoding)])
-
-
-def _without(times: tuple[float, float], coding_ms: float) -> tuple[float, float]:
-    """Median and p95 of the blocks alone: lines are fitted to these."""
-    return max(times[0] - coding_ms, 0.0), max(times[1] - coding_ms, 0.0)
-
-
-def _known(table: CandidateTable, served: Served) -> bool:
-    candidate = served.candidate
-    return (
-        candidate.arch in table.index_of and 0 <= candidate.cut < table.cuts and candidate.encoding in table.encodings
-    )
+def _without(times: tuple[float, float], coding_ms: float, coding_sd_ms: float) -> tuple[float, float]:
+    """Median and p95 of the blocks alone, without what their encoding adds: lines are fitted to these."""
+    sd = max(times[1] - times[0], 0.0) / Z95
+    median = max(times[0] - coding_ms, 0.0)
+    return median, median + Z95 * math.sqrt(max(sd**2 - coding_sd_ms**2, 0.0))
 
 
 def _fitted(

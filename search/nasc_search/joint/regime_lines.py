@@ -81,7 +81,7 @@ class Lines:
         rows, cuts, codes = few.rows[order], few.cuts[order], few.codes[order]
         remote = cuts < table.cuts - 1
         fixed = table.fixed_ms[rows, cuts] + table.coding.ms[cuts, codes]
-        variance = table.fixed_variance[rows, cuts]
+        variance = table.fixed_variance[rows, cuts] + table.coding.variance[cuts, codes]
         payload = table.payload_bytes[cuts, codes] * remote
         # Where segments get lost, a payload of one may be slower than one of two.
         alone = (payload <= SEGMENT_BYTES) & remote & lossy

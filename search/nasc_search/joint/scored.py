@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from nasc_sdk.candidate import Candidate
@@ -74,11 +75,14 @@ def score(
         accuracy=accuracy,
         evaluated=bool(table.evaluated[row, cut, code]),
         payload_bytes=0 if local else int(table.payload_bytes[cut, code]),
-        head_ms=part(float(table.head_ms[row, cut]) + encode_ms, float(table.head_sd_ms[row, cut])),
+        head_ms=part(
+            float(table.head_ms[row, cut]) + encode_ms,
+            math.hypot(table.head_sd_ms[row, cut], table.coding.head_sd_ms[cut, code]),
+        ),
         transfer_ms=(median, high),
         tail_ms=part(
             float(table.tail_ms[row, cut]) + decode_ms + (0.0 if local else table.overheads.decode_ms),
-            float(table.tail_sd_ms[row, cut]),
+            math.hypot(table.tail_sd_ms[row, cut], table.coding.tail_sd_ms[cut, code]),
         ),
         overhead_ms=0.0 if local else table.overheads.board_ms,
         total_ms=(fixed + median + encode_ms + decode_ms, total(95.0)),

@@ -34,14 +34,16 @@ class Survey:
     def rows(self, count: int) -> list[Index]:
         """The best architectures in order, each at its most accurate cut and encoding, then its fastest."""
         rows, best = np.flatnonzero(np.isfinite(self.best)), self.best
+        if not rows.size:
+            return []
         if len(rows) > count:
             # Only rows as accurate as the count-th can be among the first.
             least = np.partition(best[rows], len(rows) - count)[len(rows) - count]
             rows = rows[best[rows] >= least]
         times = np.where(self._table.accuracy[rows] == best[rows, None, None], self._within_ms(rows), np.inf)
-        times = times.reshape(len(rows), times[0].size if len(rows) else 0)
-        places = times.argmin(axis=1) if len(rows) else rows
-        order = np.lexsort((rows, times.min(axis=1, initial=np.inf), -best[rows]))[:count]
+        times = times.reshape(len(rows), -1)
+        places = times.argmin(axis=1)
+        order = np.lexsort((rows, times.min(axis=1), -best[rows]))[:count]
         codes = len(self._table.encodings)
         return [(int(rows[at]), *divmod(int(places[at]), codes)) for at in order]
 

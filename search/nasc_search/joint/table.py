@@ -1,8 +1,8 @@
 """CandidateTable: every (architecture, cut, cut encoding) as arrays, and its latency over any link.
 
-``T_p = sum of medians + sqrt(sum of (q_p - median)^2)`` over head, transfer and tail: head and tail spread
-with the device's jitter and the cost model's own error, the transfer with the link's samples, exactly, for
-each payload. Over a link that loses segments (:mod:`nasc_sdk.link.loss`) the same holds in each outcome at its own
+``T_p = sum of medians + sqrt(sum of (q_p - median)^2)`` over head, encoding, transfer, decoding and tail: what is
+computed spreads with the device's jitter and the cost model's own error, the transfer with the link's samples, exactly,
+for each payload. Over a link that loses segments (:mod:`nasc_sdk.link.loss`) the same holds in each outcome at its own
 level, and the least of them is ``T_p``.
 The last cut has no network term at all; cut 0 sends the raw int8 input.
 """
@@ -25,6 +25,7 @@ from nasc_sdk.link.link import Link
 from nasc_sdk.link.loss import LossModel
 from nasc_sdk.profiling.profile import UNKNOWN_BOARD, Power
 from nasc_search.accuracy.keys import parse_accuracy_key
+from nasc_search.joint.coding import Coding
 from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.enumerated import Shortlist
 
@@ -62,33 +63,6 @@ class Overheads:
 
 
 @dataclass(frozen=True, slots=True)
-class Coding:
-    """What each encoding adds at each cut, ``[K, E]``, whatever the architecture."""
-
-    head_ms: Array
-    """Encoder and packing, on the board."""
-    tail_ms: Array
-    """Unpacking and decoder, on the server."""
-    arena_bytes: NDArray[np.int64]
-    """Activations of the encoder, which runs after all other blocks."""
-    flash_bytes: NDArray[np.int64]
-    """Of the encoder in the head's model file."""
-    assumed: tuple[str, ...] = ()
-    """Devices on which packing and entropy coding were never measured."""
-
-    @classmethod
-    def none(cls, cuts: int, encodings: int) -> Coding:
-        """Where nothing is encoded."""
-        shape = cuts, encodings
-        return cls(np.zeros(shape), np.zeros(shape), np.zeros(shape, np.int64), np.zeros(shape, np.int64))
-
-    @property
-    def ms(self) -> Array:
-        """On both sides."""
-        return np.asarray(self.head_ms + self.tail_ms, np.float64)
-
-
-@dataclass(frozen=True, slots=True)
 class ToldBy:
     """Who tells a table's accuracies, where it is not the supernet whose weights are deployed."""
 
@@ -100,7 +74,9 @@ class ToldBy:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One outcome of a transfer, [K, E]; at its level ``T = fixed + median + sqrt(z^2 * variance + spread^2)``."""
+    """One outcome of a transfer, [K, E]; at its level ``T = fixed + median + sqrt(z^2 * variance + spread^2)``, where
+    variance is that of everything else.
+    """
 
     z_squared: Array
     """[1, 1] where it is the same everywhere."""
@@ -251,7 +227,7 @@ class CandidateTable:
     def timed(self, link: Link, percentile: float) -> Callable[[Any], Array]:
         """The same of some architectures, [n, K, E] of an index of numpy."""
         ways = [
-            (way.z_squared, way.spread_ms * way.spread_ms, np.where(self.legal, way.median_ms + self.coding.ms, np.inf))
+            (way.z_squared, self._around(way), np.where(self.legal, way.median_ms + self.coding.ms, np.inf))
             for way in self.ways(link, percentile)
         ]
 
@@ -274,9 +250,13 @@ class CandidateTable:
         totals = []
         for way in self.ways(link, percentile):
             squared = np.broadcast_to(way.z_squared, way.median_ms.shape)[cuts, codes]
-            tail = np.sqrt(squared * variance + way.spread_ms[cuts, codes] ** 2)
+            tail = np.sqrt(squared * variance + self._around(way)[cuts, codes])
             totals.append(tail + fixed + (way.median_ms + self.coding.ms)[cuts, codes])
         return np.asarray(np.min(totals, axis=0), np.float64)
+
+    def _around(self, way: Way) -> Array:
+        """[K, E] Square of what coding and transfer add to the median at a way's level, ms^2."""
+        return np.asarray(way.z_squared * self.coding.variance + way.spread_ms * way.spread_ms, np.float64)
 
     def allowed(self, constraints: Constraints) -> NDArray[np.bool_]:
         """[A, K, E]: exists, and is within memory, privacy and the server's budget, whatever the latency."""

@@ -128,7 +128,7 @@ class Distribution:
             self._algorithm.restore(saved["algorithm"])
             self.candidates.shares = {
                 # States from before bottlenecks had shares end with the share.
-                (int(cut), CutEncoding(int(bits), *map(int, bottleneck), entropy=Entropy(coding))): float(share)
+                (int(cut), CutEncoding(int(bits), int(sum(bottleneck)), Entropy(coding))): float(share)
                 for cut, bits, coding, share, *bottleneck in saved["shares"]
             }
         except (KeyError, TypeError, ValueError) as error:

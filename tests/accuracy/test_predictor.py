@@ -62,6 +62,21 @@ def test_learns_a_made_up_function_and_reports_honestly():
     assert "150 held-out sub-networks" in str(predictor.report)
 
 
+def test_samples_choose_between_sums_and_what_like_cells_have_in_common():
+    """Of a function of edges alone, and of one that three edges only tell together."""
+    train, test = cells(400, 5), cells(400, 6)
+    together = np.random.default_rng(7).normal(0, 0.05, (5, 5, 5))
+
+    def accuracy(ops):
+        live = live_ops(ops)
+        return np.clip(made_up_accuracy(ops) + together[live[:, 0], live[:, 2], live[:, 5]], 0, 1)
+
+    assert not AccuracyPredictor.fit(cells(60, 5), made_up_accuracy(cells(60, 5))).near
+    predictor = AccuracyPredictor.fit(train, accuracy(train))
+    assert predictor.near
+    assert spearman(predictor.predict(test), accuracy(test)) > 0.8
+
+
 def test_the_same_seed_gives_the_same_predictor():
     ops = cells(60, 4)
     first, again = (AccuracyPredictor.fit(ops, made_up_accuracy(ops), seed=3) for _ in range(2))

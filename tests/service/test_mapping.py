@@ -29,9 +29,9 @@ def loop(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def limit_ms(loop):
-    """Less than the board alone takes for the most accurate candidate."""
+    """Less than the board alone takes for the most accurate candidate, whatever p95 a busy machine shows."""
     far = {"throughput_mbit_s": 0.001, "round_trip_ms": 1000.0}
-    slowest = loop.ask(ServiceVerb.SEARCH, limit_ms=999.0, **far)["chosen"]["limited_ms"]
+    slowest = loop.ask(ServiceVerb.SEARCH, limit_ms=1e6, **far)["chosen"]["limited_ms"]
     return 0.6 * slowest
 
 

@@ -140,6 +140,15 @@ def test_a_candidate_that_missed_the_limit_twice_does_not_look_feasible_for_what
     assert p95_ms(log_of(*[before] * 8, slower, before)) < 0.9 * missed_ms
 
 
+def test_what_disturbs_a_small_head_is_added_to_a_large_one_not_multiplied(table):
+    small, large = int(table.head_ms[:, 1].argmin()), int(table.head_ms[:, 5].argmax())
+    entry = served(table, small, 1, spread=4.0)
+    found = corrected(table, log_of(*[entry] * 3))
+    seen = (entry.head_ms[1] - entry.head_ms[0]) / Z95
+    assert found.head_sd_ms[small, 1] >= 0.99 * seen
+    assert found.head_sd_ms[large, 5] <= 4.0 * table.head_sd_ms[large, 5]
+
+
 def test_its_own_observations_count_more_than_a_small_heads(table):
     """Half a millisecond more on a small head is not added to a large one that was as fast as predicted."""
     row, large = int(table.head_ms[:, 1].argmin()), int(table.head_ms[:, 5].argmax())

@@ -48,7 +48,7 @@ REQUESTS: Final = 1000
 _SETTLED_TIMEOUT_S: Final = 30.0
 _BEFORE_S: Final = 1.0
 _TOP_BLOCKS: Final = 20
-_ROOM: Final = 1.6
+_ROOM: Final = 2.0
 """The limit, in times of what the lightest network takes on the board alone."""
 _DEPLOY_TIMEOUT_S: Final = 30.0
 _ADAPT_TIMEOUT_S: Final = 16.0

@@ -149,7 +149,8 @@ def _fitted(
         found[rows_of_one, cut] = max(line(medians[row, cut]) + deviations[row, cut] * medians[row, cut], 0.0)
     spread, _ = _fit(spreads[rows, cuts], sd, of, _SPREADS)
     expected = spread(spreads)
-    expected *= _raised(expected[rows, cuts], sd, of)
+    factor, addend = _raised(expected[rows, cuts], sd, of)
+    expected = np.minimum(expected * factor, expected + addend)
     for rows_of_one, (row, cut) in zip(same, of, strict=True):
         own = p95[[item == (row, cut) for item in of]]
         if len(own) >= _TWICE:
@@ -158,13 +159,20 @@ def _fitted(
     return found, expected
 
 
-def _raised(expected: NDArray[np.float64], measured: NDArray[np.float64], of: Sequence[tuple[int, int]]) -> float:
-    """Factor, at least 1, that lifts the expected spread of every candidate to the median of its measured ones."""
-    factors = [1.0]
+def _raised(
+    expected: NDArray[np.float64], measured: NDArray[np.float64], of: Sequence[tuple[int, int]]
+) -> tuple[float, float]:
+    """Factor, at least 1, and addend, at least 0, either of which lifts the expected spread of every candidate to the
+    median of its measured ones.
+
+    What disturbs a small head for two milliseconds does so to a large one too, not for as many times as long.
+    """
+    factor, addend = 1.0, 0.0
     for candidate in set(of):
         mine = np.asarray([item == candidate for item in of])
-        factors.append(float(np.median(measured[mine] / np.maximum(expected[mine], _SPREADS.floor))))
-    return min(max(factors), _MOST_RAISED)
+        factor = max(factor, float(np.median(measured[mine] / np.maximum(expected[mine], _SPREADS.floor))))
+        addend = max(addend, float(np.median(measured[mine] - expected[mine])))
+    return min(factor, _MOST_RAISED), addend
 
 
 def _fit(

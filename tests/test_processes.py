@@ -60,6 +60,14 @@ def test_how_a_child_ended_is_known(tmp_path):
     assert bad.end in ("ended with status 2", "crashed (SIGTERM)")
 
 
+def test_a_child_has_a_group_of_its_own_in_our_session(tmp_path):
+    """The group keeps Ctrl-C from it; Linux shares processor time by session: in it a nice child gives way."""
+    child = Child("broker", ["broker", "--help"], tmp_path / "log")
+    assert os.getpgid(child.pid) == child.pid
+    assert os.getsid(child.pid) == os.getsid(0)
+    child.stop()
+
+
 def test_a_child_that_says_something_else_is_not_ready(tmp_path):
     with Family(tmp_path) as family, pytest.raises(UnreachableError, match="did not say that it is ready"):
         family.start("help", "--help", timeout_s=30.0)

@@ -5,11 +5,13 @@ import pytest
 
 from nasc_sdk.cost.features import block_key
 from nasc_sdk.errors import InputError, StorageError
+from nasc_search.encodings.blocks import encoder_block
 from nasc_search.export.arena import arena_bytes
 from nasc_search.export.quantize import quantize
 from nasc_search.export.simplify import simplify
 from nasc_search.export.writer import write_int8
 from nasc_search.joint.catalogue import load_catalogue, open_catalogue, save_catalogue
+from nasc_search.joint.memory import block_plan, head_bytes
 from tests.export.networks import case
 from tests.joint.catalogues import SPACE, catalogue
 
@@ -48,6 +50,17 @@ def test_memory_is_what_the_exporter_needs():
             planned, written = arena_bytes(head), len(write_int8(head))
             assert catalogue().arena_bytes[row, cut] == planned, cut
             assert catalogue().flash_bytes[row, cut] == pytest.approx(written, rel=0.02, abs=300), cut
+
+
+def test_an_encoder_after_a_head_needs_the_arena_of_the_larger_of_both():
+    for arch in SPACE.archs[::37]:
+        network = simplify(SPACE.network(arch))
+        plans = [block_plan(block) for block in network.blocks]
+        for cut in range(1, len(plans)):
+            for channels in (2, 4, 8):
+                encoder = block_plan(encoder_block(cut, network.cut_spec(cut), channels))
+                alone = max(head_bytes(plans[:cut]), head_bytes([encoder]))
+                assert head_bytes([*plans[:cut], encoder]) == alone
 
 
 def test_file_round_trip_and_reuse(tmp_path):

@@ -5,6 +5,9 @@ import pytest
 
 from nasc_sdk.link.detect import Detector, Sensitivity
 
+LARGE_BYTES = 125_000
+"""A payload that tells every throughput up to the fastest that matters."""
+
 
 def ar1(rng, length, sigma, rho):
     noise = rng.normal(0, sigma * np.sqrt(1 - rho**2), length)
@@ -15,7 +18,7 @@ def ar1(rng, length, sigma, rho):
     return np.exp(values)
 
 
-def follow(throughput, round_trip, step_s=0.5, payload_bytes=125_000, **options):
+def follow(throughput, round_trip, step_s=0.5, payload_bytes=LARGE_BYTES, **options):
     """Indices at which a change was reported."""
     detector, changes = Detector(Sensitivity(**options)), []
     for index, (rate, trip) in enumerate(zip(throughput, round_trip, strict=True)):
@@ -84,11 +87,11 @@ def test_differences_that_matter_to_nobody():
 def test_requests_without_an_answer_need_fewer():
     detector = Detector()
     for index in range(20):
-        detector, change = detector.transferred(index, 50.0)
+        detector, change = detector.transferred(index, 50.0, LARGE_BYTES)
         assert change is None
     seen = []
     for index in range(20, 24):
-        detector, change = detector.transferred(index, 0.1, answered=False)
+        detector, change = detector.transferred(index, 0.1, LARGE_BYTES, answered=False)
         seen.append(change is not None)
     assert seen.index(True) == 1
 
@@ -125,9 +128,9 @@ def test_what_machines_add_to_a_small_payload_is_no_change():
 def test_one_odd_transfer_does_not_count_again_with_every_ping():
     detector = Detector()
     for index in range(20):
-        detector, _ = detector.transferred(index, 50.0)
+        detector, _ = detector.transferred(index, 50.0, LARGE_BYTES)
         detector, _ = detector.pinged(index, 2.0)
-    detector, _ = detector.transferred(20.0, 2.0)
+    detector, _ = detector.transferred(20.0, 2.0, LARGE_BYTES)
     for index in range(10):
         detector, change = detector.pinged(20.1 + index / 10, 2.0)
         assert change is None

@@ -27,7 +27,6 @@ FAST_MBIT_S: Final = 1000.0
 """Throughput beyond it makes no difference to anybody, whatever is sent: the scale bends there at the latest."""
 SHORT_MS: Final = 1.0
 """Round trips and times on the wire below it make no difference: the scale bends there."""
-_LARGE_BYTES: Final = round(FAST_MBIT_S * SHORT_MS / 8e-3)
 _SHORTEST_MS: Final = 1e-3
 
 
@@ -143,7 +142,7 @@ class Detector:
     reported_s: float = -math.inf
 
     def transferred(
-        self, now_s: float, throughput_mbit_s: float, payload_bytes: int = _LARGE_BYTES, *, answered: bool = True
+        self, now_s: float, throughput_mbit_s: float, payload_bytes: int, *, answered: bool = True
     ) -> tuple[Detector, Change | None]:
         """With the throughput that a payload had; without an answer it is a bound, and a strong sign."""
         per_mbit, floor = -math.log(throughput_mbit_s), -math.log(min(payload_bytes * 8e-3 / SHORT_MS, FAST_MBIT_S))

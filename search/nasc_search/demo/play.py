@@ -81,7 +81,6 @@ class Play:
         self._speed = Speedometer()
         self._images = load_images()
         self.course = Course()
-        self._limit_ms: float
         self._deployment: Deployment
         self._first: Deployment
 
@@ -113,13 +112,13 @@ class Play:
                 f"\nlimit {limit_ms:g} ms at p95, {_ROOM:g} x the {alone_ms:.1f} ms of the lightest network on the "
                 "board alone: some fit there, the most accurate do not (--limit-ms sets another)"
             )
-        self._limit_ms = self.course.limit_ms = limit_ms
+        self.course.limit_ms = limit_ms
         self._events.limit(limit_ms)
 
     def deploy(self) -> None:
         """Acts 4 and 5: search over the measured link, install on both sides."""
         self._say("\n== Search and deploy ==")
-        answer = _deployed(self._ask(ServiceVerb.DEPLOY, {"limit_ms": self._limit_ms}, 300.0))
+        answer = _deployed(self._ask(ServiceVerb.DEPLOY, {"limit_ms": self.course.limit_ms}, 300.0))
         self._say(answer.text)
         steps = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in answer.deployment.seconds.items())
         self._say(f"deployed under contract {answer.deployment.contract} ({steps})")

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from nasc_sdk.agent.link_watch import FOLLOW_UP_S, FOLLOW_UPS, LinkWatch
+from nasc_sdk.agent.link_watch import FOLLOW_UP_S, FOLLOW_UPS, LinkReporter, LinkWatch
 
 BYTES = 16_384
 GOOD, BAD = (50.0, 2.0), (1.0, 60.0)
@@ -118,3 +118,20 @@ def test_a_change_is_followed_by_reports_on_more_samples(link):
     for before, after in itertools.pairwise((first, *others)):
         assert (after[0] - before[0]) * 0.1 <= FOLLOW_UP_S + 0.2
         assert len(after[1].throughput_mbit_s) > len(before[1].throughput_mbit_s)
+
+
+def test_what_is_timed_while_the_board_is_busy_tells_nothing_of_the_link():
+    reporter = LinkReporter(LinkWatch("board"), lambda report: None)
+    watch = reporter._watch
+    with reporter.busy(), reporter.busy():
+        reporter.transfer(1000, 500.0)
+        reporter.ping(300.0)
+    assert watch.estimator.samples == 0
+    reporter.ping(5.0)
+    reporter.transfer(1000, 8.0)
+    before = watch.estimator.samples
+    assert before
+    with pytest.raises(ZeroDivisionError), reporter.busy():
+        reporter.transfer(1000, 1 / 0)
+    reporter.transfer(1000, 8.0)
+    assert watch.estimator.samples > before

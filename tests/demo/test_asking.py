@@ -1,4 +1,4 @@
-"""Requests over a real socket, and which of them count for a median."""
+"""Requests over a real socket, and the speed of the processors around them."""
 
 import contextlib
 import itertools
@@ -10,9 +10,9 @@ import pytest
 
 from nasc_sdk.agent.local_port import LocalPort
 from nasc_sdk.agent.options import Board
-from nasc_sdk.profiling.speed import SLOWED, Speedometer
 from nasc_sdk.protocol.local import Answer, ServedBy
-from nasc_search.demo.asking import ENOUGH, MOST, Answered, ask, compare, format_parts
+from nasc_search.demo.asking import Answered, ask, compare, format_parts
+from nasc_search.demo.processors import Processors
 from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.exact import search
 from tests.joint.tables import random_link, random_table
@@ -24,17 +24,17 @@ ANSWER = Answer(
 )  # fmt: skip
 
 
-class Scripted(Speedometer):
-    """Probes that take what the script says."""
+class Scripted(Processors):
+    """Probes that take what the script says, in times of full speed."""
 
     def __init__(self, script):
         self._script = script
-        super().__init__()
+        super().__init__(Board.SMALL)
 
     def probe(self):
-        seconds = next(self._script)
-        self._seconds.append(seconds)
-        return seconds
+        super().probe()
+        board, server = next(self._script)
+        return tuple(times * meter.fastest_s for times, (_, meter) in zip((board, server), self._meters, strict=True))
 
 
 @contextlib.contextmanager
@@ -48,46 +48,59 @@ def port(answers):
         local.close()
 
 
-def test_neighbours_of_a_slow_probe_do_not_count():
-    speed = Scripted(itertools.repeat(1.0))
-    slow = 1.01 * SLOWED
-    assert speed.at_full_speed([1.0, 1.1, slow, 1.0, 1.0]).tolist() == [True, False, False, True]
-    assert speed.at_full_speed([1.0]).tolist() == []
+def test_a_step_is_as_slow_as_the_probes_beside_it():
+    processors = Processors(Board.SMALL)
+    full = np.asarray([meter.fastest_s for _, meter in processors._meters])
+    found = processors.slowdown([tuple(full), tuple(full * (1.0, 2.0)), tuple(full * (0.5, 2.0))])
+    assert found == pytest.approx(np.asarray([[1.0, 1.5], [1.0, 2.0]])), "never faster than full speed"
+    assert processors.slowdown([tuple(full)]).shape == (0, 2)
 
 
-def test_probes_really_work():
-    assert Speedometer().probe() > 0
+@pytest.mark.parametrize("board", Board)
+def test_probes_really_work(board):
+    before = os.sched_getaffinity(0)
+    processors = Processors(board)
+    assert min(processors.probe()) > 0
+    assert os.sched_getaffinity(0) == before
+    assert (processors.board is None) == (board is Board.THIS_MACHINE)
+    if len(before) > 1 and processors.board is not None:
+        assert processors.server != processors.board
 
 
-def test_as_many_as_asked_for_where_the_machine_is_quiet():
+def test_as_many_as_asked_for_with_the_speed_around_each():
+    script = itertools.chain([(1.0, 1.0)] * 101, itertools.repeat((2.0, 3.0)))
     with port(lambda index: ANSWER) as address:
-        answered = ask(address, IMAGES, 250, Scripted(itertools.repeat(1.0)))
-    assert len(answered.answers) == 400
-    assert answered.full_speed.all()
-    with port(lambda index: ANSWER) as address:
-        assert len(ask(address, IMAGES, 100, Scripted(itertools.repeat(1.0))).answers) == ENOUGH
+        answered = ask(address, IMAGES, 250, Scripted(script))
+    assert len(answered.answers) == 250
+    assert answered.slowdown.shape == (250, 2)
+    assert answered.slowdown[:100] == pytest.approx(1.0, rel=0.2)
+    assert answered.typical_slowdown == pytest.approx((2.0, 3.0), rel=0.2)
 
 
-def test_it_goes_on_for_a_while_where_the_machine_is_disturbed():
-    script = itertools.chain(itertools.repeat(1.0, 200), itertools.repeat(2.0))
-    with port(lambda index: ANSWER) as address:
-        answered = ask(address, IMAGES, ENOUGH, Scripted(script))
-    assert len(answered.answers) == MOST * ENOUGH
-    assert not answered.full_speed.any()
-    assert answered.counted.all(), "all count where nothing had full speed"
-
-
-def test_medians_are_of_those_that_count_and_p95_of_all():
-    fast = replace(ANSWER, total_ms=5.0)
-    slow = replace(ANSWER, total_ms=50.0)
-    full = np.asarray([True] * ENOUGH + [False] * 300)
+def test_medians_are_predicted_for_the_speed_that_there_was():
     rng = np.random.default_rng(0)
+    answers = tuple(replace(ANSWER, total_ms=ms) for ms in np.linspace(5.0, 50.0, 101).tolist())
     predicted = search(random_table(rng), random_link(rng), Constraints(1e6)).chosen
-    answered = Answered((fast,) * ENOUGH + (slow,) * 300, full)
-    found = {part.name: part for part in compare(predicted, answered)}
-    assert found["total"].measured_p50 == 5.0
-    assert found["total"].measured_p95 == 50.0
-    assert "total" in format_parts(tuple(found.values()))
+    usual = {part.name: part for part in compare(predicted, Answered(answers, np.ones((101, 2))))}
+    slowed = {part.name: part for part in compare(predicted, Answered(answers, np.full((101, 2), (2.0, 3.0))))}
+    head, tail, total = predicted.head_ms[0], predicted.tail_ms[0], predicted.total_ms[0]
+    assert usual["total"].predicted_p50 == pytest.approx(total)
+    assert slowed["head"].predicted_p50 == pytest.approx(1.8 * head)
+    assert slowed["tail"].predicted_p50 == pytest.approx(2.6 * tail)
+    assert slowed["total"].predicted_p50 == pytest.approx(total + 0.8 * head + 1.6 * tail)
+    assert slowed["uplink"] == usual["uplink"]
+    assert usual["total"].measured_p50 == slowed["total"].measured_p50 == 27.5
+    assert usual["total"].measured_p95 == pytest.approx(47.75)
+    assert slowed["total"].predicted_p95 == predicted.total_ms[1]
+    assert "total" in format_parts(tuple(usual.values()))
+
+
+def test_what_others_slowed_can_be_taken_out_of_the_p95():
+    answers = tuple(replace(ANSWER, head_ms=10.0, tail_ms=4.0, total_ms=20.0) for _ in range(100))
+    assert Answered(answers, np.ones((100, 2))).undisturbed_p95_ms == 20.0
+    # Of a slow-down of 2 heads feel 1.8, of one of 1.5 tails feel 1.4.
+    slowed = Answered(answers, np.full((100, 2), (2.0, 1.5)))
+    assert slowed.undisturbed_p95_ms == pytest.approx(20.0 - 10.0 * (1 - 1 / 1.8) - 4.0 * (1 - 1 / 1.4))
 
 
 @pytest.mark.skipif(Board.SMALL.core is None, reason="the system binds no thread to a processor")

@@ -116,10 +116,22 @@ def test_a_prediction_that_is_off(index, factor):
     assert name.startswith(f"{found.states[index].name}: predicted total")
 
 
+@pytest.mark.parametrize(("slowdown", "error", "held"), [
+    ((1.1, 1.1), 0.12, False), ((1.3, 1.0), 0.12, True), ((1.0, 1.8), -0.24, True), ((1.8, 1.8), 0.26, False),
+])  # fmt: skip
+def test_a_machine_slowed_by_others_is_predicted_less_well(slowdown, error, held):
+    found = course()
+    with_total(found, 0, predicted_p50=(1 + error) * found.states[0].parts[-1].measured_p50)
+    found.states[0] = replace(found.states[0], slowdown=slowdown)
+    assert (not broken(found)) == held
+
+
 @pytest.mark.parametrize("index", range(3))
 def test_answers_over_the_limit(index):
     found = course()
-    with_total(found, index, measured_p95=LIMIT_MS + 0.01)
+    with_total(found, index, measured_p95=2 * LIMIT_MS)
+    assert not broken(found), "others slowed the machine"
+    found.states[index] = replace(found.states[index], undisturbed_p95_ms=LIMIT_MS + 0.01)
     assert broken(found) == [f"{found.states[index].name}: p95 under the limit"]
 
 

@@ -78,6 +78,12 @@ def test_a_slower_board_is_predicted_slower(table):
     assert np.median(found.head_sd_ms[big] / table.head_sd_ms[big]) == pytest.approx(3.0, rel=0.3)
 
 
+def test_steady_answers_do_not_promise_more_than_the_profile(table):
+    small = np.unravel_index(table.head_ms[:, 1].argmin(), table.head_ms[:, 1].shape)[0]
+    found = corrected(table, log_of(*[served(table, small, 1, spread=0.1)] * 4))
+    assert (found.head_sd_ms >= table.head_sd_ms).all()
+
+
 def test_a_small_head_says_little_about_large_ones(table):
     """Half a millisecond more on a head of half a millisecond does not double heads of ten."""
     small = replace(table, head_ms=np.where(table.head_ms > 0, table.head_ms + 0.3, 0.0))

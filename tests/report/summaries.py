@@ -44,7 +44,7 @@ def state(name: str = "good link", kind: str = "split", cut: int = 3, shift: flo
     parts = tuple(Part(part, 0.97 * ms, 1.1 * ms, ms, 1.2 * ms) for part, ms in times.items())
     told = f"chosen: {kind} at cut {cut}\nwhy it won\n- no feasible candidate of {name} is more accurate"
     return LinkState(
-        name, 50.0, 2.0, ARCH, cut, kind, "b8f638063454d34a", 0.916, 1000, 900, 900, parts, 4.9 + shift, front, told
+        name, 50.0, 2.0, ARCH, cut, kind, "b8f638063454d34a", 0.916, 1000, (1.04, 1.1), parts, 5.6 + shift, front, told
     )
 
 
@@ -52,10 +52,7 @@ def samples(count: int) -> tuple[Sample, ...]:
     rng = np.random.default_rng(5)
     total = 5 + rng.exponential(0.3, count)
     servers = (("split", "b8f638063454d34a"), ("local", "843c0d9e47683b68"))
-    return tuple(
-        Sample(43.0 + 0.01 * n, float(ms), *servers[2 * n // count])
-        for n, ms in enumerate(total)
-    )
+    return tuple(Sample(43.0 + 0.01 * n, float(ms), *servers[2 * n // count]) for n, ms in enumerate(total))
 
 
 def summary(

@@ -15,7 +15,7 @@ from nasc_sdk.runtime.select import open_runtime
 from nasc_search.encodings.blocks import ENCODINGS, fits
 from nasc_search.export import integer_reference
 from nasc_search.export.forms import Form
-from nasc_search.service.bundles import make_bundles
+from nasc_search.service.bundles import Bundles, make_bundles
 from nasc_search.service.target import Target
 from nasc_search.service.workshop import Workshop
 from nasc_search.supernet.model import Supernet
@@ -126,3 +126,16 @@ def test_the_tails_logits_are_the_float_networks():
     whole = encoded.folded(torch.from_numpy(shop().sample_image())).numpy().ravel()
     logits = np.frombuffer(tail.golden_output, "<f4")
     assert np.abs(logits - whole).max() < 0.25 * np.abs(whole).max()
+
+
+def test_what_was_made_once_is_kept_for_its_runtime_and_weights():
+    made = Bundles(shop().dataset, shop().sample_image())
+    encoded = shop().encode(Candidate(DENSE_CELL, 2))
+    (reference, _), (other, _) = TARGETS["reference"], TARGETS["xnnpack"]
+    first = made.of(encoded, reference)
+    assert made.of(shop().encode(Candidate(DENSE_CELL, 2)), reference) is first
+    assert made.of(encoded, other)[0].model != first[0].model
+    for cut in CUTS[3:]:
+        for target in (reference, other):
+            made.of(shop().encode(Candidate(DENSE_CELL, cut)), target)
+    assert made.of(encoded, reference) is not first, "only the newest few are kept"

@@ -176,7 +176,7 @@ class Agent:
         per_op = request.per_op and self._options.board.runs == 1
         # A machine that stands in for a board tells nothing of what the board takes.
         sensor = find_sensor() if request.power and not self._options.board.label else None
-        with self._options.board.on_core():
+        with self._options.board.on_core(), self._reporter.busy():
             return measure(
                 plan, self.runtime, self._kernels,
                 device=self._options.device, rounds=request.rounds, threads=self._options.threads,

@@ -6,9 +6,11 @@ said again after each reconnect, so that a version is neither applied nor pulled
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
@@ -39,16 +41,17 @@ _log = logging.getLogger(__name__)
 class Deployer:
     """Works from its construction (before or after the client connects) to :meth:`close`, on a thread of its own,
     which also calls ``on_switch`` with the new heads: before they count as installed, and with the old ones again
-    when they cannot. ``directory`` receives what is pulled.
+    when they cannot. ``directory`` receives what is pulled; ``busy`` is entered while heads are tried and installed.
     """  # fmt: skip
 
     def __init__(
         self, client: MqttClient, topics: Topics, device: str, installer: Installer, directory: Path,
         on_switch: Callable[[tuple[LoadedHead, ...]], None],
         *, retry_s: float = 1.0, fetch_timeout_s: float = FETCH_TIMEOUT_S, tries: int = MAX_TRIES,
+        busy: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
     ) -> None:  # fmt: skip
         self._client, self._topics, self._device = client, topics, device
-        self._installer, self._on_switch = installer, on_switch
+        self._installer, self._on_switch, self._busy = installer, on_switch, busy
         self._directory = make_directory(directory / "pulled")
         self._retry_s, self._fetch_timeout_s, self._tries = retry_s, fetch_timeout_s, tries
         self.ignored = 0
@@ -123,7 +126,8 @@ class Deployer:
                 if blob is None:
                     return  # a newer version is waiting, or the process is ending
                 blobs.append(blob)
-            self._installer.install(desired.version, blobs, self._switch)
+            with self._busy():
+                self._installer.install(desired.version, blobs, self._switch)
         self._settle(desired, self._reported(desired.version, DeployStatus.ACTIVE))
 
     def _switch(self, heads: tuple[LoadedHead, ...]) -> None:

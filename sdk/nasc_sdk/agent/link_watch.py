@@ -6,9 +6,10 @@ and the publishing.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from nasc_sdk.link.detect import DEFAULT, Change, Detector
@@ -125,6 +126,18 @@ class LinkReporter:
         self._lock = threading.Lock()
         self.more_wanted = threading.Event()
         """Set when the round trip is out of date or a change is suspected; whoever probes clears it."""
+        self._busy = 0
+
+    @contextlib.contextmanager
+    def busy(self) -> Iterator[None]:
+        """While the board's processor is at work on something else, durations tell of that and not of the link."""
+        with self._lock:
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy -= 1
 
     @property
     def suspicious(self) -> bool:
@@ -133,12 +146,14 @@ class LinkReporter:
             return self._watch.suspicious or self._watch.estimator.wants_ping(time.monotonic())
 
     def transfer(self, payload_bytes: int, elapsed_ms: float) -> None:
-        """See :meth:`LinkWatch.transfer`."""
-        self._told(lambda now_s: self._watch.transfer(now_s, payload_bytes, elapsed_ms))
+        """See :meth:`LinkWatch.transfer`; left out while the board is :meth:`busy`."""
+        if not self._busy:
+            self._told(lambda now_s: self._watch.transfer(now_s, payload_bytes, elapsed_ms))
 
     def ping(self, elapsed_ms: float) -> None:
-        """See :meth:`LinkWatch.ping`."""
-        self._told(lambda now_s: self._watch.ping(now_s, elapsed_ms))
+        """See :meth:`LinkWatch.ping`; left out while the board is :meth:`busy`."""
+        if not self._busy:
+            self._told(lambda now_s: self._watch.ping(now_s, elapsed_ms))
 
     def timeout(self, payload_bytes: int, waited_ms: float) -> None:
         """See :meth:`LinkWatch.timeout`."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import assert_never
 
+from nasc_sdk.affinity import bound_to
 from nasc_sdk.runtime.base import Kernels, Runtime
 from nasc_sdk.runtime.slowed import SlowedRuntime
 
@@ -50,18 +50,9 @@ class Board(StrEnum):
         if self.core is not None:
             os.sched_setaffinity(0, {self.core})
 
-    @contextlib.contextmanager
-    def on_core(self) -> Iterator[None]:
+    def on_core(self) -> AbstractContextManager[None]:
         """The same for the length of a block."""
-        if self.core is None:
-            yield
-            return
-        before = os.sched_getaffinity(0)
-        self.keep_thread_to_core()
-        try:
-            yield
-        finally:
-            os.sched_setaffinity(0, before)
+        return bound_to(self.core)
 
     def play(self, runtime: Runtime) -> Runtime:
         """The runtime as this board has it."""

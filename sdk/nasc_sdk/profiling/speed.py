@@ -9,30 +9,39 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 SLOWED: Final = 1.2
 """A probe that takes this much longer than the fast ones found the processor slowed."""
 PROBE_S: Final = 0.0003
-_TRIAL_STEPS: Final = 2000
 _FAST_PERCENTILE: Final = 5.0
 _KEEP: Final = 50_000
 _FIRST: Final = 200
 
 
-class Speedometer:
-    """Probes of one process; the fastest of them say what full speed is."""
+def count(steps: int) -> None:
+    """Work that any board can do, whatever it runs on."""
+    total = 0
+    for step in range(steps):
+        total += step * step
 
-    def __init__(self) -> None:
+
+class Speedometer:
+    """Probes of one process; the fastest of them say what full speed is.
+
+    ``work`` is what a probe does a number of times; how much slower it becomes depends on the work, so what is to be
+    judged by probes is best probed by its like. ``trial`` of it are timed to find how many make a probe.
+    """
+
+    def __init__(self, work: Callable[[int], None] = count, trial: int = 2000) -> None:
         self._seconds: deque[float] = deque(maxlen=_KEEP)
-        self._steps = _TRIAL_STEPS
-        trial = min(self.probe() for _ in range(5))
-        self._steps = max(round(_TRIAL_STEPS * PROBE_S / trial), 1)
+        self._work, self._steps = work, trial
+        shortest = min(self.probe() for _ in range(5))
+        self._steps = max(round(trial * PROBE_S / shortest), 1)
         self._seconds.clear()
         for _ in range(_FIRST):
             self.probe()
@@ -40,22 +49,20 @@ class Speedometer:
     def probe(self) -> float:
         """Seconds that the fixed work takes now, about 0.3 ms at full speed."""
         begun = time.perf_counter()
-        total = 0
-        for step in range(self._steps):
-            total += step * step
+        self._work(self._steps)
         seconds = time.perf_counter() - begun
         self._seconds.append(seconds)
         return seconds
 
-    def at_full_speed(self, probes: Sequence[float]) -> NDArray[np.bool_]:
-        """For each step between two neighbouring probes whether both found full speed: one less than probes."""
-        found = np.asarray(probes) <= self.slowest_s
-        return np.asarray(found[:-1] & found[1:])
+    @property
+    def fastest_s(self) -> float:
+        """What a probe takes at full speed."""
+        return float(np.percentile(self._seconds, _FAST_PERCENTILE))
 
     @property
     def slowest_s(self) -> float:
         """A probe that took longer found the processor slowed."""
-        return float(SLOWED * np.percentile(self._seconds, _FAST_PERCENTILE))
+        return SLOWED * self.fastest_s
 
 
 @cache

@@ -82,9 +82,9 @@ def _decision(state: LinkState, summary: Summary) -> str:
         f"<h3>{escape(state.name)}: {state.rate_mbit_s:g} Mbit/s, {state.round_trip_ms:g} ms round trip</h3>"
         f"<p><b>{escape(state.kind)}</b> at cut {state.cut}, contract <code>{escape(state.contract)}</code>, accuracy "
         f"{state.accuracy:.2%} (validation images, float): <code>{escape(state.arch)}</code>. "
-        f"{_total(total, summary.limit_ms)}{state.requests} requests measured, {state.at_full_speed} of them while "
-        f"nothing outside slowed the processor. The medians are of {state.counted} of them "
-        f"(total of all: {state.all_p50_ms:.2f} ms), the p95 of all.</p>{_table(header, rows)}"
+        f"{_total(total, summary.limit_ms)}{state.requests} requests measured. Probes between "
+        f"them found the board's processor {state.slowdown[0]:.2f} and the server's {state.slowdown[1]:.2f} times as "
+        f"slow as at full speed; the medians are predicted for that.</p>{_table(header, rows)}"
     )
 
 

@@ -47,7 +47,7 @@ class Figure:
 class Part:
     """Predicted against measured for head, uplink, tail or total; milliseconds.
 
-    The measured median is of the requests that count (see ``LinkState.counted``), the p95 of all of them.
+    The median is predicted for the speed that the processors had, the p95 for their usual one.
     """
 
     name: str
@@ -94,13 +94,11 @@ class LinkState:
     accuracy: float
     """On the validation images, float, 0..1."""
     requests: int
-    at_full_speed: int
-    """Requests during which nothing outside slowed the processor."""
-    counted: int
-    """Requests whose median is held against the prediction: those at full speed, or all where hardly any were."""
+    slowdown: tuple[float, float]
+    """Of the processors of board and server meanwhile, medians of what probes told; 1 at full speed."""
     parts: tuple[Part, ...]
-    all_p50_ms: float
-    """Median total of all requests."""
+    undisturbed_p95_ms: float
+    """Total, without what others slowed head and tail."""
     front: tuple[FrontPoint, ...]
     explanation: str
 

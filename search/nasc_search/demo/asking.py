@@ -10,62 +10,74 @@ from numpy.typing import NDArray
 
 from nasc_sdk.agent.client import AgentClient
 from nasc_sdk.cli.output import format_table
-from nasc_sdk.profiling.speed import Speedometer
 from nasc_sdk.protocol.local import Answer
 from nasc_sdk.report.summary import Part
+from nasc_search.demo.processors import Processors, Slowdown, felt
 from nasc_search.joint.scored import Scored
 
 PART: Final = 200
 """Requests between two warm-ups."""
 WARM_UP: Final = 20
-ENOUGH: Final = 200
-"""Requests at full speed that are looked for."""
-LEAST: Final = 50
-"""Requests at full speed that make a median."""
-MOST: Final = 3
-"""Times as many requests as were asked for, to find enough at full speed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Answers in order; ``full_speed`` says during which of them the processor was not slowed by others."""
+    """Answers in order, and how fast the processors were around each."""
 
     answers: tuple[Answer, ...]
-    full_speed: NDArray[np.bool_]
+    slowdown: Slowdown
+    """One row an answer."""
 
     @property
-    def counted(self) -> NDArray[np.bool_]:
-        """The answers whose median is held against the prediction: all, where hardly any had full speed."""
-        return self.full_speed if self.full_speed.sum() >= LEAST else np.ones_like(self.full_speed)
+    def times(self) -> NDArray[np.float64]:
+        """(n, 4): head, uplink, tail, total, ms."""
+        return np.asarray([(a.head_ms, a.uplink_ms, a.tail_ms, a.total_ms) for a in self.answers])
+
+    @property
+    def undisturbed_p95_ms(self) -> float:
+        """Of the totals, without what others slowed head and tail."""
+        head, _, tail, total = self.times.T
+        board, server = felt(self.slowdown).T
+        return float(np.percentile(total - head * (1 - 1 / board) - tail * (1 - 1 / server), 95))
+
+    @property
+    def typical_slowdown(self) -> tuple[float, float]:
+        """Medians, board and server."""
+        board, server = np.median(self.slowdown, axis=0).tolist()
+        return board, server
 
 
-def ask(address: str, images: NDArray[np.uint8], count: int, speed: Speedometer) -> Answered:
-    """At least ``count`` requests, and up to three times as many until enough of them ran at full speed."""
+def ask(address: str, images: NDArray[np.uint8], count: int, processors: Processors) -> Answered:
+    """``count`` requests one after another."""
     answers: list[Answer] = []
-    full_speed: list[bool] = []
-    with AgentClient(address, timeout_s=10.0) as client:
-        while len(answers) < count or (sum(full_speed) < ENOUGH and len(answers) < MOST * count):
+    slowdown: list[Slowdown] = []
+    with processors.on_board(), AgentClient(address, timeout_s=10.0) as client:
+        while len(answers) < count:
             for index in range(WARM_UP):
                 client.infer(images[index])
-            probes = [speed.probe()]
-            for _ in range(min(PART, count)):
+            probes = [processors.probe()]
+            for _ in range(min(PART, count - len(answers))):
                 answers.append(client.infer(images[len(answers) % len(images)]))
-                probes.append(speed.probe())
-            full_speed += speed.at_full_speed(probes).tolist()
-    return Answered(tuple(answers), np.asarray(full_speed))
+                probes.append(processors.probe())
+            slowdown.append(processors.slowdown(probes))
+    return Answered(tuple(answers), np.concatenate(slowdown))
 
 
 def compare(predicted: Scored, answered: Answered) -> tuple[Part, ...]:
-    """Medians of the requests that count, p95 of all of them."""
+    """Predicted against measured; each median is predicted for the speed that the processors had."""
+    board, server = felt(answered.slowdown).T
+    head, tail = predicted.head_ms[0] * board, predicted.tail_ms[0] * server
+    transfer = np.full_like(head, predicted.transfer_ms[0])
+    total = predicted.total_ms[0] + head - predicted.head_ms[0] + tail - predicted.tail_ms[0]
     rows = (
-        ("head", predicted.head_ms, [answer.head_ms for answer in answered.answers]),
-        ("uplink", predicted.transfer_ms, [answer.uplink_ms for answer in answered.answers]),
-        ("tail", predicted.tail_ms, [answer.tail_ms for answer in answered.answers]),
-        ("total", predicted.total_ms, [answer.total_ms for answer in answered.answers]),
+        ("head", head, predicted.head_ms),
+        ("uplink", transfer, predicted.transfer_ms),
+        ("tail", tail, predicted.tail_ms),
+        ("total", total, predicted.total_ms),
     )
     return tuple(
-        Part(name, *quantiles, float(np.median(np.asarray(times)[answered.counted])), float(np.percentile(times, 95)))
-        for name, quantiles, times in rows
+        Part(name, float(np.median(p50)), p95, float(np.median(times)), float(np.percentile(times, 95)))
+        for (name, p50, (_, p95)), times in zip(rows, answered.times.T, strict=True)
     )
 
 

@@ -26,8 +26,11 @@ class Stage:
     predictor: str
 
 
-def set_stage(family: Family, directory: Path, board: str, broker: str, rate_mbit: float, trip_ms: float) -> Stage:
-    """Start everything; UnreachableError with the last words of what does not start."""
+def set_stage(family: Family, directory: Path, board: str, broker: str, link: tuple[float, float]) -> Stage:
+    """Start everything, over a link of (Mbit/s, round trip in ms).
+
+    UnreachableError with the last words of what does not start.
+    """
     _, started = family.start(
         "broker", "broker", "--json", "--port", "0", "--kind", broker, "--state-dir", str(directory / "broker")
     )
@@ -35,7 +38,7 @@ def set_stage(family: Family, directory: Path, board: str, broker: str, rate_mbi
     _, edge = family.start("edge", "edge", *common, "--state-dir", str(directory / "edge"))
     _, shape = family.start(
         "link", "shape", "--listen", "127.0.0.1:0", "--to", edge["listen"], "--control", "127.0.0.1:0",
-        "--rate-mbit", str(rate_mbit), "--round-trip-ms", str(trip_ms),
+        "--rate-mbit", str(link[0]), "--round-trip-ms", str(link[1]),
     )  # fmt: skip
     _, service = family.start(
         "service", "service", *common, "--threads", "2", "--state-dir", str(directory / "service")

@@ -8,7 +8,8 @@ Beside the line of medians every observed candidate has an own deviation from it
 predictions share: cells that differ in edges without effect are one network.
 The line of spreads is raised until it reaches what every observed candidate showed: one that missed the limit does not
 look feasible again because others were steadier; nor because it was faster once: its p95 reaches what its last two
-reports both showed.
+reports both showed. No spread becomes smaller than in the profile: seconds in which a machine was left alone do not
+promise that it will be.
 
 Bayesian linear regression with known noise, two coefficients: C. M. Bishop, Pattern Recognition and Machine
 Learning, 2006, section 3.3.
@@ -150,7 +151,7 @@ def _fitted(
     spread, _ = _fit(spreads[rows, cuts], sd, of, _SPREADS)
     expected = spread(spreads)
     factor, addend = _raised(expected[rows, cuts], sd, of)
-    expected = np.minimum(expected * factor, expected + addend)
+    expected = np.maximum(np.minimum(expected * factor, expected + addend), spreads)
     for rows_of_one, (row, cut) in zip(same, of, strict=True):
         own = p95[[item == (row, cut) for item in of]]
         if len(own) >= _TWICE:

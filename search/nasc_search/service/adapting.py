@@ -208,6 +208,7 @@ class Adapting:
         chosen = proposal.decision.chosen.candidate
         if waits(cause, chosen, board.favoured, steps_down=proposal.steps_down):
             board.favoured = chosen
+            self._deploying.get_ready(device, proposal)
             return f"{chosen} would suit this link better; waiting for another report that says so"
         board.favoured = None
         return self._deploying.carry_out(device, proposal, time.time() - board.since_unix_s)

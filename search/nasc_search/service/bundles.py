@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 import torch
@@ -23,6 +25,30 @@ from nasc_search.service.target import Target
 from nasc_search.supernet.fold import FoldedNetwork
 
 _LOGIT_TOLERANCE = 1e-3
+_KEEP: Final = 8
+"""Pairs of bundles: two of what runs, two of what may run next, and as many of another board."""
+
+
+class Bundles:
+    """Makes them for one dataset, and keeps the newest: what is likely to be deployed next can be made beforehand.
+
+    Not for several threads.
+    """
+
+    def __init__(self, dataset: Dataset, image: NDArray[np.float32]) -> None:
+        self._dataset, self._image = dataset, image
+        self._made: OrderedDict[tuple[str, Target], tuple[Bundle, Bundle | None]] = OrderedDict()
+
+    def of(self, encoded: EncodedNetwork, target: Target) -> tuple[Bundle, Bundle | None]:
+        """As :func:`make_bundles`."""
+        # The contract tells architecture, weights, cut and encoding.
+        key = encoded.contract.id, target
+        if key not in self._made:
+            self._made[key] = make_bundles(encoded, self._dataset, self._image, target)
+            while len(self._made) > _KEEP:
+                self._made.popitem(last=False)
+        self._made.move_to_end(key)
+        return self._made[key]
 
 
 def make_bundles(
@@ -53,9 +79,7 @@ def _head(
         golden = made.tobytes()
     # Another runtime's head may be off by so many steps: all of it counts in the head's own steps, before encoding.
     bundle = _bundle(encoded, dataset, Side.HEAD, model, stored.tobytes(), golden, float(target.tolerance_steps))
-    manifest = replace(
-        bundle.manifest, output_quantization=encoded.made, arena_bytes=arena, flash_bytes=len(model)
-    )
+    manifest = replace(bundle.manifest, output_quantization=encoded.made, arena_bytes=arena, flash_bytes=len(model))
     return replace(bundle, manifest=manifest), made
 
 

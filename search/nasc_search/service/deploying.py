@@ -18,7 +18,7 @@ from nasc_search.joint.exact import Decision, steps_down, worth_switching
 from nasc_search.joint.explain import asked, explain
 from nasc_search.joint.scored import Scored, score_candidate
 from nasc_search.joint.table import CandidateTable
-from nasc_search.service.bundles import make_bundles
+from nasc_search.service.bundles import Bundles
 from nasc_search.service.by_hand import describe, named_candidate
 from nasc_search.service.decide import (
     MARGIN,
@@ -72,6 +72,7 @@ class Deploying:
     ) -> None:  # fmt: skip
         self._store, self._mailbox, self._workshop, self._planner = store, mailbox, workshop, planner
         self._searching, self._rollout, self._weights = searching, rollout, weights
+        self._made = Bundles(workshop.dataset, workshop.sample_image())
 
     def run(self, device: str, options: Options, progress: Progress) -> DeployAnswer:
         """Search (or take ``arch`` and ``cut``), roll out, and get ready for other link states."""
@@ -139,14 +140,17 @@ class Deploying:
         )
         return Proposal(goal, link, table, decision, reason, time.monotonic() - begun, down)
 
+    def get_ready(self, device: str, proposal: Proposal) -> None:
+        """Make beforehand what carrying the proposal out would need."""
+        for scored in dict.fromkeys((proposal.decision.chosen, proposal.decision.all_local)):
+            self._bundles(device, scored.candidate)
+
     def carry_out(self, device: str, proposal: Proposal, queued_s: float) -> DeployAnswer:
         """Roll a proposal out; ``queued_s`` is what passed between its cause and the search."""
         decision, link = proposal.decision, proposal.link
         seconds = {"queued": queued_s, "search": proposal.search_s}
         fallback = decision.all_local.candidate
-        deployment = self._roll_out(
-            device, proposal.goal, decision.chosen, fallback, link, proposal.reason, seconds
-        )
+        deployment = self._roll_out(device, proposal.goal, decision.chosen, fallback, link, proposal.reason, seconds)
         shown = fronts(evaluated_part(proposal.table) or proposal.table, link, proposal.goal.constraints)
         return DeployAnswer(deployment, explain(decision), shown, power=proposal.table.power)
 
@@ -225,12 +229,7 @@ class Deploying:
         state = self._mailbox.get("state", device, State) or self._store.get("state", device, State)
         if state is None or state.capabilities is None:
             raise UnreachableError(device, "never said what it can run; see: nasc-sdk status")
-        return make_bundles(
-            self._workshop.encode(candidate),
-            self._workshop.dataset,
-            self._workshop.sample_image(),
-            target_of(state.capabilities.conditions),
-        )
+        return self._made.of(self._workshop.encode(candidate), target_of(state.capabilities.conditions))
 
     def _roll_out(
         self, device: str, goal: Goal, chosen: Scored, fallback: Candidate, link: Link, reason: str,

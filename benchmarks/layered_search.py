@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 
 from nasc_search.accuracy.layered_predictor import LayeredPredictor
-from nasc_search.joint.layered import LayeredCosts
-from nasc_search.joint.layered_search import LayeredSearch, State
+from nasc_search.layered.costs import LayeredCosts
+from nasc_search.layered.search import LayeredSearch, State
 
 BINS = 20_000
 NEAR_STATES = 20

@@ -7,7 +7,7 @@ from nasc_sdk.cost.model import predict_heads
 from nasc_sdk.ir.network import TensorSpec
 from nasc_search.calibrate.fit import fit
 from nasc_search.export.simplify import simplify
-from nasc_search.joint.layered import layered_costs
+from nasc_search.layered.costs import layered_costs
 from nasc_search.spaces.fbnet import FBNetMacro, FBNetSpace
 from tests.calibrate.synthetic import SCALE, profile_of, true_us
 

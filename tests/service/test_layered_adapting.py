@@ -5,7 +5,7 @@ import numpy as np
 from nasc_sdk.ir.count import macs
 from nasc_sdk.ir.network import TensorSpec
 from nasc_sdk.protocol.messages import ServiceVerb
-from nasc_search.joint.pool import pool_archs, pool_catalogue
+from nasc_search.layered.pool import pool_archs, pool_catalogue
 from nasc_search.service.planner import Planner
 from nasc_search.service.records import Deployment
 from nasc_search.spaces.fbnet import FBNetMacro, FBNetSpace

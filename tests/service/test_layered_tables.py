@@ -16,8 +16,8 @@ from nasc_search.joint.aim import Aim, Objective
 from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.exact import search
 from nasc_search.joint.explain import explain
-from nasc_search.joint.pool import pool_archs, pool_catalogue
-from nasc_search.joint.shortlist import Wanted
+from nasc_search.layered.pool import pool_archs, pool_catalogue
+from nasc_search.layered.shortlist import Wanted
 from nasc_search.service.planner import Planner
 from nasc_search.spaces.fbnet import FBNetMacro, FBNetSpace
 from tests.joint.test_layered import cost_model

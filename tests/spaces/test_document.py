@@ -14,7 +14,7 @@ from nasc_sdk.ir.network import TensorSpec
 from nasc_search.export import integer_reference
 from nasc_search.export.quantize import quantize, quantize_array
 from nasc_search.export.writer import write_int8
-from nasc_search.joint.layered import layered_costs
+from nasc_search.layered.costs import layered_costs
 from nasc_search.spaces.fbnet import CIFAR, IMAGENET, FBNetMacro, FBNetSpace
 from nasc_search.spaces.nb201 import Macro, NB201Space
 from nasc_search.spaces.space import EnumerableSpace, LayeredSpace

@@ -28,7 +28,7 @@ everywhere.
 @click.option("--board", type=click.Choice(["small", "this-machine"]), default="small", show_default=True)
 @click.option(
     "--limit-ms", type=POSITIVE,
-    help="Latency limit at p95, milliseconds.  [default: twice what the lightest network takes on the board alone]",
+    help="Latency limit at p95, milliseconds.  [default: 3 times what the lightest network takes on the board alone]",
 )  # fmt: skip
 @click.option(
     "--coverage",

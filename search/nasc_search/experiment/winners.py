@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nasc_search.experiment.anatomy import Anatomy, Array
 from nasc_search.experiment.apportion import Apportioned, Apportioning, constant_share
-from nasc_search.joint.layered_fronts import FREE, Front, grown, start
+from nasc_search.layered.fronts import FREE, Front, grown, start
 from nasc_search.measured.layer_table import LayerTable
 
 Codes = NDArray[np.int64]

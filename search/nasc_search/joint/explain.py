@@ -14,9 +14,9 @@ from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.enumerated import Shortlist
 from nasc_search.joint.exact import Decision, Saving
 from nasc_search.joint.flips import Factor, Flip
+from nasc_search.joint.outside import accuracy_text, origin
 from nasc_search.joint.scored import Quantiles, Scored, amount, shortcoming
 from nasc_search.joint.table import Kind
-from nasc_search.joint.told import accuracy_text, origin
 
 _OBJECTIVE: Final = {
     Objective.ACCURACY: "most accurate",

@@ -16,7 +16,7 @@ import numpy as np
 from nasc_sdk.durable import write_durably
 from nasc_sdk.errors import InputError
 from nasc_search.joint.catalogue import Catalogue, load_catalogue, open_catalogue, space_digest
-from nasc_search.joint.pool import pool_archs, pool_catalogue
+from nasc_search.layered.pool import pool_archs, pool_catalogue
 from nasc_search.pretrained.shares import SHARES, KeptShares, load_shares
 from nasc_search.spaces.space import EnumerableSpace, LayeredSpace, listed
 from nasc_search.supernet.checkpoint import Progress, load

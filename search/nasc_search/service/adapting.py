@@ -28,7 +28,7 @@ from nasc_sdk.errors import NascError
 from nasc_sdk.link.link import Link
 from nasc_sdk.protocol.messages import LatencyReport, LinkReport
 from nasc_search.joint.in_service import Served, ServedLog
-from nasc_search.joint.told import accuracy_text
+from nasc_search.joint.outside import accuracy_text
 from nasc_search.service.deploying import Deploying
 from nasc_search.service.mailbox import Mailbox
 from nasc_search.service.records import DeployAnswer, Deployment, Goal

@@ -6,8 +6,8 @@ from nasc_sdk.candidate import INT8, Candidate, CutEncoding, Entropy
 from nasc_sdk.errors import InputError
 from nasc_sdk.link.link import Link
 from nasc_sdk.profiling.profile import Power
+from nasc_search.joint.outside import accuracy_text
 from nasc_search.joint.scored import Scored, broken_rule, shortcoming
-from nasc_search.joint.told import accuracy_text
 from nasc_search.service.records import Goal
 from nasc_search.service.searching import Options, number
 

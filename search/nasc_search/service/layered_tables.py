@@ -1,8 +1,8 @@
 """Candidate tables of a space too large to list: of the architectures that are worth a look for what is searched.
 
-They are a pool (:mod:`nasc_search.joint.pool`), all that was evaluated since, what the caller names, and the
-shortlist of the devices, the link and the limits at hand (:mod:`nasc_search.joint.shortlist`). Such a table is like any
-other: exact search, contenders, maps and corrections take it as it is.
+They are a pool (:mod:`nasc_search.layered.pool`), all that was evaluated since, what the caller names, and the
+shortlist of the devices, the link and the limits at hand (:mod:`nasc_search.layered.shortlist`). Such a table is like
+any other: exact search, contenders, maps and corrections take it as it is.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from nasc_search.accuracy.supernet import SupernetSource
 from nasc_search.joint.aim import Objective
 from nasc_search.joint.enumerated import Shortlist, Sums, accuracy_of
 from nasc_search.joint.exact import search
-from nasc_search.joint.layer_blocks import layer_blocks
-from nasc_search.joint.layered import layered_costs, layered_memory
-from nasc_search.joint.layered_search import LayeredSearch
-from nasc_search.joint.pool import known_archs, pool_catalogue
-from nasc_search.joint.shortlist import Near, Wanted, near
 from nasc_search.joint.table import Kind
+from nasc_search.layered.blocks import layer_blocks
+from nasc_search.layered.costs import layered_costs, layered_memory
+from nasc_search.layered.pool import known_archs, pool_catalogue
+from nasc_search.layered.search import LayeredSearch
+from nasc_search.layered.shortlist import Near, Wanted, near
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -23,10 +23,10 @@ from nasc_search.encodings.blocks import ENCODINGS, PLAIN
 from nasc_search.encodings.shares import Shares
 from nasc_search.joint.build import OVERHEADS, build_table
 from nasc_search.joint.catalogue import Catalogue
-from nasc_search.joint.pool import architectures, known_archs, pool_catalogue
-from nasc_search.joint.shortlist import Wanted
+from nasc_search.joint.outside import as_told
 from nasc_search.joint.table import CandidateTable, ToldBy
-from nasc_search.joint.told import as_told
+from nasc_search.layered.pool import architectures, known_archs, pool_catalogue
+from nasc_search.layered.shortlist import Wanted
 from nasc_search.service.decide import Evaluate
 from nasc_search.service.layered_tables import Devices, LayeredTables
 from nasc_search.spaces.space import LayeredSpace, SearchSpace

@@ -17,7 +17,7 @@ from nasc_sdk.errors import InputError
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_search.accuracy.function import output_aside
 from nasc_search.data.registry import load_dataset
-from nasc_search.joint.pool import architectures
+from nasc_search.layered.pool import architectures
 from nasc_search.pretrained.load import open_pretrained
 from nasc_search.pretrained.shares import open_shares
 from nasc_search.service.accuracy_source import Asked, open_outside

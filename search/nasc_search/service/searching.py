@@ -22,8 +22,8 @@ from nasc_search.joint.explain import explain
 from nasc_search.joint.front import pareto_front
 from nasc_search.joint.in_service import ServedLog, corrected
 from nasc_search.joint.scored import Scored, score_candidate
-from nasc_search.joint.shortlist import Wanted
 from nasc_search.joint.table import CandidateTable, Kind
+from nasc_search.layered.shortlist import Wanted
 from nasc_search.service.decide import neighbourhood
 from nasc_search.service.mailbox import Mailbox
 from nasc_search.service.planner import Planner

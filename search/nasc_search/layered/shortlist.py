@@ -16,8 +16,8 @@ import numpy as np
 
 from nasc_sdk.cost.model import Z95
 from nasc_search.joint.constraints import Constraints
-from nasc_search.joint.layered_search import Crossing, LayeredSearch, Query
 from nasc_search.joint.table import Array, CandidateTable, Kind, normal_quantile
+from nasc_search.layered.search import Crossing, LayeredSearch, Query
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -21,8 +21,8 @@ import numpy as np
 from nasc_sdk.candidate import INT8
 from nasc_sdk.cost.model import CostModel, predict_blocks
 from nasc_sdk.errors import InputError
-from nasc_search.joint.layer_blocks import NONE, LayerBlocks, layer_blocks
 from nasc_search.joint.memory import FILE_BYTES
+from nasc_search.layered.blocks import NONE, LayerBlocks, layer_blocks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

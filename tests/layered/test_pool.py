@@ -6,7 +6,7 @@ import pytest
 from nasc_sdk.errors import InputError
 from nasc_sdk.ir.network import TensorSpec
 from nasc_search.joint.catalogue import build_catalogue
-from nasc_search.joint.pool import architectures, pool_archs, pool_catalogue
+from nasc_search.layered.pool import architectures, pool_archs, pool_catalogue
 from nasc_search.spaces.fbnet import FBNetMacro, FBNetSpace
 from tests.joint.catalogues import SPACE as CELLS
 from tests.joint.catalogues import catalogue as cells

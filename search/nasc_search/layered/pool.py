@@ -15,7 +15,7 @@ import numpy as np
 
 from nasc_sdk.errors import InputError
 from nasc_search.joint.catalogue import Catalogue, catalogue_digest, flash_of_heads
-from nasc_search.joint.layer_blocks import layer_blocks
+from nasc_search.layered.blocks import layer_blocks
 from nasc_search.spaces.space import LayeredSpace
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from nasc_sdk.errors import InputError
-from nasc_search.joint.layered import LayeredCosts, LayeredMemory
-from nasc_search.joint.layered_search import LayeredSearch, State
+from nasc_search.layered.costs import LayeredCosts, LayeredMemory
+from nasc_search.layered.search import LayeredSearch, State
 
 
 def random_costs(rng, layers, choices, steps=None):

@@ -11,9 +11,9 @@ from nasc_search.accuracy.keys import accuracy_key
 from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.exact import search
 from nasc_search.joint.explain import explain
+from nasc_search.joint.outside import accuracy_text, as_told, origin
 from nasc_search.joint.scored import score
 from nasc_search.joint.table import ToldBy
-from nasc_search.joint.told import accuracy_text, as_told, origin
 from tests.joint.tables import random_table
 
 LINK, GOAL = Link.fixed(50.0, 1.0), Constraints(1000.0)

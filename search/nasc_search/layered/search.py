@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasc_sdk.errors import InputError
-from nasc_search.joint.layered import LayeredCosts, LayeredMemory
-from nasc_search.joint.layered_fronts import FREE, Array, Front, Ints, Price, grown, start, traced
+from nasc_search.layered.costs import LayeredCosts, LayeredMemory
+from nasc_search.layered.fronts import FREE, Array, Front, Ints, Price, grown, start, traced
 
 _MS_PER_BYTE_AT_1_MBIT_S: Final = 8e-3
 _TAILS_EACH: Final = 4
@@ -32,7 +32,7 @@ _PRICES: Final = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """A way from board to server at a cut, counted as :class:`nasc_search.joint.layered.LayeredCosts` counts them."""
+    """A way from board to server at a cut, counted as :class:`nasc_search.layered.costs.LayeredCosts` counts them."""
 
     cut: int
     ms: float = 0.0

@@ -12,7 +12,7 @@ from nasc_sdk.errors import InputError
 from nasc_sdk.ir.network import TensorSpec
 from nasc_sdk.profiling.profile import Conditions
 from nasc_search.export.simplify import simplify
-from nasc_search.joint.layered import layered_costs
+from nasc_search.layered.costs import layered_costs
 from nasc_search.spaces.fbnet import OPS, FBNetMacro, FBNetSpace
 
 SPACE = FBNetSpace(FBNetMacro(TensorSpec(16, 12, 3), 4, 0.5, (1, 2, 1, 0, 0, 1, 0)))

@@ -20,7 +20,7 @@ from nasc_search.layered.pool import pool_archs, pool_catalogue
 from nasc_search.layered.shortlist import Wanted
 from nasc_search.service.planner import Planner
 from nasc_search.spaces.fbnet import FBNetMacro, FBNetSpace
-from tests.joint.test_layered import cost_model
+from tests.layered.test_costs import cost_model
 
 OPS = "038"
 

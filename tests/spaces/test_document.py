@@ -24,7 +24,7 @@ from nasc_search.supernet.options import TrainOptions
 from nasc_search.supernet.rules import SamplingRule
 from nasc_search.supernet.step import optimizer_of, take_step
 from tests.export.runtimes import REFERENCE, RUNTIMES, run
-from tests.joint.test_layered import BOARD, SERVER
+from tests.layered.test_costs import BOARD, SERVER
 from tests.supernet.tasks import task
 
 DOCUMENT = (Path(__file__).parents[2] / "docs/spaces.md").read_text()

@@ -84,3 +84,10 @@ class Inbox:
     def wait_for(self, topic, payload):
         """Wait for one message."""
         self.wait(lambda messages: (topic, payload) in messages)
+
+
+def abandon(client):
+    """Drop the connection as a crash would: no goodbye, the broker publishes the will."""
+    client._ended = True
+    client._cut()
+    client._stop()

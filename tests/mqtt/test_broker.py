@@ -19,7 +19,7 @@ from nasc_sdk.mqtt.broker import answers, start_broker
 from nasc_sdk.mqtt.broker_settings import mosquitto_settings
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.protocol.messages import MAX_MESSAGE_BYTES
-from tests.mqtt.brokers import TIMEOUT_S, Inbox, RawPeer, broker, wait_for
+from tests.mqtt.brokers import TIMEOUT_S, Inbox, RawPeer, abandon, broker, wait_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,7 +46,7 @@ def test_the_last_will_comes_after_a_cut(running, pair):
     inbox = Inbox(pair[1], "will/cut")
     client = MqttClient(running.url, "cut", will=("will/cut", b"gone", 1, True))
     client.connect(TIMEOUT_S)
-    client.abandon()
+    abandon(client)
     inbox.wait_for("will/cut", b"gone")
 
 

@@ -13,7 +13,7 @@ import pytest
 from nasc_sdk.errors import InputError, RemoteProtocolError, UnreachableError
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.protocol.messages import MAX_MESSAGE_BYTES
-from tests.mqtt.brokers import TIMEOUT_S, Inbox, broker, wait_for
+from tests.mqtt.brokers import TIMEOUT_S, Inbox, abandon, broker, wait_for
 
 
 @pytest.fixture
@@ -270,7 +270,7 @@ def test_nothing_is_left_behind(running):
         client.subscribe("x", lambda *_: None)
         client.connect(TIMEOUT_S)
         client.publish("x", b"1")
-        client.abandon() if index == 5 else client.close()
+        abandon(client) if index == 5 else client.close()
         del client
     assert set(threading.enumerate()) == threads
     assert process.num_fds() <= files

@@ -13,6 +13,7 @@ from nasc_sdk.protocol.messages import Capabilities, Role, State, decode, encode
 from nasc_sdk.protocol.topics import Topics
 from nasc_sdk.runtime.base import Kernels
 from nasc_sdk.runtime.select import open_runtime
+from tests.mqtt.brokers import abandon
 
 TIMEOUT_S = 20.0
 CAPABILITIES = Capabilities(conditions=read_conditions(open_runtime(), Kernels.BUILTIN, 1), flash_bytes=7)
@@ -75,7 +76,7 @@ def test_a_crash_is_told_by_the_broker(broker):
     with watching(broker, topics) as next_state:
         _, client = board(broker, topics, 1)
         assert next_state().online
-        client.abandon()
+        abandon(client)
         gone = next_state()
         assert (gone.online, gone.session, gone.contracts) == (False, 1, ())
 

@@ -141,12 +141,6 @@ class MqttClient:
             self._cut()  # the broker hangs: paho would wait for room to say goodbye
         self._stop()
 
-    def abandon(self) -> None:
-        """Drop the connection as a crash would: no goodbye, the broker publishes the will. For tests."""
-        self._ended = True
-        self._cut()
-        self._stop()
-
     def subscribe(self, topic_filter: str, handler: Handler) -> Subscription:
         """Call ``handler`` for matching messages from now on, also after reconnects."""
         subscription = Subscription(self, topic_filter, handler)

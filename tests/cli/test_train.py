@@ -13,6 +13,7 @@ from PIL import Image
 
 from nasc_sdk.cli.main import cli
 from nasc_sdk.errors import InputError, StorageError
+from nasc_search.pretrained import finalists
 from nasc_search.pretrained.load import load_accuracies, open_pretrained, save_accuracies
 from nasc_search.service.planner import Planner
 from nasc_search.supernet.checkpoint import load
@@ -178,6 +179,37 @@ def test_the_winner_is_kept_where_the_service_looks(pictures, tmp_path):
     assert not (tmp_path / "own" / "winner.safetensors").exists()
     unknown = CliRunner().invoke(cli, [*winner, "--arch", "nonsense"])
     assert isinstance(unknown.exception, InputError)
+
+
+def test_finalists_are_trained_once_and_the_best_is_told_first(pictures, tmp_path, monkeypatch):
+    output = tmp_path / "supernet.safetensors"
+    assert run(pictures, output, "--evaluate", "4").exit_code == 0
+    same = ["--dataset", "folder", "--data", str(pictures), "--batch", "8", "--threads", "1", "--json"]
+    command = ["train", "winner", "--pretrained", str(tmp_path), *same, "--steps", "5", "--finalists", "3"]
+    trained, whole = [], finalists.train_winner
+
+    def interrupted(folder, arch, *others, **options):
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        trained.append(arch)
+        return whole(folder, arch, *others, **options)
+
+    monkeypatch.setattr(finalists, "train_winner", interrupted)
+    assert CliRunner().invoke(cli, command).exit_code == 1
+    assert len(trained) == 2
+    trained.clear()
+    done = CliRunner().invoke(cli, command)
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    accuracies = load_accuracies(tmp_path / "accuracy.npz")
+    assert {one["arch"] for one in found} == set(sorted(accuracies, key=lambda arch: (-accuracies[arch], arch))[:3])
+    assert len(trained) == 1, "two of them were trained before"
+    best = [max(one["validation_accuracy"], one["validation_accuracy_before"]) for one in found]
+    assert best == sorted(best, reverse=True)
+    assert not (tmp_path / "own" / "finalists.json").exists()
+    both = CliRunner().invoke(cli, [*command, "--arch", found[0]["arch"]])
+    assert both.exit_code == 2
+    assert "give one of them" in both.output
 
 
 def test_encoders_are_kept_where_the_service_looks(pictures, tmp_path):

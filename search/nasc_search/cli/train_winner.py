@@ -1,8 +1,9 @@
-"""``nasc-sdk train winner``: one sub-network alone."""
+"""``nasc-sdk train winner``: one sub-network alone, or several of which the best is told."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +17,9 @@ from nasc_search.cli.train_options import (
     tell,
 )
 
+if TYPE_CHECKING:
+    from nasc_search.pretrained.finalists import Finalist
+
 
 @click.command(
     "winner",
@@ -23,46 +27,63 @@ from nasc_search.cli.train_options import (
 Examples:
   nasc-sdk train winner --pretrained runs/mine --steps 6000 --ema 0.999 --augment flip --augment shift --augment cutout
   nasc-sdk train winner --pretrained runs/mine --teacher runs/wide/supernet.safetensors --distillation 0.7
+  nasc-sdk train winner --pretrained runs/mine --finalists 3    shared weights rank only roughly: train three
   nasc-sdk train winner --pretrained runs/mine --arch '|nor_conv_3x3~0|+...' --from-nothing
 """,
 )
 @click.option(
     "--pretrained", type=click.Path(path_type=Path), required=True, help="Folder that nasc-sdk train left."
 )
-@click.option("--arch", default="", help="The sub-network  [default: the most accurate evaluated one]")
+@click.option("--arch", help="The sub-network  [default: the most accurate evaluated one]")
+@click.option(
+    "--finalists", type=click.IntRange(1, 100), default=1, show_default=True,
+    help="So many of the most accurate evaluated ones, one after another.",
+)  # fmt: skip
 @click.option("--from-nothing", is_flag=True, help="Not from the shared weights.")
 @data_options
 @recipe_options(steps=6000, learning_rate=0.05)
 @json_option
 def command(
-    pretrained: Path, arch: str, from_nothing: bool, data: DataOptions, recipe: RecipeOptions, as_json: bool
-) -> None:
-    """Train one sub-network of a supernet alone, and keep its weights for the search service where they are better.
+    pretrained: Path, arch: str | None, finalists: int, from_nothing: bool, data: DataOptions, recipe: RecipeOptions,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Train sub-networks of a supernet alone, and keep their weights for the search service where they are better.
 
     Trained for int8 as well where int8 costs more than 0.5 points. Ctrl-C saves; the same command goes on.
     """
     from nasc_search.torch_extra import require_torch
 
     require_torch()
-    from nasc_search.pretrained.winner import train_winner
+    from nasc_search.pretrained.finalists import most_accurate, train_finalists
 
+    if arch is not None and finalists > 1:
+        raise click.UsageError("--arch names one sub-network, --finalists several: give one of them")
+    archs = most_accurate(pretrained, finalists) if arch is None else (arch,)
     task = data.load()
     options, teacher = recipe.options(), recipe.load_teacher(task)
+    silent = _tell if not as_json else (lambda one: None)
     with saved_when_ended("Go on with the same command"):
-        winner = train_winner(pretrained, arch, task, options, teacher, tell, inherit=not from_nothing)
-    tuned = winner.tuned
+        found = train_finalists(pretrained, archs, task, options, teacher, tell, silent, inherit=not from_nothing)
     if as_json:
-        print_json({
-            "arch": winner.arch,
-            "validation_accuracy_before": tuned.accuracy_before,
-            "validation_accuracy": tuned.accuracy_after,
-            "validation_accuracy_int8": tuned.int8_accuracy,
-            "test_accuracy": winner.test,
-            "kept": winner.kept,
-        })  # fmt: skip
-        return
+        print_json([_document(one) for one in found] if len(archs) > 1 else _document(found[0]))
+    elif len(found) > 1:
+        click.echo(f"\nthe best of {len(found)}: {found[0].arch}")
+
+
+def _document(one: Finalist) -> dict[str, Any]:
+    return {
+        "arch": one.arch,
+        "validation_accuracy_before": one.before,
+        "validation_accuracy": one.after,
+        "validation_accuracy_int8": one.int8,
+        "test_accuracy": one.test,
+        "kept": one.kept,
+    }
+
+
+def _tell(one: Finalist) -> None:
+    int8 = "" if one.int8 is None else f"int8 {one.int8:.2%}, "
     click.echo(
-        f"\n{winner.arch}\nvalidation {tuned.accuracy_before:.2%} -> {tuned.accuracy_after:.2%} "
-        f"(int8 {tuned.int8_accuracy:.2%}), test {winner.test:.2%}; "
-        + ("kept" if winner.kept else "not kept: no better than before")
+        f"\n{one.arch}\nvalidation {one.before:.2%} -> {one.after:.2%} ({int8}test {one.test:.2%}); "
+        + ("kept" if one.kept else "not kept: no better than before")
     )

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 from nasc_sdk.durable import make_directory
-from nasc_sdk.errors import InputError
 from nasc_search.data.dataset import Dataset
 from nasc_search.pretrained.load import ACCURACY, OWN, SUPERNET, load_accuracies, save_accuracies
 from nasc_search.supernet.checkpoint import load
@@ -49,14 +48,13 @@ def train_winner(
     *,
     inherit: bool = True,
 ) -> Winner:
-    """Train ``arch`` (empty: the most accurate evaluated one) and keep it in ``folder`` where that is better.
+    """Train ``arch`` and keep it in ``folder`` where that is better.
 
     An interrupted training goes on from ``FOLDER/own/winner.safetensors`` when it is called with the same arguments.
     Quantization-aware training follows where int8 costs more than 0.5 points. Raises InputError for an unknown
     architecture, a folder without a supernet, and for a checkpoint of another training.
     """
     supernet = load(folder / SUPERNET).supernet.eval()
-    arch = arch or _best(folder)
     supernet.space.network(arch)
     directory = make_directory(folder / OWN)
     digest = hashlib.sha256((folder / SUPERNET).read_bytes()).hexdigest()[:16]
@@ -74,10 +72,3 @@ def train_winner(
         save_accuracies(accuracies, known | {arch: tuned.accuracy_after})
     path.unlink(missing_ok=True)
     return Winner(arch, tuned, accuracy_of(tuned.network, dataset, dataset.test), kept)
-
-
-def _best(folder: Path) -> str:
-    accuracies = load_accuracies(folder / ACCURACY)
-    if not accuracies:
-        raise InputError(f"{folder / ACCURACY} is empty; name the sub-network with --arch")
-    return max(accuracies, key=lambda arch: accuracies[arch])

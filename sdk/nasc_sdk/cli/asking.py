@@ -102,6 +102,9 @@ def ask_service(
                 show(step.done, step.total, step.label)
 
             reply = ask(client, Topics(site, SERVICE), request, timeout_s=timeout_s, on_progress=progress)
+    except KeyboardInterrupt:
+        click.echo(f"\nthe search service goes on with {verb.value} if it was asked: nasc-sdk status, watch", err=True)
+        raise
     finally:
         client.close()
     return document_of(reply, verb)

@@ -89,7 +89,11 @@ def _exchange(
             on_progress(answer)
     if seen or greeted:
         what = "began" if seen else "is there and was asked to"
-        raise UnreachableError("search service", f"{what} {request.verb.value} but gave no answer in time")
+        raise UnreachableError(
+            "search service",
+            f"{what} {request.verb.value} but gave no answer in time; it goes on, one thing after another: "
+            "nasc-sdk watch shows when it is done, a longer --timeout waits for it",
+        )
     raise UnreachableError(
         "search service", f"no search service answered on {client.address}; start one with: nasc-sdk up"
     )

@@ -78,6 +78,6 @@ def parse_map(data: bytes, where: str) -> RegimeMap:
             return msgspec.json.decode(data, type=_RegimeMap1).now()
         return msgspec.json.decode(data, type=RegimeMap)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{where} is no regime map: {error}") from error
+        raise InputError(f"{where} is no regime map, as nasc-sdk map --output makes one: {error}") from error
     except InputError as error:
         raise InputError(f"{where}: {error}") from error

@@ -60,6 +60,8 @@ def describe(regime: Regime) -> str:
     """One candidate on one line."""
     least, most = regime.latency_margin_ms
     gains = "" if regime.kind == "all-local" else f" ({100 * regime.accuracy_margin:+.2f} points by the link)"
+    if gains and regime.accuracy_margin >= regime.accuracy:
+        gains = " (nothing runs on the board alone within the limit)"
     return (
         f"{regime.accuracy:.2%}{gains}, {max(least, 0.0):.2f} to {most:.2f} ms to spare, "
         f"{regime.kind}, {regime.candidate}"

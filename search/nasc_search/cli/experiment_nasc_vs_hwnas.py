@@ -27,7 +27,7 @@ Examples:
       --board nb201_latency_ms.npz:pixel3 --board-slowdown 4 --server nb201_latency_ms.npz:gold_6240 --output report
   nasc-sdk experiment nasc-vs-hwnas --space fbnet --accuracy-table macs --board fbnet_ms.npz:raspi4 \\
       --server fbnet_ms.npz:2080ti_1 --throughputs 1,4,16,64 --round-trips 2,10,50
-  nasc-sdk experiment nasc-vs-hwnas --space fbnet --accuracy-table runs/fbnet/accuracy.npz \
+  nasc-sdk experiment nasc-vs-hwnas --space fbnet --accuracy-table runs/fbnet/accuracy.npz \\
       --board fbnet_lut.json:raspi4 --server fbnet_lut.json:titan_rtx_1 --output report      all 9^22 networks
 """,
 )

@@ -14,6 +14,7 @@ from nasc_search.cli.train_options import (
     RecipeOptions,
     data_options,
     recipe_options,
+    saved_when_ended,
     tell,
 )
 from nasc_search.cli.train_output import evaluate_some, output_options, training
@@ -85,7 +86,8 @@ def command(
         train(supernet, task, options, output, tell, resume, teacher=teacher, group=group)
     if not group.is_first:
         return
-    evaluated = len(evaluate_some(load(output).supernet, task, evaluate, recipe.seed, output)) if evaluate else 0
+    with saved_when_ended(f"Go on with the same options and --resume: {output}"):
+        evaluated = len(evaluate_some(load(output).supernet, task, evaluate, recipe.seed, output)) if evaluate else 0
     summary = {"space": space.name, "checkpoint": str(output), "evaluated": evaluated}
     if as_json:
         print_json(summary)

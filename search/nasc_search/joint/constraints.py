@@ -48,4 +48,6 @@ class Constraints:
 
     def __str__(self) -> str:
         """The limit, of which there is one."""
-        return f"{self.limit_ms:.1f} ms at p{self.percentile:g}"
+        assert self.limit_ms is not None
+        limit = f"{self.limit_ms:.1f}" if self.limit_ms >= 1 else f"{self.limit_ms:g}"
+        return f"{limit} ms at p{self.percentile:g}"

@@ -71,6 +71,11 @@ def enumerated(shortlist: Shortlist, chosen: Candidate) -> str:
     return "how it was found\n" + "\n".join(f"- {line}" for line in lines)
 
 
+def _more_accurate(decision: Decision) -> str:
+    count = decision.more_accurate
+    return "1 architecture is more accurate" if count == 1 else f"{count} architectures are more accurate"
+
+
 def asked(constraints: Constraints) -> str:
     """What was asked for in a few words; the board's memory is not in them."""
     aim = constraints.aim
@@ -103,12 +108,12 @@ def reasons(decision: Decision) -> tuple[str, ...]:
         lines += _floor(decision, decision.saving)
     if decision.denied is not None:
         lines.append(
-            f"{decision.more_accurate} architectures are more accurate; the fastest allowed candidate of them needs "
+            f"{_more_accurate(decision)}; the fastest allowed candidate of them needs "
             f"{decision.denied.limited_ms:.2f} ms ({_name(decision.denied)}, {_accuracy(decision.denied)})"
         )
     elif decision.more_accurate:
         rules = "memory and the server's budget" if constraints.max_server_ms else "memory"
-        lines.append(f"{decision.more_accurate} architectures are more accurate; none fits the board's {rules}")
+        lines.append(f"{_more_accurate(decision)}; none fits the board's {rules}")
     for other in (decision.all_local, decision.split, decision.all_edge):
         if other is None or other.kind is chosen.kind:
             continue

@@ -279,7 +279,9 @@ class CandidateTable:
         except (KeyError, ValueError) as error:
             raise InputError(f"{candidate} is not in the candidate table") from error
         if not (0 <= candidate.cut < self.cuts and self.legal[candidate.cut, code]):
-            raise InputError(f"{candidate} is not in the candidate table: its cut or encoding does not exist")
+            raise InputError(
+                f"{candidate} is not in the candidate table: cuts are 0 to {self.cuts - 1}, and encodings must fit them"
+            )
         return row, candidate.cut, code
 
     def holds(self, candidate: Candidate) -> bool:

@@ -79,6 +79,8 @@ class Deploying:
         goal = self._searching.goal(device, options)
         link, _ = self._searching.link(device, options)
         by_hand = (str(options["arch"]),) if "arch" in options else ()
+        for arch in by_hand:
+            self._workshop.supernet.space.network(arch)
         links = link, *neighbourhood(goal.constraints.limit_ms)
         table = self._searching.table(device, goal, links, by_hand)
         begun = time.monotonic()

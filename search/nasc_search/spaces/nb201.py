@@ -60,17 +60,13 @@ def format_arch(ops: Sequence[int]) -> str:
 def parse_arch(arch: str) -> tuple[EdgeOp, ...]:
     """Six operators in the order of ``EDGES``; InputError when the string is none of the benchmark's."""
     ops = []
-    nodes = arch.split("+")
-    try:
-        for node, text in enumerate(nodes, start=1):
-            items = text.strip("|").split("|")
-            for source, item in enumerate(items):
-                name, _, origin = item.partition("~")
-                if int(origin) != source or len(items) != node:
-                    raise ValueError(item)
-                ops.append(_BY_NAME[name])
-    except (KeyError, ValueError) as error:
-        raise InputError(f"{arch!r} is no NAS-Bench-201 cell: {error}") from error
+    for node, text in enumerate(arch.split("+"), start=1):
+        items = text.strip("|").split("|")
+        for source, item in enumerate(items):
+            name, _, origin = item.partition("~")
+            if origin != str(source) or len(items) != node or name not in _BY_NAME:
+                raise InputError(f"{arch!r} is no NAS-Bench-201 cell: {item!r}; operators are {', '.join(_BY_NAME)}")
+            ops.append(_BY_NAME[name])
     if len(ops) != len(EDGES):
         raise InputError(f"{arch!r} is no NAS-Bench-201 cell: {len(ops)} edges instead of {len(EDGES)}")
     # Other spellings of the same cell would be strangers to tables and files.

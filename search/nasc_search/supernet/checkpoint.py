@@ -92,8 +92,12 @@ def load(path: Path) -> Checkpoint:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is not there: no readable checkpoint; nasc-sdk train begins one") from error
     except (OSError, SafetensorError) as error:
-        raise InputError(f"{path} is no readable checkpoint: {error}") from error
+        raise InputError(
+            f"{path} is no readable checkpoint ({error}); if it was cut short, delete it and train anew"
+        ) from error
     if metadata.get("format") != str(FORMAT) or metadata.get("space") not in KINDS:
         raise InputError(f"{path} is a checkpoint of another format or space: {metadata.get('space', 'unknown')}")
     try:

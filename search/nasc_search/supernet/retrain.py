@@ -63,7 +63,7 @@ def retrain(
     if dataset.train is None:
         raise InputError(
             f"training needs the training images of {dataset.name}, of which only a part is shipped; "
-            "name their folder with --data FOLDER"
+            "name their folder to who trains: --data FOLDER of nasc-sdk train winner, or of nasc-sdk up for deploy"
         )
     before = accuracy_of(present or folded(supernet, arch, dataset), dataset, dataset.validation)
     own = copy.deepcopy(supernet) if inherit else Supernet(supernet.space, options.seed, encoded=supernet.encoded)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final
 
@@ -179,11 +179,11 @@ class _Run:
         """What the checkpoint holds; InputError when it belongs to another run."""
         assert self._path is not None
         checkpoint = load(self._path)
-        found = checkpoint.progress
-        if checkpoint.supernet.space.name != self._supernet.space.name or replace(found, step=0) != self.progress:
+        found, space = checkpoint.progress, checkpoint.supernet.space
+        if space.name != self._supernet.space.name or replace(found, step=0) != self.progress:
+            differs = _difference(space.name, self._supernet.space.name, found, self.progress)
             raise InputError(
-                f"{self._path} is of another run ({checkpoint.supernet.space.name}, {found}); "
-                "give the same options, or delete it or choose another --output to begin anew"
+                f"{self._path} is of another run: {differs}; give the same options, or delete it to begin anew"
             )
         weights = dict(checkpoint.supernet.state_dict())
         return _State(found, weights, checkpoint.live, checkpoint.momentum, checkpoint.sampler)
@@ -215,3 +215,10 @@ class _State:
     live: dict[str, torch.Tensor]
     momentum: dict[str, torch.Tensor]
     sampler: str
+
+
+def _difference(space: str, own_space: str, found: Progress, own: Progress) -> str:
+    """What a checkpoint and the options of this run say differently."""
+    names = [field.name for field in fields(Progress) if field.name != "step"]
+    pairs = [("space", space, own_space), *((name, getattr(found, name), getattr(own, name)) for name in names)]
+    return ", ".join(f"{name} {old or 'default'}, not {new or 'default'}" for name, old, new in pairs if old != new)

@@ -169,7 +169,7 @@ def test_folders_that_hold_no_task(tmp_path):
     with pytest.raises(InputError, match="cannot be listed"):
         load_dataset("folder", tmp_path / "none")
     folder = write_images(tmp_path / "one", classes=("only",))
-    with pytest.raises(InputError, match="at least two classes"):
+    with pytest.raises(InputError, match="at least two classes; there is only"):
         load_dataset("folder", folder)
     (folder / "empty").mkdir()
     with pytest.raises(InputError, match="no images in empty"):

@@ -39,7 +39,7 @@ All times are measured on the device; a head's 90 % interval is predicted before
 )
 @click.option(
     "--board-s", type=POSITIVE, default=30.0, show_default=True,
-    help="Seconds that the board may be busy.",
+    help="Seconds that the board may be busy; looked at between batches of heads.",
 )
 @click.option("--rounds", type=click.IntRange(1, 1000), default=9, show_default=True, help="Interleaved rounds.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the heads to choose among.")

@@ -28,7 +28,7 @@ class Stop(StrEnum):
 _WHY: Final[dict[str, str]] = {
     Stop.PRECISE: "the predictions are as sure as was asked for",
     Stop.BUDGET: "as many heads were measured as was allowed",
-    Stop.TIME: "the board was busy for as long as was allowed",
+    Stop.TIME: "the board was busy for as long as was allowed; it may not be as sure as asked for: --board-s",
     Stop.PRIOR: "nothing was to be measured",
 }
 

@@ -56,7 +56,7 @@ def _files(folder: Path) -> dict[str, list[Path]]:
         empty = ", ".join(name for name, paths in found.items() if not paths)
         raise InputError(
             f"{folder} needs one subfolder of images a class, and at least two classes"
-            + (f"; no images in {empty}" if empty else "")
+            + (f"; no images in {empty}" if empty else f"; there is {', '.join(found) or 'no subfolder'}")
         )
     return found
 

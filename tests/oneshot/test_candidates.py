@@ -96,7 +96,7 @@ def test_where_nothing_is_feasible_the_nearest_are_named():
         Candidates(SPACE, wanted, PLAIN).check_feasible(0)
     assert len(raised.value.nearest) == 3
     assert "1-" in raised.value.nearest[0]
-    assert "(limit 0.0 ms at p95)" in raised.value.nearest[0]
+    assert "(limit 0.01 ms at p95)" in raised.value.nearest[0]
     Candidates(SPACE, setting(SPACE, 50.0), PLAIN).check_feasible(0)
 
 

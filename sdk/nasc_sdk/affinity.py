@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def bound_to(core: int | None) -> Iterator[None]:
-    """What this thread does within the block, it does on ``core``, and so do processes it starts; None: anywhere."""
+    """What this thread does within the block, it does on ``core``; None: anywhere."""
     if core is None:
         yield
         return

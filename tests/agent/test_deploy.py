@@ -71,6 +71,28 @@ def test_a_newer_version_replaces_one_whose_pull_stalls(broker, sender, tmp_path
     assert switched == [(NEW_ID,)]
 
 
+def test_the_board_is_busy_while_it_installs_and_only_then(broker, sender, tmp_path):
+    """What the link takes meanwhile is no news of the link; a pull, which uses the link, is."""
+    heard = []
+
+    @contextlib.contextmanager
+    def busy():
+        heard.append("busy")
+        try:
+            yield
+        finally:
+            heard.append("free")
+
+    late = Sluice(sender.client, NEW, most=0)
+    with deploying(broker, tmp_path, fetch_timeout_s=0.1, busy=busy, fails=[NEW_ID]):
+        sender.desire(2, artifacts=(late.artifact,))
+        sender.reported(2, PULLING)
+        assert not heard
+        late.most = 10**6
+        sender.reported(2, REFUSED)
+        assert heard == ["busy", "free"], "also when it fails"
+
+
 def test_a_sender_that_comes_late_is_waited_for(broker, sender, tmp_path):
     late = Sluice(sender.client, NEW, most=0)
     with deploying(broker, tmp_path, fetch_timeout_s=0.1) as (_, switched):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from nasc_sdk.regime.regime_map import Regime, Slice
-from nasc_sdk.regime.show import draw, to_csv
+from nasc_sdk.regime.show import describe, draw, to_csv
 from tests.regime.maps import FAST, LOSSY, MAP, hopeless
 
 
@@ -113,3 +113,9 @@ def test_csv_has_every_step_of_every_row():
     ]  # fmt: skip
     nobody = next(csv.DictReader(to_csv(hopeless()).splitlines()[1:]))
     assert (nobody["regime"], nobody["arch"]) == ("", "")
+
+
+def test_a_link_gains_nothing_countable_where_the_board_alone_has_no_answer():
+    regime = replace(MAP.regimes[0], accuracy_margin=MAP.regimes[0].accuracy)
+    assert "nothing runs on the board alone within the limit" in describe(regime)
+    assert "points by the link" in describe(MAP.regimes[0])

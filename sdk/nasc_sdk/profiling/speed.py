@@ -23,7 +23,7 @@ _KEEP: Final = 50_000
 _FIRST: Final = 200
 
 
-def count(steps: int) -> None:
+def _count(steps: int) -> None:
     """Work that any board can do, whatever it runs on."""
     total = 0
     for step in range(steps):
@@ -37,7 +37,7 @@ class Speedometer:
     judged by probes is best probed by its like. ``trial`` of it are timed to find how many make a probe.
     """
 
-    def __init__(self, work: Callable[[int], None] = count, trial: int = 2000) -> None:
+    def __init__(self, work: Callable[[int], None] = _count, trial: int = 2000) -> None:
         self._seconds: deque[float] = deque(maxlen=_KEEP)
         self._work, self._steps = work, trial
         shortest = min(self.probe() for _ in range(5))

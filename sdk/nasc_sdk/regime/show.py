@@ -59,9 +59,12 @@ def losing(loss: float) -> str:
 def describe(regime: Regime) -> str:
     """One candidate on one line."""
     least, most = regime.latency_margin_ms
-    gains = "" if regime.kind == "all-local" else f" ({100 * regime.accuracy_margin:+.2f} points by the link)"
-    if gains and regime.accuracy_margin >= regime.accuracy:
+    if regime.kind == "all-local":
+        gains = ""
+    elif regime.accuracy_margin >= regime.accuracy:
         gains = " (nothing runs on the board alone within the limit)"
+    else:
+        gains = f" ({100 * regime.accuracy_margin:+.2f} points by the link)"
     return (
         f"{regime.accuracy:.2%}{gains}, {max(least, 0.0):.2f} to {most:.2f} ms to spare, "
         f"{regime.kind}, {regime.candidate}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -37,7 +37,7 @@ Examples:
 @click.option("--arch", help="The sub-network  [default: the most accurate evaluated one]")
 @click.option(
     "--finalists", type=click.IntRange(1, 100), default=1, show_default=True,
-    help="So many of the most accurate evaluated ones, one after another.",
+    help="So many of the most accurate evaluated ones, one after another; --json lists the best first.",
 )  # fmt: skip
 @click.option("--from-nothing", is_flag=True, help="Not from the shared weights.")
 @data_options
@@ -61,29 +61,19 @@ def command(
     archs = most_accurate(pretrained, finalists) if arch is None else (arch,)
     task = data.load()
     options, teacher = recipe.options(), recipe.load_teacher(task)
-    silent = _tell if not as_json else (lambda one: None)
+    finished = (lambda one: None) if as_json else _tell
     with saved_when_ended("Go on with the same command"):
-        found = train_finalists(pretrained, archs, task, options, teacher, tell, silent, inherit=not from_nothing)
+        found = train_finalists(pretrained, archs, task, options, teacher, tell, finished, inherit=not from_nothing)
     if as_json:
-        print_json([_document(one) for one in found] if len(archs) > 1 else _document(found[0]))
+        print_json(found if len(archs) > 1 else found[0])
     elif len(found) > 1:
         click.echo(f"\nthe best of {len(found)}: {found[0].arch}")
 
 
-def _document(one: Finalist) -> dict[str, Any]:
-    return {
-        "arch": one.arch,
-        "validation_accuracy_before": one.before,
-        "validation_accuracy": one.after,
-        "validation_accuracy_int8": one.int8,
-        "test_accuracy": one.test,
-        "kept": one.kept,
-    }
-
-
 def _tell(one: Finalist) -> None:
-    int8 = "" if one.int8 is None else f"int8 {one.int8:.2%}, "
+    int8 = "" if one.validation_accuracy_int8 is None else f"int8 {one.validation_accuracy_int8:.2%}, "
     click.echo(
-        f"\n{one.arch}\nvalidation {one.before:.2%} -> {one.after:.2%} ({int8}test {one.test:.2%}); "
+        f"\n{one.arch}\nvalidation {one.validation_accuracy_before:.2%} -> {one.validation_accuracy:.2%} "
+        f"({int8}test {one.test_accuracy:.2%}); "
         + ("kept" if one.kept else "not kept: no better than before")
     )

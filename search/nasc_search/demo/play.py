@@ -73,12 +73,12 @@ class Options:
 class Play:
     """One run; each act is a method and leaves its findings in ``course``."""
 
-    def __init__(self, options: Options, stage: Stage, client: MqttClient, processors: Processors, say: Say) -> None:
+    def __init__(self, options: Options, stage: Stage, client: MqttClient, say: Say) -> None:
         self._options, self._stage, self._say = options, stage, say
         self._events = Events(client, say)
         self._board = Board(options.board)
         self._diary = Diary()
-        self._processors = processors
+        self._processors = Processors(self._board)
         self._images = load_images()
         self.course = Course()
         self._deployment: Deployment
@@ -288,13 +288,12 @@ def run(options: Options, say: Say) -> Summary:
     begun, begun_unix_s = time.monotonic(), time.time()
     with Family(options.directory) as family:
         say("== Start: broker, edge server, link proxy, search service and device agent, a process each ==")
-        processors = Processors(Board(options.board))
         stage = set_stage(family, options.directory, options.board, options.broker, GOOD)
         say(f"broker {stage.broker_kind} at {stage.broker_url}; board runs {stage.runtime}\n{stage.predictor}")
         client = MqttClient(stage.broker_url, "nasc-demo")
         client.connect()
         try:
-            play = Play(options, stage, client, processors, say)
+            play = Play(options, stage, client, say)
             play.profile()
             play.choose_limit()
             play.deploy()

@@ -29,9 +29,8 @@ Probe = tuple[float, float]
 Slowdown = NDArray[np.float64]
 """(n, 2): how many times as long as at full speed work took on either."""
 
-
 _FELT: Final = 0.8
-"""How much of a probe's slow-down heads and tails feel: 0.6 to 1.0, as the two were timed side by side. Others on a
+"""How much of a probe's slow-down heads and tails feel: 0.6 to 1.0 in runs of the demo on one machine. Others on a
 processor do not slow everything alike: a Python loop up to 2.1 times, kernels 1.4 to 1.9 times."""
 _SPEC: Final = TensorSpec(16, 16, 16)
 _TRIAL: Final = 20

@@ -25,13 +25,13 @@ UNFINISHED: Final = "finalists.json"
 
 
 class Finalist(msgspec.Struct, frozen=True):
-    """What came of one; accuracies 0..1, ``test`` on images that chose nothing."""
+    """What came of one, as ``--json`` tells it; accuracies 0..1, those on the test images chose nothing."""
 
     arch: str
-    before: float
-    after: float
-    int8: float | None
-    test: float
+    validation_accuracy_before: float
+    validation_accuracy: float
+    validation_accuracy_int8: float | None
+    test_accuracy: float
     kept: bool
 
     @classmethod
@@ -76,7 +76,7 @@ def train_finalists(
     supernet = folder / SUPERNET
     # Without one the first training says so.
     digest = hashlib.sha256(supernet.read_bytes() if supernet.is_file() else b"")
-    digest.update(repr((archs, options, teacher is None, inherit)).encode())
+    digest.update(repr((archs, dataset.name, options, teacher and teacher.version, inherit)).encode())
     progress = _load(path, digest.hexdigest())
     for arch in archs:
         found = next((one for one in progress.done if one.arch == arch), None)
@@ -87,13 +87,13 @@ def train_finalists(
             write_durably(path, msgspec.json.encode(progress))
         finished(found)
     path.unlink(missing_ok=True)
-    return tuple(sorted(progress.done, key=lambda one: -max(one.before, one.after)))
+    return tuple(sorted(progress.done, key=lambda one: -max(one.validation_accuracy_before, one.validation_accuracy)))
 
 
 def _load(path: Path, run: str) -> _Progress:
     """What the same run left; nothing of another one."""
     try:
         progress = msgspec.json.decode(path.read_bytes(), type=_Progress)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError):
         return _Progress(run)
     return progress if progress.run == run else _Progress(run)

@@ -80,6 +80,7 @@ class Deploying:
         link, _ = self._searching.link(device, options)
         by_hand = (str(options["arch"]),) if "arch" in options else ()
         for arch in by_hand:
+            # Refuses an unknown one with what is known.
             self._workshop.supernet.space.network(arch)
         links = link, *neighbourhood(goal.constraints.limit_ms)
         table = self._searching.table(device, goal, links, by_hand)

@@ -17,7 +17,7 @@ from typing import Final, cast
 
 from nasc_edge.tails import Installed, TailStore, answer
 from nasc_edge.workers import Workers
-from nasc_sdk.errors import InputError, RemoteProtocolError
+from nasc_sdk.errors import ListenError, RemoteProtocolError
 from nasc_sdk.protocol.frames import (
     MAX_PAYLOAD,
     Error,
@@ -75,12 +75,12 @@ class TensorServer:
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self, host: str, port: int) -> int:
-        """Listen; returns the real port. Raises InputError when the address cannot be used."""
+        """Listen; returns the real port. Raises ListenError when the address cannot be used."""
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(lambda: _Connection(self, loop), host, port, backlog=512)
         except OSError as error:
-            raise InputError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+            raise ListenError(f"{host}:{port}", error) from error
         self._sweeper = loop.create_task(self._sweep())
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound

@@ -24,6 +24,17 @@ class InputError(NascError):
     exit_code = 3
 
 
+class ListenError(InputError):
+    """An address cannot be listened on."""
+
+    def __init__(self, address: str, error: OSError, hint: str = "") -> None:
+        taken = error.errno == errno.EADDRINUSE
+        reason = "already in use" if taken else error.strerror or str(error)
+        if taken and not hint:
+            hint = "another one may serve there; port 0 takes a free one"
+        super().__init__(f"cannot listen on {address}: {reason}{hint and '; '}{hint}")
+
+
 class IllegalNetworkError(InputError):
     """A network breaks a rule of :mod:`nasc_sdk.ir.legal`."""
 

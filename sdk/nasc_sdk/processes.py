@@ -132,7 +132,7 @@ class Child:
 
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else f"no message; see {self.log}"
+        return lines[-1].removeprefix("nasc-sdk: ") if lines else f"no message; see {self.log}"
 
 
 class Family:

@@ -116,7 +116,8 @@ def test_an_address_that_is_taken_is_an_input_error(echo):
     command = [sys.executable, "-m", "nasc_sdk", "shape", "--listen", echo, "--to", echo]
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     assert done.returncode == 3
-    assert "cannot listen" in done.stderr
+    assert f"cannot listen on {echo}: already in use" in done.stderr
+    assert "port 0 takes a free one" in done.stderr
 
 
 @pytest.mark.parametrize("text", ["", "host", ":1", "host:", "host:x", "host:70000"])

@@ -13,7 +13,7 @@ import numpy as np
 
 from nasc_sdk.agent.quantize import Image
 from nasc_sdk.agent.streams import receive_exactly
-from nasc_sdk.errors import InputError, NascError, RefusedError, RemoteProtocolError, UnreachableError
+from nasc_sdk.errors import InputError, ListenError, NascError, RefusedError, RemoteProtocolError, UnreachableError
 from nasc_sdk.protocol.local import REQUEST_HEADER_BYTES, Answer, Refusal, decode_request_header, encode_reply
 
 MAX_CLIENTS: Final = 16
@@ -34,12 +34,12 @@ class LocalPort:
         max_clients: int = MAX_CLIENTS,
         stall_s: float = STALL_S,
     ) -> None:
-        """Raises InputError when the address cannot be used."""
+        """Raises ListenError when the address cannot be used."""
         self._infer, self._max_clients, self._stall_s = infer, max_clients, stall_s
         try:
             self._listener = socket.create_server(listen)
         except OSError as error:
-            raise InputError(f"cannot listen on {listen[0]}:{listen[1]}: {error.strerror or error}") from error
+            raise ListenError(f"{listen[0]}:{listen[1]}", error) from error
         self.address = f"{listen[0]}:{self._listener.getsockname()[1]}"
         self._clients: dict[socket.socket, threading.Thread] = {}
         self._lock = threading.Lock()

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Final, cast
 
-from nasc_sdk.errors import InputError, RefusedError, RemoteProtocolError, UnreachableError
+from nasc_sdk.errors import InputError, ListenError, RefusedError, RemoteProtocolError, UnreachableError
 from nasc_sdk.link.shaped_line import Shape, ShapedLine
 
 MAX_HELD_BYTES: Final = 256 << 10
@@ -156,19 +156,21 @@ class ShapingProxy:
         self._servers: list[asyncio.Server] = []
 
     async def start(self, listen: tuple[str, int], control: tuple[str, int]) -> tuple[int, int]:
-        """Open both ports; returns the real ones. Raises InputError when an address cannot be used."""
+        """Open both ports; returns the real ones. Raises ListenError when an address cannot be used."""
         loop = asyncio.get_running_loop()
         up, down = random.Random(self._seed), random.Random(self._seed + 1)
         self._up = _Direction(self.shape, self.shape.rate_mbit, up)
         self._down = _Direction(self.shape, self.shape.down_mbit or self.shape.rate_mbit, down)
         try:
-            proxy = await loop.create_server(self._accept, *listen)
+            wanted = listen
+            proxy = await loop.create_server(self._accept, *wanted)
             self._servers.append(proxy)
-            controller = await asyncio.start_server(self._control, *control, limit=_MAX_CONTROL_LINE)
+            wanted = control
+            controller = await asyncio.start_server(self._control, *wanted, limit=_MAX_CONTROL_LINE)
             self._servers.append(controller)
         except OSError as error:
             await self.close()
-            raise InputError(f"cannot listen: {error}") from error
+            raise ListenError(f"{wanted[0]}:{wanted[1]}", error) from error
         return proxy.sockets[0].getsockname()[1], controller.sockets[0].getsockname()[1]
 
     async def close(self) -> None:

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Final, Literal, Self
 
 from nasc_sdk.durable import make_directory, write_durably
-from nasc_sdk.errors import InputError, MissingExtraError, UnreachableError
+from nasc_sdk.errors import InputError, ListenError, MissingExtraError, UnreachableError
 from nasc_sdk.mqtt.broker_settings import embedded_settings, mosquitto_settings
 
 Kind = Literal["auto", "mosquitto", "embedded"]
@@ -194,8 +194,8 @@ def _check_free(host: str, port: int) -> None:
         with socket.create_server((host, port)):
             pass
     except OSError as error:
-        hint = f"; a broker answers there: --broker mqtt://{host}:{port} uses it" if answers(host, port) else ""
-        raise InputError(f"cannot listen on {host}:{port}: {error.strerror or error}{hint}") from error
+        hint = f"a broker answers there: --broker mqtt://{host}:{port} uses it" if answers(host, port) else ""
+        raise ListenError(f"{host}:{port}", error, hint) from error
 
 
 def _free_port(host: str) -> int:
@@ -204,4 +204,4 @@ def _free_port(host: str) -> int:
             port: int = free.getsockname()[1]
             return port
     except OSError as error:
-        raise InputError(f"cannot listen on {host}: {error.strerror or error}") from error
+        raise ListenError(host, error) from error

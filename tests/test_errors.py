@@ -19,10 +19,10 @@ LEAVES = [
 ]
 MEANINGS = {
     1: {"NascError", "StoppedError"},
-    3: {"InputError", "IllegalNetworkError", "UnsafePickleError"},
-    4: {"RemoteError", "RemoteProtocolError", "UnreachableError"},
+    3: {"InputError", "IllegalNetworkError", "ListenError", "UnsafePickleError"},
+    4: {"RemoteError", "RemoteProtocolError", "UnreachableError", "FlashError"},
     5: {"InfeasibleError"},
-    6: {"MissingExtraError", "RuntimeUnavailableError"},
+    6: {"MissingExtraError", "RuntimeUnavailableError", "MissingToolError", "BuildError"},
     7: {"StorageError"},
     8: {"RefusedError", "ArtifactError"},
 }

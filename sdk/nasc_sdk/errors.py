@@ -80,6 +80,22 @@ class RuntimeUnavailableError(NascError):
     exit_code = 6
 
 
+class MissingToolError(NascError):
+    """A program that is needed for a board is not installed; ``install`` is what to type."""
+
+    exit_code = 6
+
+    def __init__(self, tool: str, purpose: str, install: str, note: str = "") -> None:
+        self.tool, self.install = tool, install
+        super().__init__(f"{tool} is not installed, and it {purpose}: {install}{note and f' ({note})'}")
+
+
+class BuildError(NascError):
+    """The compiler refused the firmware."""
+
+    exit_code = 6
+
+
 class StorageError(NascError):
     """The disk refused a write (full, read-only, no permission); nothing half-written was kept."""
 
@@ -125,6 +141,10 @@ class UnreachableError(RemoteError):
     def __init__(self, peer: str, reason: str) -> None:
         self.peer, self.reason = peer, reason
         super().__init__(f"{peer}: {reason}")
+
+
+class FlashError(RemoteError):
+    """A tool failed, or what it read back is not what it wrote; the board may hold half a firmware."""
 
 
 class RefusedError(RemoteError):

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
+import msgspec
 import numpy as np
 
 from nasc_sdk.agent.install import Installer
+from nasc_sdk.agent.machine import LocalMachine
+from nasc_sdk.agent.options import Board, Options
 from nasc_sdk.agent.slots import HeadStore
 from nasc_sdk.bundle import Bundle, Manifest, Quantization, Side, sha256
 from nasc_sdk.candidate import Candidate
 from nasc_sdk.contract import Contract
 from nasc_sdk.ir.network import TensorSpec
-from nasc_sdk.profiling.conditions import read_conditions
-from nasc_sdk.protocol.messages import Capabilities
-from nasc_sdk.runtime.base import Kernels
 from nasc_sdk.runtime.select import open_runtime
 from tests.support.tiny_models import conv_chain
 
 SIZE, CHANNELS = 8, 4
 SPEC = TensorSpec(SIZE, SIZE, CHANNELS)
-KERNELS = Kernels.BUILTIN
+KERNELS = Board.THIS_MACHINE.kernels
 SCALE, ZERO_POINT = 0.05, 3
 
 
@@ -63,9 +65,10 @@ def contract_of(blob):
 
 
 def installer_at(directory, *, store=HeadStore, **limits):
-    runtime = open_runtime()
-    capabilities = Capabilities(conditions=read_conditions(runtime, KERNELS, 1), **limits)
-    return Installer(store(directory), runtime, KERNELS, 1, capabilities)
+    options = Options("", "home", "pi", None, Board.THIS_MACHINE, directory)
+    machine = LocalMachine(options, nullcontext)
+    machine.capabilities = msgspec.structs.replace(machine.capabilities, **limits)
+    return Installer(store(directory), machine)
 
 
 def contracts(heads):

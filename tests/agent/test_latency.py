@@ -86,3 +86,23 @@ def test_no_answer_is_lost_or_counted_twice(threads):
     said = [report for report in reports if report is not None]
     assert sum(report.requests for report in said) == threads * 1000
     assert sum(report.failures for report in said) == threads * 500
+
+
+def test_a_report_waits_for_enough_answers_but_not_for_ever(monkeypatch):
+    tally = told(*[ANSWER] * (latency.ENOUGH - 1))
+    assert not LatencyTally("pi").is_due()
+    assert not tally.is_due()
+    tally.answered(ANSWER)
+    assert tally.is_due()
+    tally.report()
+    tally.answered(ANSWER)
+    assert not tally.is_due()
+    monkeypatch.setattr(latency, "LONGEST_S", 0.0)
+    assert tally.is_due()
+
+
+@pytest.mark.parametrize("served_by", [ServedBy.FALLBACK, None])
+def test_what_is_unusual_is_told_at_once(served_by):
+    tally = LatencyTally("pi")
+    tally.failed() if served_by is None else tally.answered(replace(ANSWER, served_by=served_by))
+    assert tally.is_due()

@@ -12,6 +12,8 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from nasc_sdk.agent.deploy import Deployer
@@ -21,30 +23,20 @@ from nasc_sdk.agent.install import Installer, LoadedHead
 from nasc_sdk.agent.latency import LatencyTally
 from nasc_sdk.agent.link_watch import LinkReporter, LinkWatch
 from nasc_sdk.agent.local_port import LocalPort
+from nasc_sdk.agent.machine import Busy, LocalMachine, Machine
 from nasc_sdk.agent.options import Options
 from nasc_sdk.agent.pipeline import Pipeline
 from nasc_sdk.agent.prober import Prober
 from nasc_sdk.agent.quantize import Image
 from nasc_sdk.agent.slots import HeadStore
 from nasc_sdk.durable import make_directory, next_session, sole_user
-from nasc_sdk.entropy import known_codings
 from nasc_sdk.errors import NascError, UnreachableError
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.mqtt.presence import Presence, publish_if_possible, read_state
-from nasc_sdk.profiling.coding import Direction
-from nasc_sdk.profiling.conditions import read_conditions
-from nasc_sdk.profiling.measure import measure
-from nasc_sdk.profiling.plan import ProfilePlan
-from nasc_sdk.profiling.power import find_sensor
-from nasc_sdk.profiling.profile import Profile
-from nasc_sdk.profiling.respond import ProfileResponder, Progress
-from nasc_sdk.profiling.speed import process_speed
+from nasc_sdk.profiling.respond import ProfileResponder
 from nasc_sdk.protocol.local import Answer
-from nasc_sdk.protocol.messages import Capabilities, LinkReport, ProfileRequest, Role, State, encode
+from nasc_sdk.protocol.messages import LinkReport, Role, State, encode
 from nasc_sdk.protocol.topics import Topics
-from nasc_sdk.runtime.base import describe
-from nasc_sdk.runtime.check import check_models
-from nasc_sdk.runtime.select import open_runtime
 
 REPORT_INTERVAL_S: Final = 2.0
 
@@ -54,26 +46,17 @@ _log = logging.getLogger(__name__)
 class Agent:
     """Everything the board does, from :meth:`start` to :meth:`close`; the local port is open from the start."""
 
-    def __init__(self, options: Options) -> None:
-        """Loads the runtime and the installed heads; raises NascError when that is not possible."""
-        self._options, self._kernels = options, options.board.kernels
+    def __init__(self, options: Options, open_machine: Callable[[Busy], Machine]) -> None:
+        """Opens the machine and loads the installed heads; raises NascError when that is not possible."""
+        self._options = options
         make_directory(options.state_dir)
-        self.runtime = options.board.play(open_runtime(options.runtime_name))
         self._topics = Topics(options.site, options.device)
-        conditions = read_conditions(
-            self.runtime, self._kernels, options.threads, label=options.board.label
-        )
-        self._capabilities = Capabilities(
-            conditions=conditions, arena_bytes=options.arena_bytes, flash_bytes=options.flash_bytes,
-            entropy=known_codings(),
-        )  # fmt: skip
         self._tally = LatencyTally(options.device)
         self._reporter = LinkReporter(LinkWatch(options.device), self._report_link)
+        self.machine = open_machine(self._reporter.busy)
         self._edge = EdgeClient(self._reporter, timeout_s=options.edge_timeout_s)
-        self._pipeline = Pipeline(self._edge)
-        self._installer = Installer(
-            HeadStore(options.state_dir), self.runtime, self._kernels, options.threads, self._capabilities
-        )
+        self._pipeline = Pipeline(self._edge, self.machine.run)
+        self._installer = Installer(HeadStore(options.state_dir), self.machine)
         self._pipeline.switch(self._installer.restore())
         self._stopped = threading.Event()
         self._parts = contextlib.ExitStack()
@@ -104,7 +87,7 @@ class Agent:
         self._presence.start(self._client)
         directory = self._options.state_dir
         responder = ProfileResponder(
-            self._client, self._topics, self._options.device, directory / "profiles", self._profile
+            self._client, self._topics, self._options.device, directory / "profiles", self.machine.profile
         )
         self._parts.callback(responder.close)
         deployer = Deployer(
@@ -133,7 +116,7 @@ class Agent:
         self._edge.close()
 
     def _infer(self, image: Image) -> Answer:
-        self._options.board.keep_thread_to_core()
+        self.machine.keep_thread()
         try:
             answer = self._pipeline.infer(image)
         except NascError:
@@ -158,7 +141,7 @@ class Agent:
             role=Role.BOARD,
             session=self._session,
             online=True,
-            capabilities=self._capabilities,
+            capabilities=self.machine.capabilities,
             contracts=tuple(manifest.contract.id for manifest in manifests),
             candidate=str(manifests[0].candidate)[:4096] if manifests else "",
             address=self._port.address,
@@ -168,29 +151,13 @@ class Agent:
     def _report_link(self, report: LinkReport) -> None:
         publish_if_possible(self._client, self._topics.link, encode(report))
 
-    def _profile(self, plan: ProfilePlan, request: ProfileRequest, progress: Progress) -> Profile:
-        # In a child process first: a damaged model may crash the runtime, and the agent with it.
-        models = [(item.key, item.model) for item in plan.items]
-        check_models(models, runtime=self.runtime, kernels=self._kernels)
-        # Operators are timed in a process of their own, by the runtime's profiler, at its own speed.
-        per_op = request.per_op and self._options.board.runs == 1
-        # A machine that stands in for a board tells nothing of what the board takes.
-        sensor = find_sensor() if request.power and not self._options.board.label else None
-        with self._options.board.on_core(), self._reporter.busy():
-            return measure(
-                plan, self.runtime, self._kernels,
-                device=self._options.device, rounds=request.rounds, threads=self._options.threads,
-                progress=progress, per_op=per_op, label=self._options.board.label, sensor=sensor,
-                speed=process_speed(), direction=Direction.SENDS,
-            )  # fmt: skip
-
     def _work(self) -> None:
         """Latency reports, and a broker that was not there at the start."""
         connected = self._client.connected
         while not self._stopped.wait(REPORT_INTERVAL_S):
             if not connected:
                 connected = self._reached_broker()
-            report = self._tally.report()
+            report = self._tally.report() if self._tally.is_due() else None
             if report is not None:
                 publish_if_possible(self._client, self._topics.latency, encode(report), qos=0)
 
@@ -203,24 +170,24 @@ class Agent:
         return True
 
 
-def run(options: Options) -> None:
-    """Serve until SIGTERM or SIGINT; raises NascError when it cannot start."""
+def run(options: Options, open_machine: Callable[[Busy], Machine] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; raises NascError when it cannot start. Without a machine it is this one."""
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     with sole_user(options.state_dir):
-        _serve(options, stopped)
+        _serve(options, open_machine or partial(LocalMachine, options), stopped)
 
 
-def _serve(options: Options, stopped: threading.Event) -> None:
-    agent = Agent(options)
+def _serve(options: Options, open_machine: Callable[[Busy], Machine], stopped: threading.Event) -> None:
+    agent = Agent(options, open_machine)
     try:
         agent.start()
         ready = {
             "device": options.device,
             "address": agent.address,
-            "runtime": describe(agent.runtime),
-            "kernels": options.board.kernels.value,
+            "runtime": agent.machine.runtime,
+            "kernels": agent.machine.kernels,
             "contracts": agent.contracts,
         }
         sys.stdout.write(json.dumps(ready) + "\n")

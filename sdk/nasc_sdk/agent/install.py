@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from nasc_sdk.agent import faults, trust
+from nasc_sdk.agent.machine import Machine
 from nasc_sdk.agent.slots import HeadStore
 from nasc_sdk.bundle import Bundle, sha256
 from nasc_sdk.errors import InputError, NascError, RefusedError
-from nasc_sdk.protocol.messages import Artifact, Capabilities
-from nasc_sdk.runtime.base import Kernels, Runtime, Session
-from nasc_sdk.runtime.check import check_models
+from nasc_sdk.protocol.messages import Artifact
+from nasc_sdk.runtime.base import Session
 
 WARM_UP_RUNS: Final = 3
 
@@ -40,11 +40,9 @@ Switch = Callable[[tuple[LoadedHead, ...]], None]
 class Installer:
     """What a board holds, on disk and in memory. One thread at a time; sessions it gave away are never run here."""
 
-    def __init__(
-        self, store: HeadStore, runtime: Runtime, kernels: Kernels, threads: int, capabilities: Capabilities
-    ) -> None:
-        self._store, self._runtime, self._kernels, self._threads = store, runtime, kernels, threads
-        self._capabilities = capabilities
+    def __init__(self, store: HeadStore, machine: Machine) -> None:
+        self._store, self._machine = store, machine
+        self._capabilities = machine.capabilities
         self._version = trust.NOTHING
         self._heads: dict[str, LoadedHead] = {}
         self._digests: tuple[str, ...] = ()
@@ -151,7 +149,7 @@ class Installer:
         models = [(f"head {digest[:12]}", bundle.model) for digest, bundle in bundles.items() if bundle.model]
         if models:
             try:
-                check_models(models, runtime=self._runtime, kernels=self._kernels)
+                self._machine.check(models)
             except InputError as error:
                 raise RefusedError("not_a_model", str(error)) from error
         fresh = {digest: self._load(digest, bundle) for digest, bundle in bundles.items()}
@@ -161,9 +159,7 @@ class Installer:
         if bundle.manifest.all_edge:
             return LoadedHead(bundle, None)
         try:
-            session = self._runtime.load(
-                bundle.model, kernels=self._kernels, threads=self._threads, name=f"head {digest[:12]}"
-            )
+            session = self._machine.load(bundle.model, f"head {digest[:12]}")
         except InputError as error:
             raise RefusedError("not_a_model", str(error)) from error
         trust.check_tensors(bundle.manifest, session)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -13,6 +14,9 @@ from nasc_sdk.protocol.messages import LatencyReport
 
 PARTS: Final = ("head_ms", "uplink_ms", "tail_ms", "total_ms")
 MAX_KEPT: Final = 10_000
+ENOUGH: Final = 100
+"""Answers whose p95 means something: a report waits for so many of a slow board, or for ``LONGEST_S``."""
+LONGEST_S: Final = 15.0
 
 
 def median_and_p95(answers: Sequence[Answer], part: str) -> tuple[float, float]:
@@ -30,18 +34,32 @@ class LatencyTally:
         self._device = device
         self._answers: list[Answer] = []
         self._failures = 0
+        self._begun_s = 0.0
         self._lock = threading.Lock()
 
     def answered(self, answer: Answer) -> None:
         """Count an answer."""
         with self._lock:
+            self._begin()
             if len(self._answers) < MAX_KEPT:
                 self._answers.append(answer)
 
     def failed(self) -> None:
         """Count a request without an answer."""
         with self._lock:
+            self._begin()
             self._failures += 1
+
+    def is_due(self) -> bool:
+        """Whether a report is worth sending: enough answers, a failure or fallback, or a long wait for more."""
+        with self._lock:
+            waited_s = time.monotonic() - self._begun_s if self._answers else 0.0
+            unusual = self._failures or any(answer.served_by is ServedBy.FALLBACK for answer in self._answers)
+            return bool(unusual or len(self._answers) >= ENOUGH or waited_s >= LONGEST_S)
+
+    def _begin(self) -> None:
+        if not self._answers and not self._failures:
+            self._begun_s = time.monotonic()
 
     def report(self) -> LatencyReport | None:
         """Since the last call; None when nothing was asked.

@@ -9,11 +9,13 @@ import click
 from click.core import ParameterSource
 
 from nasc_sdk.cli.output import (
+    board_option,
     broker_option,
     device_option,
     format_table,
     json_option,
     kernels_option,
+    port_option,
     print_json,
     runtime_option,
     site_option,
@@ -30,6 +32,7 @@ Examples:
   nasc-sdk infer --agent 127.0.0.1:7800 --input images.npy --output logits.npy --json
   nasc-sdk infer --model ANY.tflite --input X.npy --output Y.npy
   nasc-sdk infer --model ANY.tflite --input X.npy --output Y.npy --real-output --json
+  nasc-sdk infer --board mps2-an386 --model ANY.tflite --input X.npy --output Y.npy    on a microcontroller
 \b
 Without --model: images.npy holds uint8 images, N x height x width (x channels); the board's agent answers them
 through its head and the edge server, or alone. Latencies are measured on the board.
@@ -45,7 +48,11 @@ model) or the model's own integers. Y.npy holds as many outputs, in order."""
     "--agent", "agent_address", default="", metavar="HOST:PORT",
     help="Local port of the agent  [default: by the broker].",
 )  # fmt: skip
-@click.option("--model", "model_path", type=click.Path(path_type=Path), help="Run this .tflite model here.")
+@click.option(
+    "--model", "model_path", type=click.Path(path_type=Path), help="Run this .tflite model, here or on --board."
+)
+@board_option
+@port_option
 @click.option(
     "--input", "input_path", type=click.Path(path_type=Path), required=True, help="Samples, a .npy file."
 )
@@ -61,11 +68,13 @@ model) or the model's own integers. Y.npy holds as many outputs, in order."""
 @click.option("--real-output", is_flag=True, help="With --model: real numbers, not the model's integers.")
 @json_option
 def command(
-    broker_url: str, site: str, device: str, agent_address: str, model_path: Path | None, input_path: Path,
-    labels_path: Path | None, output_path: Path | None, runtime_name: str, kernels: str, real_output: bool,
-    as_json: bool,
+    broker_url: str, site: str, device: str, agent_address: str, model_path: Path | None, board_name: str | None,
+    port: str | None, input_path: Path, labels_path: Path | None, output_path: Path | None, runtime_name: str,
+    kernels: str, real_output: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Run inputs through the deployed split, or through any int8 model here."""
+    if model_path is None and (board_name is not None or port is not None):
+        raise click.UsageError("a microcontroller needs both --board and --model")
     if model_path is None:
         given = click.get_current_context().get_parameter_source
         only_there = ("runtime_name", "kernels", "real_output")
@@ -88,6 +97,11 @@ def command(
         return
     if output_path is None or labels_path is not None or agent_address:
         raise click.UsageError("--model needs --output, and takes neither --agent nor --labels")
+    if port is not None and board_name is None:
+        raise click.UsageError("--port goes with --board")
+    if board_name is not None:
+        _infer_on_board(board_name, port or "", model_path, input_path, output_path, real_output, as_json)
+        return
     from nasc_sdk.runtime.base import Kernels
     from nasc_sdk.runtime.standalone import infer_file
 
@@ -103,6 +117,21 @@ def command(
         print_json(result)
     else:
         click.echo(result)
+
+
+def _infer_on_board(
+    board_name: str, port: str, model: Path, samples: Path, output: Path, real_output: bool, as_json: bool
+) -> None:
+    from nasc_sdk.mcu.boards import find_board
+    from nasc_sdk.mcu.infer import infer_on_board
+    from nasc_sdk.mcu.session import open_session
+
+    with open_session(find_board(board_name), port) as session, progress_bar("running", quiet=as_json) as progress:
+        found = infer_on_board(session, model, samples, output, real_output, lambda done, n: progress(done, n, ""))
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(found)
 
 
 def format_report(report: InferReport) -> str:

@@ -16,6 +16,12 @@ site_option = click.option(
     "--site", default="home", show_default=True, envvar="NASC_SITE", help="Site name in the topics."
 )
 device_option = click.option("--device", default="board", show_default=True, help="Device name in the topics.")
+board_option = click.option(
+    "--board", "board_name", metavar="NAME", help="A microcontroller: one of nasc-sdk boards."
+)
+port_option = click.option(
+    "--port", metavar="PORT", help="With --board: its serial port  [default: emulate the board here]."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 
 kernels_option = click.option(

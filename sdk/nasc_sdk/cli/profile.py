@@ -10,15 +10,18 @@ import msgspec
 
 from nasc_sdk.cli.numbers import POSITIVE, Finite
 from nasc_sdk.cli.output import (
+    board_option,
     broker_option,
     device_option,
     json_option,
     kernels_option,
+    port_option,
     print_json,
     runtime_option,
     site_option,
 )
 from nasc_sdk.cli.progress import progress_bar
+from nasc_sdk.errors import RefusedError
 
 if TYPE_CHECKING:
     from nasc_sdk.profiling.profile import Profile
@@ -31,6 +34,8 @@ Examples:
   nasc-sdk profile --device pi4 --json --output pi4.json
   nasc-sdk profile --model ANY.tflite                 any int8 model, operator by operator, here
   nasc-sdk profile --model ANY.tflite --input X.npy --kernels builtin --runtime tflite-runtime
+  nasc-sdk profile --board mps2-an386 --model ANY.tflite    on an emulated microcontroller
+  nasc-sdk profile --board my-board --port /dev/ttyACM0 --model ANY.tflite
   nasc-sdk profile --model ANY.tflite --sustained      without a pause, until heat has settled
 \b
 All figures are measured. Without --input a model is fed with random values, never zeros: latency
@@ -42,8 +47,10 @@ depends on the data. With a power sensor (INA2xx, INA3221, Raspberry Pi 5) the b
 @site_option
 @device_option
 @click.option(
-    "--model", "model_path", type=click.Path(path_type=Path), help="Measure this .tflite model here."
+    "--model", "model_path", type=click.Path(path_type=Path), help="Measure this .tflite model, here or on --board."
 )
+@board_option
+@port_option
 @click.option(
     "--input",
     "input_path",
@@ -98,6 +105,8 @@ def command(
     site: str,
     device: str,
     model_path: Path | None,
+    board_name: str | None,
+    port: str | None,
     input_path: Path | None,
     rounds: int,
     coverage: str,
@@ -117,6 +126,13 @@ def command(
         raise click.UsageError("--sustained goes with --model: it runs on this machine")
     if minutes is not None and not sustained:
         raise click.UsageError("--minutes goes with --sustained")
+    if board_name is not None or port is not None:
+        if board_name is None or model_path is None:
+            raise click.UsageError("a microcontroller needs both --board and --model")
+        if sustained or input_path is not None:
+            raise click.UsageError("--board takes neither --input nor --sustained: it runs the plan's golden input")
+        _report_board(board_name, port or "", model_path, rounds, as_json, output_path)
+        return
     if sustained:
         assert model_path is not None
         found = _sustained(model_path, input_path, minutes, runtime_name, kernels, as_json)
@@ -171,6 +187,25 @@ def _report_sustained(found: Sustained, as_json: bool, output_path: Path | None)
     else:
         click.echo(format_sustained(found))
     return {State.STEADY: 0, State.NOT_STEADY: 1, State.INTERRUPTED: 130}[found.comparison.state]
+
+
+def _report_board(
+    board_name: str, port: str, model: Path, repeats: int, as_json: bool, output_path: Path | None
+) -> None:
+    from nasc_sdk.mcu.boards import find_board
+    from nasc_sdk.mcu.profile import profile_on_board
+    from nasc_sdk.mcu.session import open_session
+    from nasc_sdk.profiling.table import format_profile
+
+    with open_session(find_board(board_name), port) as session, progress_bar("measuring", quiet=as_json) as progress:
+        found = profile_on_board(session, model, repeats, lambda done, total: progress(done, total, ""))
+    _write(found, output_path)
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(format_profile(found.profile))
+    if not found.exact:
+        raise RefusedError("golden_failed", f"{board_name} does not compute {model} as TFLite's reference kernels do")
 
 
 def _local(

@@ -19,13 +19,21 @@ Examples:
   nasc-sdk demo
   nasc-sdk demo --board this-machine --limit-ms 3
   nasc-sdk demo --coverage every            time all 953 blocks instead of 56: a minute longer
+  nasc-sdk demo --board mps2-an386 --requests 200     an emulated microcontroller; about ten minutes
 \b
 The board is this machine. As fast as the server it would never split, so by default it runs TFLite's
 reference kernels, each run twice over, 60 to 90 times slower: a stand-in for a small board, labelled so
 everywhere.
 """
 )
-@click.option("--board", type=click.Choice(["small", "this-machine"]), default="small", show_default=True)
+@click.option(
+    "--board", default="small", show_default=True, metavar="NAME",
+    help="small, this-machine, or an emulated microcontroller of nasc-sdk boards.",
+)  # fmt: skip
+@click.option(
+    "--instructions-per-s", type=POSITIVE, default=1e8, show_default=True,
+    help="Of an emulated microcontroller, whose counts are no time: what is assumed.",
+)  # fmt: skip
 @click.option(
     "--limit-ms", type=POSITIVE,
     help="Latency limit at p95, milliseconds.  [default: 3 times what the lightest network takes on the board alone]",
@@ -47,8 +55,8 @@ everywhere.
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON at the end instead of text.")
 @click.pass_context
 def command(
-    context: click.Context, board: str, limit_ms: float | None, coverage: str, broker: str, requests: int, output: Path,
-    as_json: bool,
+    context: click.Context, board: str, instructions_per_s: float, limit_ms: float | None, coverage: str, broker: str,
+    requests: int, output: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Run the whole loop on this machine and leave a report.
 
@@ -62,7 +70,9 @@ def command(
     from nasc_sdk.report.html import render
     from nasc_sdk.report.summary import save
     from nasc_search.demo.play import Options, run
+    from nasc_search.demo.player import player
 
+    played = player(board, instructions_per_s)
     # So that the processes it started are ended with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
@@ -73,7 +83,8 @@ def command(
     state = output / "state"
     shutil.rmtree(state, ignore_errors=True)
     make_directory(state)
-    summary = run(Options(board, state.resolve(), broker, limit_ms, coverage, requests), say)
+    options = Options(played, state.resolve(), broker, limit_ms, coverage, requests)
+    summary = run(options, say)
     save(output / "summary.json", summary)
     write_durably(output / "report.html", render(summary).encode())
     if as_json:

@@ -19,7 +19,6 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from nasc_sdk.agent.options import Board
 from nasc_sdk.cli.asking import ask_service
 from nasc_sdk.errors import UnreachableError
 from nasc_sdk.link.shape import set_link
@@ -33,17 +32,17 @@ from nasc_search.calibrate.report import FitReport
 from nasc_search.data.fashion_mnist import load as load_images
 from nasc_search.demo.asking import Answered, ask, compare, format_parts
 from nasc_search.demo.events import Events
+from nasc_search.demo.player import Player
 from nasc_search.demo.processors import Processors
 from nasc_search.demo.stage import BOARD, SITE, Stage, maps_torch, resident_mb, set_stage
 from nasc_search.demo.traffic import Diary, Traffic
-from nasc_search.demo.verdict import Change, Course, verdict
+from nasc_search.demo.verdict import MAX_ADAPT_S, Change, Course, verdict
 from nasc_search.joint.aim import Objective
 from nasc_search.joint.table import Kind
 from nasc_search.service.records import DeployAnswer, Deployment, SearchAnswer
 
 GOOD: Final = (20.0, 5.0)
 """Mbit/s and round trip, ms."""
-BAD: Final = (1.0, 60.0)
 REQUESTS: Final = 1000
 _SETTLED_TIMEOUT_S: Final = 30.0
 _BEFORE_S: Final = 1.0
@@ -61,7 +60,7 @@ Say = Callable[[str], None]
 class Options:
     """What the demo is told."""
 
-    board: str
+    board: Player
     directory: Path
     broker: str
     limit_ms: float | None
@@ -76,18 +75,19 @@ class Play:
     def __init__(self, options: Options, stage: Stage, client: MqttClient, say: Say) -> None:
         self._options, self._stage, self._say = options, stage, say
         self._events = Events(client, say)
-        self._board = Board(options.board)
+        self._board = options.board.machine
+        self._patience = options.board.patience
         self._diary = Diary()
-        self._processors = Processors(self._board)
+        self._processors = Processors(self._board, simulated=options.board.simulated)
         self._images = load_images()
-        self.course = Course()
+        self.course = Course(adapt_s=MAX_ADAPT_S * self._patience)
         self._deployment: Deployment
         self._first: Deployment
 
     def profile(self) -> None:
         """Acts 2 and 3: time board and server, fit, state the error."""
         self._say("\n== Profile: the board and the edge server time their blocks ==")
-        document = self._ask(ServiceVerb.PROFILE, {"coverage": self._options.coverage}, 600.0)
+        document = self._ask(ServiceVerb.PROFILE, {"coverage": self._options.coverage}, 600.0 * self._patience)
         answer = msgspec.json.decode(document, type=_ProfileDocument)
         self.course.profiles = (answer.profile, answer.edge_profile)
         self.course.fits = answer.fit
@@ -118,7 +118,7 @@ class Play:
     def deploy(self) -> None:
         """Acts 4 and 5: search over the measured link, install on both sides."""
         self._say("\n== Search and deploy ==")
-        answer = _deployed(self._ask(ServiceVerb.DEPLOY, {"limit_ms": self.course.limit_ms}, 300.0))
+        answer = _deployed(self._ask(ServiceVerb.DEPLOY, {"limit_ms": self.course.limit_ms}, 300.0 * self._patience))
         self._say(answer.text)
         steps = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in answer.deployment.seconds.items())
         self._say(f"deployed under contract {answer.deployment.contract} ({steps})")
@@ -143,7 +143,7 @@ class Play:
             seen_s = self._diary.now_s() - (time.time() - seen.unix_s)
             self._diary.mark("change reported")
             deployment = self._await_deployment(start)
-            served_s = traffic.first_served(deployment.contract, changed_s, _DEPLOY_TIMEOUT_S)
+            served_s = traffic.first_served(deployment.contract, changed_s, _DEPLOY_TIMEOUT_S * self._patience)
             if served_s is None:
                 raise UnreachableError(BOARD, f"never answered under contract {deployment.contract}")
             self._diary.mark(f"{deployment.predicted.kind.value} serves")
@@ -166,8 +166,8 @@ class Play:
 
     def _settle(self) -> None:
         """Until the service is content with what the deployed candidate takes in service; it may choose again."""
-        if not self._events.wait_settled(_SETTLED_TIMEOUT_S):
-            self._say(f"answers did not stay within the limit for {_SETTLED_TIMEOUT_S:.0f} s")
+        if not self._events.wait_settled(_SETTLED_TIMEOUT_S * self._patience):
+            self._say(f"answers did not stay within the limit for {_SETTLED_TIMEOUT_S * self._patience:.0f} s")
         newest = self._events.newest_deployment()
         if newest != self._deployment:
             self._say(f"chosen again meanwhile: {newest.reason}")
@@ -176,7 +176,7 @@ class Play:
     def _await_deployment(self, start: int) -> Deployment:
         """The rollout that answers the change; when the service keeps what runs, that (a promise will say so)."""
         try:
-            event = self._events.wait("deployed", start, _ADAPT_TIMEOUT_S)
+            event = self._events.wait("deployed", start, _ADAPT_TIMEOUT_S * self._patience)
         except UnreachableError as error:
             self._say(f"no other candidate was deployed: {error}")
             return self._deployment
@@ -297,7 +297,7 @@ def run(options: Options, say: Say) -> Summary:
             play.profile()
             play.choose_limit()
             play.deploy()
-            play.change("worse link", BAD)
+            play.change("worse link", options.board.worse_link)
             play.change("recovered link", GOOD)
             play.finish()
             play.compare()
@@ -307,7 +307,7 @@ def run(options: Options, say: Say) -> Summary:
     course = play.course
     promises, figures = verdict(course, dead)
     return Summary(
-        board=options.board,
+        board=options.board.name,
         machine=f"{platform.machine()}, {os.cpu_count()} cores, {course.profiles[0].conditions.processor}",
         started_unix_s=begun_unix_s,
         duration_s=time.monotonic() - begun,

@@ -37,9 +37,13 @@ _TRIAL: Final = 20
 
 
 class Processors:
-    """Where board and server run; probes tell their speed, each by a convolution on its own kernels."""
+    """Where board and server run; probes tell their speed, each by a convolution on its own kernels.
 
-    def __init__(self, board: Board) -> None:
+    A ``simulated`` board's times are counts, which nothing slows.
+    """
+
+    def __init__(self, board: Board, *, simulated: bool = False) -> None:
+        self._simulated = simulated
         self.board = board.core
         self.server = self.board if self.board is None else _other(self.board)
         model, runtime = _convolution(), open_runtime()
@@ -65,7 +69,10 @@ class Processors:
         """For each step between two neighbouring probes, how many times as long as at full speed work took."""
         times = np.asarray(probes, np.float64).reshape(-1, 2)
         full = [meter.fastest_s for _, meter in self._meters]
-        return np.asarray(np.maximum((times[:-1] + times[1:]) / 2 / full, 1.0))
+        slowed = np.maximum((times[:-1] + times[1:]) / 2 / full, 1.0)
+        if self._simulated:
+            slowed[:, 0] = 1.0
+        return np.asarray(slowed)
 
 
 def felt(slowdown: Slowdown) -> Slowdown:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from nasc_sdk.processes import Child, Family
+from nasc_search.demo.player import Player
 
 SITE: Final = "demo"
 BOARD: Final = "board"
@@ -26,7 +27,7 @@ class Stage:
     predictor: str
 
 
-def set_stage(family: Family, directory: Path, board: str, broker: str, link: tuple[float, float]) -> Stage:
+def set_stage(family: Family, directory: Path, board: Player, broker: str, link: tuple[float, float]) -> Stage:
     """Start everything, over a link of (Mbit/s, round trip in ms).
 
     UnreachableError with the last words of what does not start.
@@ -44,8 +45,8 @@ def set_stage(family: Family, directory: Path, board: str, broker: str, link: tu
         "service", "service", *common, "--threads", "2", "--state-dir", str(directory / "service")
     )
     agent, device = family.start(
-        "agent", "agent", *common, "--device", BOARD, "--board", board, "--edge", shape["listen"],
-        "--state-dir", str(directory / "agent"), "--probe-interval-s", "0.25",
+        "agent", *board.verb, *common, "--device", BOARD, "--edge", shape["listen"],
+        "--state-dir", str(directory / "agent"),
     )  # fmt: skip
     return Stage(
         broker_url=started["url"],

@@ -36,6 +36,8 @@ class Course:
     """Findings of a play, filled in act by act."""
 
     limit_ms: float = 0.0
+    adapt_s: float = MAX_ADAPT_S
+    """Most that may pass from a change that is seen to the new candidate's first answer."""
     profiles: tuple[Profile, ...] = ()
     fits: dict[str, FitReport] = field(default_factory=dict)
     distinct_blocks: int = 0
@@ -156,9 +158,9 @@ def _adaptation(course: Course) -> list[Promise]:
     good, bad, again = course.states
     promises = [
         Promise(
-            f"{change.name}: new candidate serves within {MAX_ADAPT_S:g} s of the change being seen",
+            f"{change.name}: new candidate serves within {course.adapt_s:g} s of the change being seen",
             # Served before it was seen: nothing was switched, the old candidate went on.
-            0 < change.served_s - change.seen_s <= MAX_ADAPT_S,
+            0 < change.served_s - change.seen_s <= course.adapt_s,
             f"seen {change.seen_s - change.changed_s:.2f} s after the change, "
             f"serving {change.served_s - change.seen_s:.2f} s after that",
         )

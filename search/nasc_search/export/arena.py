@@ -5,9 +5,9 @@ The form's own tensors (PAD) count. Scratch buffers of kernels and the runtime's
 
 from __future__ import annotations
 
+from nasc_sdk.tflite.placement import aligned, placed_bytes
 from nasc_search.export.forms import Form
 from nasc_search.export.graph import Graph
-from nasc_search.export.placement import aligned, placed_bytes
 from nasc_search.export.quantize import QuantizedNetwork
 from nasc_search.export.writer import int8_graph
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from nasc_sdk.bundle import Quantization
 from nasc_sdk.ir.network import Activation
-from nasc_search.export import fixed_point, windows, xnnpack_rounding
+from nasc_sdk.tflite import fixed_point
+from nasc_search.export import windows, xnnpack_rounding
 from nasc_search.export.forms import Form
 from nasc_search.export.graph import Code, Graph, Node, Padding, Tensor
 from nasc_search.export.quantize import QuantizedNetwork

@@ -10,7 +10,7 @@ from typing import Final
 
 from nasc_sdk.ir.count import op_parameters
 from nasc_sdk.ir.network import INPUT, Block, Op, OpKind
-from nasc_search.export.placement import aligned, placed_bytes
+from nasc_sdk.tflite.placement import aligned, placed_bytes
 
 # What the exporter writes beside weights, in the builtin form: tables of the file, of an operator with weights (three
 # tensors), of one without, of a PAD, and for each output channel a bias and the scales and zero points of both.

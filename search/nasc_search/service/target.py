@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nasc_sdk.mcu.plan import FIRMWARE
 from nasc_sdk.profiling.profile import Conditions
 from nasc_sdk.runtime.base import Kernels as RuntimeKernels
 from nasc_search.export.forms import Form
@@ -21,7 +22,12 @@ class Target:
 
 
 def target_of(conditions: Conditions) -> Target:
-    """Choose by what was measured: XNNPACK and reference kernels are bit-exact, optimised builtin ones drift."""
+    """Choose by what was measured: XNNPACK and reference kernels are bit-exact, optimised builtin ones drift.
+
+    A microcontroller's firmware gives the bytes of the reference kernels, whatever its own are called.
+    """
+    if conditions.runtime.startswith(FIRMWARE):
+        return Target(Form.BUILTIN, Kernels.REFERENCE, 0)
     if conditions.kernels == RuntimeKernels.XNNPACK and conditions.runtime.startswith("ai-edge-litert"):
         return Target(Form.XNNPACK, Kernels.XNNPACK, 2)
     if conditions.kernels == RuntimeKernels.REFERENCE:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasc_search.export.fixed_point import Multiplier, rounding_divide_by_power
+from nasc_sdk.tflite.fixed_point import Multiplier, rounding_divide_by_power
 
 
 @given(st.floats(2.0**-20, 2.0**8), st.integers(-(1 << 22), 1 << 22))

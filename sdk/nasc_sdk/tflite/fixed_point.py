@@ -15,7 +15,7 @@ Int = NDArray[np.int64]
 _INT32_MIN, _INT32_MAX = -(1 << 31), (1 << 31) - 1
 
 
-_ADD_HEADROOM = 20
+ADD_HEADROOM = 20
 
 
 def requantize(
@@ -28,8 +28,8 @@ def requantize(
 def add(first: tuple[Int, float], second: tuple[Int, float], output_scale: float) -> Int:
     """Both (steps, scale) get 20 more bits and twice the larger scale; their sum gets the output's."""
     common = 2 * max(first[1], second[1])
-    a, b = (Multiplier.of(scale / common).apply(x << _ADD_HEADROOM) for x, scale in (first, second))
-    return Multiplier.of(common / ((1 << _ADD_HEADROOM) * output_scale)).apply(a + b)
+    a, b = (Multiplier.of(scale / common).apply(x << ADD_HEADROOM) for x, scale in (first, second))
+    return Multiplier.of(common / ((1 << ADD_HEADROOM) * output_scale)).apply(a + b)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,1 @@
+"""Microcontrollers: models compiled for the firmware, and the serial port that reaches it."""

@@ -1,0 +1,205 @@
+"""A board that answers: at a serial port, or emulated here with firmware built for it.
+
+    with open_session(find_board("mps2-an386")) as session:
+        session.bring(session.compile(model, "head.tflite"))
+        print(session.profile(9))
+
+What does not fit is refused before anything is written, with the figures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from nasc_sdk.errors import RefusedError
+from nasc_sdk.mcu.boards import Board
+from nasc_sdk.mcu.compile import compile_model, with_golden
+from nasc_sdk.mcu.packing import Packing
+from nasc_sdk.mcu.plan import Plan, header_crc32
+from nasc_sdk.mcu.serial_wire import SerialWire
+from nasc_sdk.mcu.smp_client import Progress, SmpClient
+from nasc_sdk.mcu.smp_messages import Hello, SlotState, TimeUnit
+from nasc_sdk.profiling import profile as profiles
+
+_UNITS: Final = {
+    TimeUnit.CYCLES: profiles.TimeUnit.CYCLES,
+    TimeUnit.TICKS: profiles.TimeUnit.TICKS,
+    TimeUnit.INSTRUCTIONS: profiles.TimeUnit.INSTRUCTIONS,
+}
+_HOLDING: Final = frozenset({SlotState.COMPLETE, SlotState.ACTIVE, SlotState.PREVIOUS})
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """What the board's counts are: a real board's own unit; an emulated one's as instructions."""
+
+    unit: profiles.TimeUnit
+    per_count: float
+
+    def of(self, counts: int) -> float:
+        """Counts in ``unit``."""
+        return counts * self.per_count
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """One run: of each operator, of the whole, and of one pair of hooks; in the session's unit."""
+
+    operators: tuple[float, ...]
+    whole: float
+    hooks: float
+    arena_used_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A plan for one kernel set, and its bytes."""
+
+    name: str
+    plan: Plan
+    packed: bytes
+
+    @property
+    def sha256(self) -> str:
+        """Hexadecimal; what the board's slots call it by."""
+        return hashlib.sha256(self.packed).hexdigest()
+
+    @property
+    def crc32(self) -> int:
+        """The checksum in its header."""
+        return header_crc32(self.packed)
+
+
+class BoardSession:
+    """Raises UnreachableError, RefusedError, RemoteProtocolError from every call."""
+
+    def __init__(self, board: Board, client: SmpClient, *, emulated: bool) -> None:
+        self.board, self.emulated = board, emulated
+        self._client = client
+        self.hello = client.hello()
+        _check(board, self.hello)
+        self.counter = _counter(board, self.hello, emulated)
+        self._plan_crc32 = 0
+
+    @property
+    def packing(self) -> Packing:
+        """How weights are laid out for this board."""
+        return Packing(self.hello.packing)
+
+    def compile(self, model: bytes, name: str) -> Compiled:
+        """For this board, with the answer that it must give to the golden input; InputError where it cannot be."""
+        from nasc_sdk.runtime.select import open_runtime
+
+        plan = with_golden(compile_model(model, self.packing, name), model, open_runtime("auto"), name)
+        return Compiled(name, plan, plan.pack())
+
+    def bring(self, compiled: Compiled, *, keep: bool = False, progress: Progress | None = None) -> None:
+        """Run a plan from now on: from the slot that holds it, or uploaded.
+
+        Until the board's next reset, unless it is to ``keep`` it: then it is what the board starts with. RefusedError
+        with the figures where it does not fit, before anything is written.
+        """
+        _check_fits(compiled, self.hello)
+        states = {slot.sha256: slot.state for slot in self._client.slots() if slot.state in _HOLDING}
+        state = states.get(compiled.sha256)
+        if state is None:
+            self._client.upload(compiled.packed, progress)
+        if keep and state is SlotState.PREVIOUS:
+            self._client.revert()
+        elif keep and state is not SlotState.ACTIVE:
+            self._client.commit(compiled.sha256)
+        else:
+            self._client.select(compiled.sha256)
+        self._plan_crc32 = compiled.crc32
+
+    def infer(self, content: bytes) -> tuple[float, bytes]:
+        """One run on an int8 input: what it took, and its output.
+
+        RefusedError with the code ``another_head`` when the board runs another plan than it was brought: it was reset.
+        """
+        run, output = self._client.infer(content)
+        if run.plan_crc32 != self._plan_crc32:
+            raise RefusedError("another_head", f"{self.board.name} runs another head than was brought; was it reset?")
+        return self.counter.of(run.whole_counts), output
+
+    def reset(self) -> None:
+        """Restart the board and wait until it is back; UnreachableError when it does not come."""
+        self._client.reset()
+        self.hello = self._client.hello()
+
+    def profile(self, repeats: int, progress: Callable[[int, int], None] | None = None) -> tuple[Counts, ...]:
+        """As many runs, each with the counts of its operators."""
+        runs = []
+        for done in range(repeats):
+            answer, operators = self._client.profile(), self._client.counts()
+            of = self.counter.of
+            runs.append(
+                Counts(
+                    tuple(map(of, operators)), of(answer.whole_counts), of(answer.overhead_counts),
+                    answer.arena_used_bytes,
+                )
+            )  # fmt: skip
+            if progress is not None:
+                progress(done + 1, repeats)
+        return tuple(runs)
+
+
+@contextmanager
+def open_session(board: Board, port: str = "", *, flash_image: Path | None = None) -> Iterator[BoardSession]:
+    """The board at a serial port, or an emulated one without; InputError, BuildError, MissingToolError too.
+
+    ``flash_image`` is the file that an emulated board keeps its flash in, from one session to the next.
+    """
+    if port:
+        with _session(board, port, emulated=False) as session:
+            yield session
+        return
+    from nasc_sdk.mcu.build import build
+    from nasc_sdk.mcu.emulator import EmulatedBoard
+
+    with tempfile.TemporaryDirectory(prefix="nasc-firmware-") as folder:
+        firmware = build(board, Path(folder))
+        with (
+            EmulatedBoard(board, firmware.elf, flash_image=flash_image) as machine,
+            _session(board, machine.port, emulated=True) as session,
+        ):
+            yield session
+
+
+@contextmanager
+def _session(board: Board, port: str, *, emulated: bool) -> Iterator[BoardSession]:
+    client = SmpClient(SerialWire(port, board.serial.baud))
+    try:
+        yield BoardSession(board, client, emulated=emulated)
+    finally:
+        client.close()
+
+
+def _check(board: Board, hello: Hello) -> None:
+    """Refuse a board that is another one; the client has refused another protocol."""
+    if hello.board != board.name:
+        raise RefusedError("wrong_board", f"the port has the firmware of {hello.board}, not of {board.name}")
+
+
+def _check_fits(compiled: Compiled, hello: Hello) -> None:
+    name, plan, count = compiled.name, compiled.plan, len(compiled.packed)
+    if plan.arena_bytes > hello.arena_bytes:
+        raise RefusedError(
+            "too_large", f"{name} computes in {plan.arena_bytes} bytes, the arena has {hello.arena_bytes}"
+        )
+    if count > hello.slot_bytes:
+        raise RefusedError("too_large", f"{name} compiles to {count} bytes, a slot has {hello.slot_bytes}")
+
+
+def _counter(board: Board, hello: Hello, emulated: bool) -> Counter:
+    if emulated and board.emulator is not None:
+        # The emulator lets each instruction take this long of its machine's time, whatever it is.
+        instruction_ns = 1 << board.emulator.icount_shift
+        return Counter(profiles.TimeUnit.INSTRUCTIONS, 1e9 / hello.time_hz / instruction_ns)
+    return Counter(_UNITS[hello.time_unit], 1.0)

@@ -1,0 +1,302 @@
+"""Asks a board with our firmware over a wire: every wait is bounded, lost packets are asked again.
+
+Theory of operation
+-------------------
+One request at a time, but for an upload (:mod:`nasc_sdk.mcu.smp_upload`). Each packet has the next sequence number;
+an answer counts for the request that is waiting if it bears one of the numbers that the request was sent under, and
+is ignored otherwise. A request may therefore reach the board twice: reads, commit, and revert to a named plan may be;
+a run uses its input up, so it is repeated from its input on.
+
+A board whose clock cannot tell a silence waits for the rest of a frame whose length was damaged. After two attempts in
+vain it is sent as many zeros as the largest frame has: they complete that one, and mean nothing otherwise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol, TypeVar
+
+from nasc_sdk.errors import RemoteProtocolError, UnreachableError
+from nasc_sdk.mcu import smp_messages as messages
+from nasc_sdk.mcu.smp_cbor import Value
+from nasc_sdk.mcu.smp_frames import FrameReceiver, Framing, Packet, encode
+from nasc_sdk.mcu.smp_messages import Command
+from nasc_sdk.mcu.smp_upload import Chunk, UploadWindow
+
+_PEER: Final = "board"
+_DATA_PACKET_OVERHEAD: Final = 26
+"""SMP header, map and keys around the data of an upload or input packet."""
+_ATTEMPTS_BEFORE_FLUSH: Final = 2
+_FLUSH_BYTES: Final = 2048
+"""Where the board's largest packet is not known yet."""
+_FRAME_OVERHEAD: Final = 16
+T = TypeVar("T")
+
+Waits = tuple[float, ...]
+"""Seconds that each attempt waits for its answer."""
+Progress = Callable[[int, int], None]
+"""Is told the bytes that the board has, and all."""
+
+
+class Wire(Protocol):
+    """A byte pipe to a board; UnreachableError when it is gone."""
+
+    def send(self, data: bytes) -> None:
+        """Send all, within a bounded time."""
+
+    def receive(self, timeout_s: float) -> bytes:
+        """What has arrived, at least a byte, or nothing after the timeout."""
+
+    def close(self) -> None:
+        """Let go of the port."""
+
+
+class SmpClient:
+    """Not thread-safe. ``timeout_s`` is for an answer that needs no work, ``slow_timeout_s`` for erasing and running.
+
+    Starts in the console framing and goes over to the raw one when the board's hello offers it, unless ``framing``
+    says which.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        *,
+        timeout_s: float = 1.0,
+        slow_timeout_s: float = 30.0,
+        attempts: int = 5,
+        framing: Framing | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._wire, self._clock = wire, clock
+        self._timeout_s, self._attempts = timeout_s, max(attempts, 1)
+        self._quick_s: Waits = (timeout_s,) * self._attempts
+        # To ask early for what the board still works on does no harm: it finds it done.
+        growing_s = (min(timeout_s * 2**attempt, slow_timeout_s) for attempt in range(self._attempts - 1))
+        self._growing_s: Waits = (*growing_s, slow_timeout_s)
+        # To ask early for a run would have it made twice.
+        self._patient_s: Waits = (slow_timeout_s,) * self._attempts
+        self._framing_is_fixed, self._framing = framing is not None, framing or Framing.CONSOLE
+        self._receiver = FrameReceiver()
+        self._packets: deque[Packet] = deque()
+        self._sequence = -1
+        self._parameters: messages.Parameters | None = None
+
+    @property
+    def framing(self) -> Framing:
+        """What requests go out in."""
+        return self._framing
+
+    def close(self) -> None:
+        """Close the wire."""
+        self._wire.close()
+
+    def hello(self) -> messages.Hello:
+        """What the board is. UnreachableError, RefusedError and RemoteProtocolError, as everything below."""
+        hello = self._ask(Command.HELLO, {}, messages.decode_hello)
+        if hello.raw_framing and not self._framing_is_fixed:
+            self._framing = Framing.RAW
+        self._parameters = messages.Parameters(hello.packet_bytes, hello.window)
+        return hello
+
+    def parameters(self) -> messages.Parameters:
+        """Largest packet and window."""
+        return self._ask(Command.PARAMETERS, {}, messages.decode_parameters)
+
+    def echo(self, text: str) -> str:
+        """The same text from the board."""
+        return self._ask(Command.ECHO, {"d": text}, messages.decode_echo)
+
+    def reset(self) -> None:
+        """The board answers, then restarts; ask :meth:`hello` until it is back."""
+        self._ask(Command.RESET, {}, messages.decode_nothing)
+        self._parameters = None
+
+    def slots(self) -> tuple[messages.Slot, ...]:
+        """What the board holds."""
+        return self._ask(Command.SLOTS, {}, messages.decode_slots)
+
+    def commit(self, sha256: str) -> None:
+        """Make the complete plan with this digest (hexadecimal) the active one, after the board's trial run.
+
+        RefusedError with the code ``bad_plan``, ``wrong_board``, ``golden_failed``, ``unknown`` or ``flash_failed``.
+        """
+        self._ask(Command.COMMIT, {"sha": bytes.fromhex(sha256)}, messages.decode_nothing, self._growing_s)
+
+    def select(self, sha256: str) -> None:
+        """Run the complete or committed plan with this digest until the next reset; RefusedError as for a commit."""
+        self._ask(Command.SELECT, {"sha": bytes.fromhex(sha256)}, messages.decode_nothing, self._growing_s)
+
+    def revert(self) -> None:
+        """Back to the plan that was active before; RefusedError with the code ``unknown`` without one."""
+        previous = [slot for slot in self.slots() if slot.state is messages.SlotState.PREVIOUS]
+        fields = {"sha": bytes.fromhex(previous[0].sha256)} if previous else {}
+        self._ask(Command.REVERT, fields, messages.decode_nothing, self._growing_s if fields else self._patient_s)
+
+    def profile(self, runs: int = 1) -> messages.Profile:
+        """Run the head so often; the figures, and :meth:`counts`, are of the last run."""
+        return self._ask(Command.PROFILE, {"runs": runs}, messages.decode_profile, self._patient_s)
+
+    def counts(self) -> tuple[int, ...]:
+        """Counts of each operator in the last profile."""
+        counts: tuple[int, ...] = ()
+        while True:
+            page = self._ask(Command.COUNTS, {"first": len(counts)}, messages.decode_counts)
+            if page.first != len(counts):
+                raise RemoteProtocolError(_PEER, f"counts from {page.first} on, asked from {len(counts)} on")
+            if not page.counts:
+                return counts
+            counts += page.counts
+
+    def infer(self, content: bytes) -> tuple[messages.Run, bytes]:
+        """One run on this input, and its output."""
+        for _ in range(self._attempts - 1):
+            self._write_input(content)
+            try:
+                return self._run()
+            except UnreachableError:
+                continue
+        self._write_input(content)
+        return self._run()
+
+    def upload(self, plan: bytes, progress: Progress | None = None) -> str:
+        """Bring a plan into the slot that is not active, from where an earlier upload of it ended; its SHA-256.
+
+        RefusedError with the code ``too_large``, ``bad_digest`` or ``flash_failed``.
+        """
+        sha256 = hashlib.sha256(plan)
+        for _ in range(self._attempts):
+            start = self._begin(plan, sha256.digest())
+            limits = self._limits()
+            window = UploadWindow(
+                len(plan),
+                start,
+                window=limits.window,
+                packet_bytes=limits.packet_bytes - _DATA_PACKET_OVERHEAD,
+                timeout_s=self._timeout_s,
+            )
+            self._pump(plan, window, progress)
+            if window.done:
+                return sha256.hexdigest()
+        raise UnreachableError(_PEER, f"lost the upload {self._attempts} times; is it being reset?")
+
+    # --- Uploads ------------------------------------------------------------------------------------------------
+
+    def _begin(self, plan: bytes, sha256: bytes) -> int:
+        fields: dict[str, Value] = {"off": 0, "data": b"", "len": len(plan), "sha": sha256}
+        start = self._ask(Command.UPLOAD, fields, messages.decode_upload, self._growing_s).next_offset
+        if start > len(plan):
+            raise RemoteProtocolError(_PEER, f"has {start} bytes of a plan of {len(plan)}")
+        return start
+
+    def _pump(self, plan: bytes, window: UploadWindow, progress: Progress | None) -> None:
+        """Send until all has arrived, or the board has lost what it had.
+
+        Each turn sends, hears an answer, or is one of a bounded number of timeouts without progress.
+        """
+        told = -1
+        while not (window.done or window.lost):
+            while (chunk := window.next_chunk()) is not None:
+                window.sent(self._send_chunk(plan, chunk), chunk, self._clock())
+            response = self._receive(min(window.deadline_s, self._clock() + self._timeout_s))
+            if response is None:
+                window.expire()
+                self._flush(window.silent_timeouts)
+                if window.silent_timeouts >= self._attempts:
+                    missing = f"{window.confirmed} of {len(plan)} bytes arrived; a new upload goes on from there"
+                    raise UnreachableError(_PEER, f"does not answer; {missing}")
+            elif response.command == Command.UPLOAD:
+                messages.raise_refusal(response)
+                answer = messages.decode_upload(response.fields)
+                window.answered(response.sequence, answer.next_offset, self._clock())
+            if progress is not None and window.confirmed > told:
+                told = window.confirmed
+                progress(told, len(plan))
+
+    def _send_chunk(self, plan: bytes, chunk: Chunk) -> int:
+        return self._send(Command.UPLOAD, {"off": chunk.offset, "data": plan[chunk.offset : chunk.end]})
+
+    # --- Runs ---------------------------------------------------------------------------------------------------
+
+    def _write_input(self, content: bytes) -> None:
+        step, place = self._limits().packet_bytes - _DATA_PACKET_OVERHEAD, 0
+        while place < len(content):
+            fields: dict[str, Value] = {"off": place, "data": content[place : place + step]}
+            answer = self._ask(Command.INPUT, fields, messages.decode_input)
+            if answer.next_offset != min(place + step, len(content)):
+                raise RemoteProtocolError(_PEER, f"expects input from {answer.next_offset} on")
+            place = answer.next_offset
+
+    def _run(self) -> tuple[messages.Run, bytes]:
+        run = self._ask(Command.RUN, {}, messages.decode_run, self._patient_s[:1])
+        output = bytearray()
+        while len(output) < run.output_bytes:
+            page = self._ask(Command.OUTPUT, {"off": len(output)}, messages.decode_output)
+            if page.offset != len(output) or not page.content:
+                raise RemoteProtocolError(_PEER, f"{len(page.content)} bytes of output from {page.offset} on")
+            output += page.content
+        if len(output) != run.output_bytes or zlib.crc32(output) != run.output_crc32:
+            raise RemoteProtocolError(_PEER, "the output read is not that of the run; does another host ask it too?")
+        return run, bytes(output)
+
+    # --- Requests -----------------------------------------------------------------------------------------------
+
+    def _limits(self) -> messages.Parameters:
+        if self._parameters is None:
+            self._parameters = self.parameters()
+        if self._parameters.packet_bytes <= _DATA_PACKET_OVERHEAD:
+            raise RemoteProtocolError(_PEER, f"packets of {self._parameters.packet_bytes} bytes hold no data")
+        return self._parameters
+
+    def _ask(
+        self,
+        command: Command,
+        fields: Mapping[str, Value],
+        decode: messages.Decoder[T],
+        waits_s: Waits = (),
+    ) -> T:
+        waits_s = waits_s or self._quick_s
+        sequences: set[int] = set()
+        for attempt, timeout_s in enumerate(waits_s):
+            self._flush(attempt)
+            sequences.add(self._send(command, fields))
+            deadline_s = self._clock() + timeout_s
+            while (response := self._receive(deadline_s)) is not None:
+                if response.command == command and response.sequence in sequences:
+                    messages.raise_refusal(response)
+                    return decode(response.fields)
+        asked = f"asked {len(waits_s)} times in {sum(waits_s):g} s"
+        raise UnreachableError(_PEER, f"does not answer {command.name.lower()}, {asked}")
+
+    def _flush(self, failures: int) -> None:
+        if failures == _ATTEMPTS_BEFORE_FLUSH:
+            limits = self._parameters
+            self._wire.send(bytes(limits.packet_bytes + _FRAME_OVERHEAD if limits else _FLUSH_BYTES))
+
+    def _send(self, command: Command, fields: Mapping[str, Value]) -> int:
+        """The sequence number."""
+        # "The number is increased by one with each request frame."
+        self._sequence = (self._sequence + 1) % 256
+        packet = messages.encode_request(command, self._sequence, fields)
+        self._wire.send(encode(self._framing, packet))
+        return self._sequence
+
+    def _receive(self, deadline_s: float) -> messages.Response | None:
+        """The next response, whatever it answers; None after the deadline."""
+        while True:
+            while self._packets:
+                if (response := messages.decode_response(self._packets.popleft().content)) is not None:
+                    return response
+            remaining_s = deadline_s - self._clock()
+            if remaining_s <= 0:
+                # An answer may hide behind a damaged length.
+                self._packets += self._receiver.idle()
+                if not self._packets:
+                    return None
+                continue
+            self._receiver.receive_data(self._wire.receive(remaining_s))
+            self._packets += self._receiver.packets()

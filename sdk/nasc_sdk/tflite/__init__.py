@@ -1,0 +1,1 @@
+"""What TFLite itself defines: its files, its integer arithmetic, where its planner places tensors."""

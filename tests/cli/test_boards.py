@@ -1,0 +1,121 @@
+"""Verbs that take a microcontroller, on an emulated one: boards, profile --board, infer --board."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from nasc_sdk.mcu.boards import find_board, firmware_folder
+from nasc_sdk.runtime.base import Kernels
+from nasc_sdk.runtime.select import open_runtime
+from tests.cli.test_profile_model import nasc as run
+from tests.support.operator_models import rescale
+from tests.support.tiny_models import conv_chain
+
+BOARD = "mps2-an386"
+TOOLS = (find_board(BOARD).build.compiler, find_board(BOARD).emulator.command)
+MISSING = next((tool for tool in TOOLS if shutil.which(tool) is None), "")
+emulated = pytest.mark.skipif(bool(MISSING), reason=f"{MISSING} is not installed")
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "head.tflite"
+    path.write_bytes(conv_chain(2))
+    return path
+
+
+def test_every_board_is_listed_with_its_figures():
+    found = run("boards")
+    assert found.returncode == 0
+    line = next(line for line in found.stdout.splitlines() if line.startswith(BOARD))
+    for word in ("cortex-m4", "dsp", "25 MHz", "256 KB", "115200 baud"):
+        assert word in line
+    assert json.loads(run("boards", "--json").stdout)[BOARD]["core"] == "cortex-m4"
+
+
+def test_own_boards_join_the_known_ones(tmp_path):
+    own = tmp_path / "mine.toml"
+    own.write_text((firmware_folder() / "boards" / f"{BOARD}.toml").read_text())
+    assert "mine" in run("boards", "--boards", tmp_path).stdout
+    assert "mine" in run("boards", NASC_BOARDS=str(tmp_path)).stdout
+    own.write_text("title = 3")
+    found = run("boards", "--boards", tmp_path)
+    assert found.returncode == 3
+    assert f"{own} describes no board" in found.stderr
+
+
+def test_a_board_that_nobody_knows(model):
+    found = run("profile", "--board", "toaster", "--model", model)
+    assert "no board 'toaster'" in found.stderr
+    assert BOARD in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("profile", "--board", BOARD), "needs both --board and --model"),
+        (("profile", "--port", "/dev/ttyACM0", "--model", "x"), "needs both --board and --model"),
+        (("profile", "--board", BOARD, "--model", "x", "--sustained"), "neither --input nor --sustained"),
+        (("infer", "--board", BOARD, "--input", "x"), "needs both --board and --model"),
+        (("infer", "--port", "p", "--model", "x", "--input", "x", "--output", "y"), "--port goes with --board"),
+    ],
+)
+def test_options_that_do_not_go_together(words, reason):
+    found = run(*words)
+    assert found.returncode == 2
+    assert reason in found.stderr
+
+
+@emulated
+@pytest.mark.system
+def test_profile_shows_instructions_of_each_operator(model, tmp_path):
+    found = run("profile", "--board", BOARD, "--model", model, "--rounds", 2)
+    assert found.returncode == 0, found.stderr
+    assert "median instructions" in found.stdout
+    assert " ms" not in found.stdout
+    assert "the same bytes as TFLite's reference kernels" in found.stdout
+    document = json.loads(run("profile", "--board", BOARD, "--model", model, "--json").stdout)
+    assert document["exact"] is True
+    assert [operator["operator"] for operator in document["operators"]] == ["CONV_2D", "ADD"] * 2
+    assert document["macs"] == sum(operator["macs"] for operator in document["operators"]) == 2 * 64 * 4 * 36
+    assert document["profile"]["conditions"]["unit"] == "instructions"
+
+
+@emulated
+@pytest.mark.system
+@pytest.mark.parametrize("real", [False, True])
+def test_infer_gives_what_the_reference_kernels_give(model, tmp_path, real):
+    images, outputs = tmp_path / "x.npy", tmp_path / "y.npy"
+    session = open_runtime("auto").load(model.read_bytes(), kernels=Kernels.REFERENCE)
+    stored = np.random.default_rng(0).integers(-128, 128, (3, *session.inputs[0].shape[1:])).astype(np.int8)
+    np.save(images, stored)
+    words = ("infer", "--board", BOARD, "--model", model, "--input", images, "--output", outputs)
+    found = run(*words, *(["--real-output"] if real else []))
+    assert found.returncode == 0, found.stderr
+    assert "instructions median a run" in found.stdout
+    info = session.outputs[0]
+    expected = np.concatenate([session.run(one[None]) for one in stored])
+    if real:
+        expected = (expected.astype(np.float32) - info.zero_point) * np.float32(info.scale)
+    np.testing.assert_array_equal(np.load(outputs), expected)
+
+
+@emulated
+@pytest.mark.system
+def test_an_input_of_another_shape_is_refused(tmp_path):
+    path = tmp_path / "head.tflite"
+    path.write_bytes(rescale())
+    np.save(tmp_path / "x.npy", np.zeros((2, 3), np.int8))
+    words = ("--input", tmp_path / "x.npy", "--output", tmp_path / "y.npy")
+    found = run("infer", "--board", BOARD, "--model", path, *words)
+    assert "the model takes Nx5x5x3" in found.stderr
+    assert not (tmp_path / "y.npy").exists()
+
+
+def test_a_port_that_is_not_there(model):
+    found = run("profile", "--board", BOARD, "--port", "/dev/nothing", "--model", model)
+    assert "no such port" in found.stderr

@@ -1,0 +1,106 @@
+"""Plans that lie, with a checksum that is right: refused, or run without touching what is not theirs."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+
+from nasc_sdk.mcu.compile import compile_model
+from nasc_sdk.mcu.packing import Packing
+from nasc_sdk.mcu.plan import OPERATOR_BYTES
+from nasc_search.export.forms import Form
+from nasc_search.export.quantize import quantize
+from nasc_search.export.writer import write_int8
+from tests.export.networks import case, random_network
+from tests.firmware.host import HostHead, needs_compiler
+
+pytestmark = needs_compiler
+
+HEADER = 96
+FINE, TOO_SHORT, NOT_ONE, VERSION, LENGTH, CHECKSUM, PACKING, ARENA, TABLES, CODE = range(10)
+SHAPE, TENSOR, CONSTANT, SCALE, NAME = range(10, 15)
+NASTY = (0, 1, 2, 15, 16, 255, 256, 65535, 0x7FFFFFFF, 0x80000000, 0xFFFFFFF0, 0xFFFFFFFF)
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory):
+    host = HostHead(tmp_path_factory.mktemp("head"))
+    yield host
+    host.close()
+
+
+def plan(seed, form=Form.BUILTIN):
+    network, weights, ranges, _ = case(random_network(np.random.default_rng(seed)), seed)
+    return compile_model(write_int8(quantize(network, weights, ranges), form), Packing.PLAIN, "net").pack()
+
+
+def sealed(data):
+    """With the length and the checksum that fit."""
+    data = bytearray(data)
+    struct.pack_into("<I", data, 8, len(data))
+    struct.pack_into("<I", data, 12, zlib.crc32(bytes(data[16:])))
+    return bytes(data)
+
+
+def with_word(data, at, value, form="<I"):
+    data = bytearray(data)
+    struct.pack_into(form, data, at, value)
+    return sealed(data)
+
+
+def test_every_truncation_is_refused(head):
+    good = plan(0)
+    for length in [*range(HEADER + 2), *range(HEADER + 2, len(good), 61)]:
+        assert head.run(good[:length]).fault in (TOO_SHORT, LENGTH)
+
+
+@pytest.mark.parametrize(
+    ("at", "form", "value", "fault"),
+    [
+        (0, "<I", 0, NOT_ONE), (4, "<H", 2, VERSION), (6, "<H", 1, PACKING), (32, "<I", 1 << 21, ARENA),
+        (16, "<I", 0, TABLES), (16, "<I", 257, TABLES), (20, "<I", 100, TABLES), (24, "<I", 0xFFFFFFFF, TABLES),
+        (36, "<I", 8, TENSOR), (44, "<I", 0xFFFFFFF0, TENSOR), (HEADER, "<B", 0, CODE), (HEADER, "<B", 8, CODE),
+        (HEADER + 8, "<I", 0x7FFFFFFF, NAME), (HEADER + 12, "<I", 0xFFFFFFF0, TENSOR), (HEADER + 12, "<I", 4, TENSOR),
+    ],
+)  # fmt: skip
+def test_each_lie_has_its_name(head, at, form, value, fault):
+    assert head.run(with_word(plan(0), at, value, form)).fault == fault
+
+
+def test_an_output_over_its_own_input_is_refused(head):
+    good = plan(0)
+    (source,) = struct.unpack_from("<I", good, HEADER + 12)
+    assert head.run(with_word(good, HEADER + 16, source)).fault == TENSOR
+
+
+def test_a_flipped_bit_is_noticed(head):
+    good = plan(1)
+    for at in range(0, len(good), 53):
+        hurt = bytearray(good)
+        hurt[at] ^= 4
+        assert head.run(bytes(hurt)).fault != FINE
+
+
+@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("seed", range(4))
+def test_lies_in_any_field_read_and_write_nothing_outside(head, seed, form):
+    """The sanitizers say so, and that nothing beyond the plan's own arena changed."""
+    good, rng = plan(seed, form), np.random.default_rng(seed)
+    (operators,) = struct.unpack_from("<I", good, 16)
+    end = HEADER + OPERATOR_BYTES * operators
+    faults = set()
+    for _ in range(400):
+        hurt = bytearray(good)
+        for _ in range(int(rng.integers(1, 4))):
+            at = int(rng.integers(16, end))
+            if rng.random() < 0.5:
+                struct.pack_into("<I", hurt, at - at % 4, int(rng.choice(NASTY)))
+            else:
+                hurt[at] = int(rng.integers(256))
+        found = head.run(sealed(hurt))
+        assert found.status != 11, "wrote outside its arena"
+        faults.add(found.fault)
+    assert {FINE, SHAPE, TENSOR, CONSTANT} <= faults

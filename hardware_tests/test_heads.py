@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
 from hardware_tests.heads import SPACES, random_head
-from nasc_sdk.errors import InputError, RefusedError
+from nasc_sdk.errors import InputError, RefusedError, UnreachableError
 from nasc_sdk.mcu.boards import load_boards
+from nasc_sdk.mcu.build import build
 from nasc_sdk.mcu.compile import compile_model
+from nasc_sdk.mcu.emulator import EmulatedBoard
 from nasc_sdk.mcu.packing import Packing
 from nasc_sdk.mcu.profile import profile_on_board
+from nasc_sdk.mcu.serial_wire import SerialWire
 from nasc_sdk.mcu.session import BoardSession, Compiled, open_session
+from nasc_sdk.mcu.smp_client import SmpClient
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -110,6 +115,28 @@ def test_a_head_without_room_in_the_arena_is_refused_with_the_figures(session):
 def test_a_model_that_no_kernel_runs_is_refused_on_the_host(session):
     with pytest.raises(InputError, match=r"no \.tflite model"):
         session.compile(b"nonsense" * 20, "head")
+
+
+def test_a_board_that_vanishes_is_an_error_and_another_session_goes_on(board, tmp_path, pytestconfig):
+    if pytestconfig.getoption("port"):
+        pytest.skip("nobody pulls the plug")
+    path = model_file(tmp_path)
+    gone = pytest.raises(UnreachableError, match="the board is gone")
+    with emulated(board, tmp_path) as (machine, another), gone:
+        profile_on_board(another, path, 50, lambda done, total: machine.stop() if done == 3 else None)
+    with emulated(board, tmp_path) as (_, another):
+        assert profile_on_board(another, path, 1).exact
+
+
+@contextmanager
+def emulated(board, folder):
+    firmware = build(board, folder)
+    with EmulatedBoard(board, firmware.elf) as machine:
+        client = SmpClient(SerialWire(machine.port))
+        try:
+            yield machine, BoardSession(board, client, emulated=True)
+        finally:
+            client.close()
 
 
 def test_another_board_at_the_port_is_refused(board, session, pytestconfig):

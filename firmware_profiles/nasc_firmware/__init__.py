@@ -1,1 +1,1 @@
-"""Board descriptions as package data; firmware sources for microcontrollers join them later."""
+"""Boards as TOML files, and the firmware's sources in C: data that nasc_sdk.mcu reads and builds."""

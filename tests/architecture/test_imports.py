@@ -1,6 +1,7 @@
 """Who may import whom, and what an import may load."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -105,12 +106,38 @@ def test_the_ir_imports_nothing_but_errors():
         ("protocol/frames.py", ("nasc_sdk.errors", "nasc_sdk.protocol.")),
         ("protocol/messages.py", ("nasc_sdk.errors", "nasc_sdk.profiling.profile", "nasc_sdk.protocol.")),
         ("protocol/transfer.py", ("nasc_sdk.errors", "nasc_sdk.protocol.")),
+        ("mcu/smp_frames.py", ("nasc_sdk.errors",)),
+        ("mcu/smp_messages.py", ("nasc_sdk.errors", "nasc_sdk.mcu.smp_cbor")),
+        ("mcu/smp_upload.py", ("nasc_sdk.errors",)),
+        ("mcu/plan.py", ("nasc_sdk.bundle", "nasc_sdk.mcu.packing")),
+        ("mcu/lower.py", ("nasc_sdk.errors", "nasc_sdk.mcu", "nasc_sdk.tflite.")),
+        ("mcu/elf.py", ("nasc_sdk.errors",)),
     ],
 )
 def test_the_protocol_touches_no_port(file, allowed):
     names = set(imported(SOURCES["nasc_sdk", file]))
     assert not names & {"socket", "asyncio", "paho", "threading", "serial"}
     assert all(name.startswith(allowed) for name in names if name.startswith("nasc_"))
+
+
+@pytest.mark.parametrize(("module", "file"), [("tflite", "tflite/model.py"), ("cbor2", "mcu/smp_cbor.py")])
+def test_a_dependency_of_microcontrollers_is_imported_in_one_file(module, file):
+    importing = re.compile(rf"import {module}$|import_module\(\"{module}\"\)", re.MULTILINE)
+    folder = PACKAGES["nasc_sdk"]
+    importers = [path for path in folder.rglob("*.py") if importing.search(path.read_text())]
+    assert importers == [folder / file]
+
+
+def test_the_firmware_package_is_data():
+    (source,) = (ROOT / "firmware_profiles").rglob("*.py")
+    assert ast.get_docstring(tree := ast.parse(source.read_text()))
+    assert len(tree.body) == 1
+
+
+def test_c_files_are_short():
+    folder = ROOT / "firmware_profiles/nasc_firmware"
+    long = [path.name for path in folder.rglob("*.[ch]") if len(path.read_text().splitlines()) > MAX_LINES]
+    assert not long
 
 
 def test_files_are_short():

@@ -93,10 +93,14 @@ def test_infer_gives_what_the_reference_kernels_give(model, tmp_path, real):
     session = open_runtime("auto").load(model.read_bytes(), kernels=Kernels.REFERENCE)
     stored = np.random.default_rng(0).integers(-128, 128, (3, *session.inputs[0].shape[1:])).astype(np.int8)
     np.save(images, stored)
-    words = ("infer", "--board", BOARD, "--model", model, "--input", images, "--output", outputs)
-    found = run(*words, *(["--real-output"] if real else []))
+    words = ["infer", "--board", BOARD, "--model", model, "--input", images, "--output", outputs]
+    words += ["--real-output"] if real else []
+    found = run(*words)
     assert found.returncode == 0, found.stderr
     assert "instructions median a run" in found.stdout
+    operators = json.loads(run(*words, "--json").stdout)["operators"]
+    assert [operator["operator"] for operator in operators] == ["CONV_2D", "ADD"] * 2
+    assert all(operator["count"] > 0 and operator["unit"] == "instructions" for operator in operators)
     info = session.outputs[0]
     expected = np.concatenate([session.run(one[None]) for one in stored])
     if real:

@@ -55,7 +55,8 @@ def test_systick_extended_by_its_interrupt_agrees_with_a_32_bit_timer():
 def test_stm32f4_receives_by_interrupt():
     """An STM32F405 has the same USART; its flash and its id are not emulated, so the store is in memory."""
     board = on_machine(
-        "nucleo-f446re", "netduinoplus2", {"ports/stm32f4/store.c": "ports/ram/store.c", "ports/stm32/id.c": ""},
+        "nucleo-f446re", "netduinoplus2",
+        {"ports/stm32f4/store.c": "ports/ram/store.c", "ports/mapped_read.c": "", "ports/stm32/id.c": ""},
         arena_bytes=65_536, store_bytes=32_768, clock_hz=168_000_000,
         defines={"NASC_UART": 0x40011000, "NASC_UART_IRQ": 37},
     )  # fmt: skip

@@ -14,9 +14,8 @@ from nasc_sdk.runtime.select import open_runtime
 from nasc_search.export import integer_reference
 from nasc_search.export.forms import Form
 from nasc_search.export.integer_reference import Kernels
-from nasc_search.export.quantize import quantize, quantize_array
 from nasc_search.export.writer import write_int8
-from tests.export.networks import TINY, case, random_network
+from tests.export.test_integer_reference import random_case, random_head
 from tests.firmware.host import HostHead, needs_compiler
 
 pytestmark = needs_compiler
@@ -27,19 +26,6 @@ def head(tmp_path_factory):
     host = HostHead(tmp_path_factory.mktemp("head"))
     yield host
     host.close()
-
-
-def random_case(seed):
-    network, weights, ranges, batch = case(random_network(np.random.default_rng(seed)), seed)
-    quantized = quantize(network, weights, ranges)
-    return quantized, quantize_array(batch, quantized.input)
-
-
-def random_head(seed):
-    rng = np.random.default_rng(seed)
-    network, weights, ranges, batch = case(TINY.network(TINY.sample(rng)), seed)
-    quantized = quantize(network, weights, ranges)
-    return quantized.head(int(rng.integers(1, len(network.blocks) + 1))), quantize_array(batch, quantized.input)
 
 
 @pytest.mark.parametrize("form", Form)

@@ -10,6 +10,7 @@ from statistics import median
 import numpy as np
 
 from nasc_sdk.bundle import Quantization
+from nasc_sdk.mcu.profile import BoardOperator, operators_of
 from nasc_sdk.mcu.session import BoardSession
 from nasc_sdk.profiling.profile import TimeUnit
 from nasc_sdk.runtime.arrays import dequantize, fit_dtype, read_bytes, read_npy, samples, write_npy
@@ -32,6 +33,8 @@ class BoardInference:
     median: float
     """Of a run, in ``unit``."""
     unit: TimeUnit
+    operators: tuple[BoardOperator, ...]
+    """With the counts of one run of the golden input."""
 
     def __str__(self) -> str:
         shape = "x".join(map(str, self.output_shape))
@@ -85,6 +88,7 @@ def infer_on_board(
         session.hello.kernels,
         median(counts),
         session.counter.unit,
+        operators_of(session, plan, session.profile(1)),
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from nasc_sdk.mcu.plan import FIRMWARE, Plan, golden_input
 from nasc_sdk.mcu.session import BoardSession, Counts
-from nasc_sdk.profiling.profile import Conditions, Measurement, OpTiming, Profile, Timing
+from nasc_sdk.profiling.profile import Conditions, Measurement, OpTiming, Profile, TimeUnit, Timing
 from nasc_sdk.runtime.arrays import read_bytes
 
 Progress = Callable[[int, int], None]
@@ -31,7 +31,8 @@ class BoardOperator:
     shapes: str
     macs: int
     count: float
-    """Median, in the profile's unit."""
+    """Median, in ``unit``."""
+    unit: TimeUnit
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +64,22 @@ def profile_on_board(
     answer = _golden_answer(session, plan)
     runs = session.profile(repeats, progress)
     used = max(run.arena_used_bytes for run in runs)
-    operators = tuple(
-        BoardOperator(operator.name, *_kind_and_shape(operator.title), operator.macs, timing.median)
-        for operator, timing in zip(plan.operators, _timings([run.operators for run in runs]), strict=True)
-    )
     exact = zlib.crc32(answer) == plan.golden_crc32
     head = _measurement(data, model_path.name, plan, runs, answer)
     profile = Profile(session.board.name, _conditions(session), (), (head,), notes=_notes(session, plan, runs, exact))
-    return BoardProfile(profile, operators, plan.macs, len(compiled.packed), plan.arena_bytes, used, exact)
+    operators, size = operators_of(session, plan, runs), len(compiled.packed)
+    return BoardProfile(profile, operators, plan.macs, size, plan.arena_bytes, used, exact)
+
+
+def operators_of(session: BoardSession, plan: Plan, runs: Sequence[Counts]) -> tuple[BoardOperator, ...]:
+    """Each operator of a plan, with the median of its counts."""
+    timings = _timings([run.operators for run in runs])
+    return tuple(
+        BoardOperator(
+            operator.name, *_kind_and_shape(operator.title), operator.macs, timing.median, session.counter.unit
+        )
+        for operator, timing in zip(plan.operators, timings, strict=True)
+    )
 
 
 def _golden_answer(session: BoardSession, plan: Plan) -> bytes:

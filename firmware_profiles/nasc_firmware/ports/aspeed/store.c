@@ -86,12 +86,6 @@ const uint8_t *nasc_port_flash_map(uint32_t offset, uint32_t count)
     return (const uint8_t *)(uintptr_t)(NASC_FMC_WINDOW + NASC_STORE_ORIGIN + offset);
 }
 
-nasc_status_t nasc_port_flash_read(uint32_t offset, void *bytes, uint32_t count)
-{
-    memcpy(bytes, nasc_port_flash_map(offset, count), count);
-    return NASC_OK;
-}
-
 static void program(uint32_t offset, const uint8_t *bytes, uint32_t count)
 {
     while (count > 0) {

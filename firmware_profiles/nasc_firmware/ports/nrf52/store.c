@@ -1,8 +1,6 @@
 /* The store in the upper half of the nRF52840's flash (product specification, "NVMC"): pages of 4 KB (NASC_FLASH_PAGE),
  * written by words, each at most twice between erases; the store writes each once. The core stands still when it reads
  * flash that is written, so what waits for it runs from RAM, and so do the interrupts. */
-#include <string.h>
-
 #include "port.h"
 #include "ports/arm/registers.h"
 #include "ports/parts.h"
@@ -32,12 +30,6 @@ const uint8_t *nasc_port_flash_map(uint32_t offset, uint32_t count)
 {
     (void)count;
     return (const uint8_t *)(uintptr_t)(NASC_STORE_ORIGIN + offset);
-}
-
-nasc_status_t nasc_port_flash_read(uint32_t offset, void *bytes, uint32_t count)
-{
-    memcpy(bytes, nasc_port_flash_map(offset, count), count);
-    return NASC_OK;
 }
 
 NASC_IN_RAM static void write_and_wait(volatile uint32_t *to, uint32_t mode, uint32_t word)

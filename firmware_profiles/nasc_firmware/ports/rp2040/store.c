@@ -1,8 +1,6 @@
 /* The store in the SPI flash of an RP2040 board, by the boot ROM's functions (data sheet, "Flash Access
  * Functions"). They make flash unreadable while they work; the firmware runs from RAM, so nothing has to wait. Reads
  * are memory-mapped and cached ("SSI", "XIP Cache"). */
-#include <string.h>
-
 #include "port.h"
 #include "ports/parts.h"
 
@@ -59,12 +57,6 @@ const uint8_t *nasc_port_flash_map(uint32_t offset, uint32_t count)
 {
     (void)count;
     return (const uint8_t *)(uintptr_t)(FLASH + NASC_STORE_ORIGIN + offset);
-}
-
-nasc_status_t nasc_port_flash_read(uint32_t offset, void *bytes, uint32_t count)
-{
-    memcpy(bytes, nasc_port_flash_map(offset, count), count);
-    return NASC_OK;
 }
 
 static void begin(void)

@@ -6,8 +6,6 @@
  *
  * There is one bank: reading it while it is written stalls the core. So what waits for it runs from RAM, and so do the
  * interrupts. */
-#include <string.h>
-
 #include "port.h"
 #include "ports/arm/registers.h"
 #include "ports/parts.h"
@@ -51,12 +49,6 @@ const uint8_t *nasc_port_flash_map(uint32_t offset, uint32_t count)
 {
     (void)count;
     return (const uint8_t *)(uintptr_t)(sectors[offset >> SECTOR_BITS].address + offset % SECTOR);
-}
-
-nasc_status_t nasc_port_flash_read(uint32_t offset, void *bytes, uint32_t count)
-{
-    memcpy(bytes, nasc_port_flash_map(offset, count), count);
-    return NASC_OK;
 }
 
 static void unlock(void)

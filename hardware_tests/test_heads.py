@@ -117,6 +117,44 @@ def test_a_model_that_no_kernel_runs_is_refused_on_the_host(session):
         session.compile(b"nonsense" * 20, "head")
 
 
+def test_a_reset_between_input_and_run_is_made_good(session):
+    model, image, expected = random_head("nb201", 1)
+    session.bring(session.compile(model, "kept"), keep=True)
+    client = session._client
+    client._write_input(image)
+    session.reset()
+    with pytest.raises(RefusedError, match="wrong_offset"):
+        client._run()
+    assert session.infer(image)[1] == expected
+
+
+def test_a_profile_of_another_head_than_was_brought_is_refused(session):
+    kept, passing = (session.compile(random_head("nb201", seed)[0], str(seed)) for seed in (1, 2))
+    session.bring(kept, keep=True)
+    session.bring(passing)
+    session.reset()
+    with pytest.raises(RefusedError, match="another_head"):
+        session.profile(1)
+
+
+def test_an_upload_that_a_reset_interrupts_ends(session):
+    model, image, expected = random_head("nb201", 0)
+    compiled = session.compile(model, "head")
+    resets = iter([True])
+    session.bring(compiled, progress=lambda done, total: session.reset() if next(resets, False) else None)
+    assert session.infer(image)[1] == expected
+
+
+def test_committing_the_active_head_makes_it_run_again(session):
+    (model, image, expected), (other, _, _) = (random_head("nb201", seed) for seed in (1, 2))
+    kept = session.compile(model, "kept")
+    session.bring(kept, keep=True)
+    session.bring(session.compile(other, "passing"))
+    session._client.commit(kept.sha256)
+    session._plan_crc32 = kept.crc32
+    assert session.infer(image)[1] == expected
+
+
 def test_a_board_that_vanishes_is_an_error_and_another_session_goes_on(board, tmp_path, pytestconfig):
     if pytestconfig.getoption("port"):
         pytest.skip("nobody pulls the plug")
@@ -132,11 +170,11 @@ def test_a_board_that_vanishes_is_an_error_and_another_session_goes_on(board, tm
 def emulated(board, folder):
     firmware = build(board, folder)
     with EmulatedBoard(board, firmware.elf) as machine:
-        client = SmpClient(SerialWire(machine.port))
+        session = BoardSession(board, lambda: SmpClient(SerialWire(machine.port)), emulated=True)
         try:
-            yield machine, BoardSession(board, client, emulated=True)
+            yield machine, session
         finally:
-            client.close()
+            session.close()
 
 
 def test_another_board_at_the_port_is_refused(board, session, pytestconfig):
@@ -144,4 +182,4 @@ def test_another_board_at_the_port_is_refused(board, session, pytestconfig):
         pytest.skip("there is one port")
     other = next(known for name, known in load_boards().items() if name != board.name)
     with pytest.raises(RefusedError, match=f"firmware of {board.name}, not of {other.name}"):
-        BoardSession(other, session._client, emulated=True)
+        BoardSession(other, lambda: session._client, emulated=True)

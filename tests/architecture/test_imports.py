@@ -109,7 +109,7 @@ def test_the_ir_imports_nothing_but_errors():
         ("mcu/smp_frames.py", ("nasc_sdk.errors",)),
         ("mcu/smp_messages.py", ("nasc_sdk.errors", "nasc_sdk.mcu.smp_cbor")),
         ("mcu/smp_upload.py", ("nasc_sdk.errors",)),
-        ("mcu/plan.py", ("nasc_sdk.bundle", "nasc_sdk.mcu.packing")),
+        ("mcu/plan.py", ("nasc_sdk.bundle", "nasc_sdk.mcu.packing", "nasc_sdk.runtime.base")),
         ("mcu/lower.py", ("nasc_sdk.errors", "nasc_sdk.mcu", "nasc_sdk.tflite.")),
         ("mcu/elf.py", ("nasc_sdk.errors",)),
     ],

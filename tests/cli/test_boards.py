@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from nasc_sdk.mcu.boards import find_board, firmware_folder
+from nasc_sdk.mcu.build import build
+from nasc_sdk.mcu.emulator import EmulatedBoard
 from nasc_sdk.runtime.base import Kernels
 from nasc_sdk.runtime.select import open_runtime
 from tests.cli.test_profile_model import nasc as run
@@ -57,11 +59,15 @@ def test_a_board_that_nobody_knows(model):
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (("profile", "--board", BOARD), "needs both --board and --model"),
-        (("profile", "--port", "/dev/ttyACM0", "--model", "x"), "needs both --board and --model"),
-        (("profile", "--board", BOARD, "--model", "x", "--sustained"), "neither --input nor --sustained"),
-        (("infer", "--board", BOARD, "--input", "x"), "needs both --board and --model"),
-        (("infer", "--port", "p", "--model", "x", "--input", "x", "--output", "y"), "--port goes with --board"),
+        (("profile", "--board", BOARD), "needs --model"),
+        (("profile", "--port", "/dev/ttyACM0"), "needs --model"),
+        (("profile", "--board", BOARD, "--model", "x", "--sustained", "--input", "x"), "--input, --sustained: not"),
+        (("profile", "--board", BOARD, "--model", "x", "--kernels", "builtin"), "--kernels: not on a microcontroller"),
+        (("infer", "--board", BOARD, "--input", "x"), "needs --model"),
+        (
+            ("infer", "--port", "p", "--model", "x", "--input", "x", "--output", "y", "--runtime", "auto"),
+            "--runtime: not on a microcontroller",
+        ),
     ],
 )
 def test_options_that_do_not_go_together(words, reason):
@@ -120,6 +126,26 @@ def test_an_input_of_another_shape_is_refused(tmp_path):
     assert not (tmp_path / "y.npy").exists()
 
 
-def test_a_port_that_is_not_there(model):
-    found = run("profile", "--board", BOARD, "--port", "/dev/nothing", "--model", model)
+@pytest.mark.parametrize("board", [("--board", BOARD), ()])
+def test_a_port_that_is_not_there(model, board):
+    found = run("profile", *board, "--port", "/dev/nothing", "--model", model)
+    assert found.returncode == 4
     assert "no such port" in found.stderr
+
+
+def test_a_board_that_is_not_emulated_and_not_attached(model):
+    found = run("profile", "--board", "nucleo-f446re", "--model", model)
+    assert found.returncode == 3
+    assert "no nucleo-f446re is attached" in found.stderr
+
+
+@emulated
+@pytest.mark.system
+def test_a_port_alone_tells_which_board_it_is(model, tmp_path):
+    board = find_board(BOARD)
+    with EmulatedBoard(board, build(board, tmp_path).elf) as machine:
+        found = run("profile", "--port", machine.port, "--model", model, "--rounds", 1)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.startswith(f"{BOARD}: ")
+    # What speaks at a port may be a board of metal: its counts are the ticks it says they are.
+    assert "median ticks" in found.stdout

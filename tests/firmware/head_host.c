@@ -49,8 +49,10 @@ static nasc_status_t run(const uint8_t *plan, const uint8_t *input, uint32_t inp
     uint32_t claimed = nasc_u32(plan + 32);
     nasc_status_t status;
     if (input_bytes == nasc_head_input_bytes()) {
-        memcpy(nasc_head_input(), input, input_bytes);
-        status = nasc_head_run(NULL, NULL);
+        status = nasc_head_write_input(0, input, input_bytes);
+        if (status == NASC_OK) {
+            status = nasc_head_run(NULL, NULL);
+        }
     } else {
         status = nasc_head_try();
     }

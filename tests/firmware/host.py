@@ -26,7 +26,7 @@ def build_host(folder: Path, name: str, *sources: Path, firmware: tuple[str, ...
     kernels = [*(root / "kernels").glob("*.c"), *(root / "kernels/plain").glob("*.c")]
     program = folder / name
     command = [
-        "cc", *WARNINGS, *SANITIZERS, "-O1", "-g", f"-DNASC_ARENA_BYTES={ARENA_BYTES}u", f"-I{root}",
+        "cc", *WARNINGS, *SANITIZERS, "-O1", "-g", "-fwrapv", f"-DNASC_ARENA_BYTES={ARENA_BYTES}u", f"-I{root}",
         f"-I{firmware_folder()}", *map(str, [*(root / path for path in firmware), *kernels, *sources]),
         "-o", str(program),
     ]  # fmt: skip

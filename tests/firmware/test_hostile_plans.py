@@ -21,7 +21,7 @@ pytestmark = needs_compiler
 
 HEADER = 96
 FINE, TOO_SHORT, NOT_ONE, VERSION, LENGTH, CHECKSUM, PACKING, ARENA, TABLES, CODE = range(10)
-SHAPE, TENSOR, CONSTANT, SCALE, NAME = range(10, 15)
+SHAPE, TENSOR, CONSTANT, SCALE, NAME, WORK = range(10, 16)
 NASTY = (0, 1, 2, 15, 16, 255, 256, 65535, 0x7FFFFFFF, 0x80000000, 0xFFFFFFF0, 0xFFFFFFFF)
 
 
@@ -82,6 +82,33 @@ def test_a_flipped_bit_is_noticed(head):
         hurt = bytearray(good)
         hurt[at] ^= 4
         assert head.run(bytes(hurt)).fault != FINE
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_lies_in_channels_and_weights_give_wrong_values_at_worst(head, seed):
+    good, rng = plan(seed), np.random.default_rng(seed)
+    (operators,) = struct.unpack_from("<I", good, 16)
+    start, faults = HEADER + OPERATOR_BYTES * operators, set()
+    for _ in range(300):
+        hurt = bytearray(good)
+        for at in rng.integers(start // 4, len(good) // 4, int(rng.integers(1, 5))):
+            struct.pack_into("<I", hurt, 4 * int(at), int(rng.choice(NASTY)))
+        found = head.run(sealed(hurt))
+        assert found.status != 11, "wrote outside its arena"
+        faults.add(found.fault)
+    assert {FINE, SCALE} <= faults
+
+
+def test_more_work_than_anybody_waits_for_is_refused(head):
+    """An average pool of 255 x 255 over an image of 1000 x 1000."""
+    image = 1000
+    common = struct.pack("<BBbbbbbxIII", 3, 0, -128, 127, 0, 0, 0, 0, 0, 1_000_000 // 16 * 16)
+    window = struct.pack("<6H4B2BxxIIIII", image, image, 1, image, image, 1, 255, 255, 1, 1, 127, 127, *[0] * 5)
+    body = (common + window).ljust(OPERATOR_BYTES, b"\0") + b"x\0"
+    header = bytearray(plan(0)[:HEADER])
+    struct.pack_into("<IIII", header, 16, 1, HEADER, HEADER + OPERATOR_BYTES, 2)
+    struct.pack_into("<IIIII", header, 32, 1 << 20, 0, 1, 0, 1)
+    assert head.run(sealed(bytes(header) + body)).fault in (WORK, TENSOR)
 
 
 @pytest.mark.parametrize("form", Form)

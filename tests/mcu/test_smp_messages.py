@@ -38,7 +38,7 @@ SAMPLES = {
     Command.HELLO: (HELLO, messages.decode_hello),
     Command.SLOTS: ({"slots": [SLOT, SLOT | {"state": 0}]}, messages.decode_slots),
     Command.UPLOAD: ({"off": 2**32 - 1}, messages.decode_upload),
-    Command.PROFILE: ({"whole": 1, "overhead": 2, "count": 3, "used": 4, "arena": 5}, messages.decode_profile),
+    Command.PROFILE: ({"whole": 1, "overhead": 2, "count": 3, "used": 4, "arena": 5, "plan": 6}, messages.decode_profile),
     Command.COUNTS: ({"first": 0, "counts": [1, 2, 2**32 - 1]}, messages.decode_counts),
     Command.INPUT: ({"off": 5, "bytes": 10}, messages.decode_input),
     Command.RUN: ({"whole": 7, "bytes": 10, "crc": 2**32 - 1, "plan": 5}, messages.decode_run),
@@ -67,7 +67,7 @@ def test_every_field_of_an_answer_has_its_place():
     def flat(value):
         return [getattr(value, field.name) for field in dataclasses.fields(value)]
 
-    assert flat(messages.decode_profile(SAMPLES[Command.PROFILE][0])) == [1, 2, 3, 4, 5]
+    assert flat(messages.decode_profile(SAMPLES[Command.PROFILE][0])) == [1, 2, 3, 4, 5, 6]
     assert flat(messages.decode_run(SAMPLES[Command.RUN][0])) == [7, 10, 2**32 - 1, 5]
     assert flat(messages.decode_hello(HELLO)) == [
         value.hex() if isinstance(value, bytes) else value for key, value in HELLO.items() if key != "protocol"

@@ -14,6 +14,7 @@ enum { UNTOUCHED = 0xA5 };
 
 static nasc_plan_t plan;
 static bool loaded;
+static uint32_t filled; /* bytes of the input that were written since it was used up */
 
 static void run_operator(const nasc_operator_t *op)
 {
@@ -59,6 +60,7 @@ nasc_plan_fault_t nasc_head_load(const uint8_t *bytes, uint32_t length)
 {
     nasc_plan_fault_t fault = nasc_plan_open(&plan, bytes, length, nasc_arena_bytes);
     loaded = fault == NASC_PLAN_FINE;
+    filled = 0;
     if (loaded) {
         memset(nasc_arena, UNTOUCHED, nasc_arena_bytes);
     }
@@ -83,6 +85,23 @@ nasc_status_t nasc_head_prepare(void)
         state ^= state << 5;
         nasc_arena[plan.input + place] = (int8_t)(state >> 24);
     }
+    filled = plan.input_bytes;
+    return NASC_OK;
+}
+
+nasc_status_t nasc_head_write_input(uint32_t offset, const uint8_t *bytes, uint32_t count)
+{
+    if (!loaded) {
+        return NASC_NO_HEAD;
+    }
+    if (offset > plan.input_bytes || count > plan.input_bytes - offset) {
+        return NASC_TOO_LARGE;
+    }
+    if (offset != 0 && offset > filled) {
+        return NASC_WRONG_OFFSET;
+    }
+    memcpy(nasc_arena + plan.input + offset, bytes, count);
+    filled = offset + count;
     return NASC_OK;
 }
 
@@ -106,6 +125,10 @@ nasc_status_t nasc_head_run(uint32_t *counts, uint32_t *whole)
     if (!loaded) {
         return NASC_NO_HEAD;
     }
+    if (filled != plan.input_bytes) {
+        return NASC_WRONG_OFFSET;
+    }
+    filled = 0;
     started = nasc_port_now();
     for (uint32_t index = 0; index < plan.operators; index++) {
         nasc_operator_t op;
@@ -153,11 +176,6 @@ uint32_t nasc_head_input_bytes(void)
 uint32_t nasc_head_output_bytes(void)
 {
     return loaded ? plan.output_bytes : 0;
-}
-
-int8_t *nasc_head_input(void)
-{
-    return loaded ? nasc_arena + plan.input : NULL;
 }
 
 const int8_t *nasc_head_output(void)

@@ -25,15 +25,18 @@ uint32_t nasc_head_output_bytes(void);
 /* Of the tensor that an operator writes; index < nasc_head_operators(). */
 const char *nasc_head_operator_name(uint32_t index);
 
+/* The next bytes of the input; offset 0 begins anew. NASC_WRONG_OFFSET for others, NASC_TOO_LARGE for too many. */
+nasc_status_t nasc_head_write_input(uint32_t offset, const uint8_t *bytes, uint32_t count);
+
 /* In the arena; valid until the next run. NULL without a head. */
-int8_t *nasc_head_input(void);
 const int8_t *nasc_head_output(void);
 
 /* The checksum in the plan's header, which tells one from another; 0 without a head. */
 uint32_t nasc_head_plan_crc32(void);
 
 /* One run: counts[i] of operator i, *whole of everything, in units of nasc_port_now; either may be NULL.
- * Returns NASC_NO_HEAD without one. The input is used up: the arena reuses it. */
+ * Returns NASC_NO_HEAD without one. The input is used up, for the arena reuses it: NASC_WRONG_OFFSET without a whole new
+ * one. */
 nasc_status_t nasc_head_run(uint32_t *counts, uint32_t *whole);
 
 /* Counts that one pair of hooks costs. */

@@ -28,7 +28,7 @@ enum {
     ALIGNMENT = 16,
     FLAG_CONSTANT = 1,
     MOST_BYTES = 0x10000000,
-    MOST_STEPS = 0x10000000 /* of one operator; more than seconds of a fast core: nobody waits for that */
+    MOST_STEPS = 0x10000000 /* of a plan; more than seconds of a fast core: nobody waits for that */
 };
 
 /* A piece of the arena; last is one past its end. */
@@ -117,6 +117,7 @@ const char *nasc_plan_fault_text(nasc_plan_fault_t fault)
         [NASC_PLAN_CONSTANT] = "weights",
         [NASC_PLAN_SCALE] = "scale",
         [NASC_PLAN_NAME] = "name",
+        [NASC_PLAN_WORK] = "too much work",
     };
     return texts[fault];
 }
@@ -167,6 +168,9 @@ static bool reaches(uint32_t in, uint32_t out, uint32_t kernel, uint32_t stride,
 static uint64_t steps_of(const nasc_operator_t *op)
 {
     const nasc_window_t *window = &op->window;
+    if (!moves_a_window(op->code) || op->code == NASC_PAD) {
+        return output_count(op);
+    }
     uint64_t each = (uint64_t)window->kernel_height * window->kernel_width;
     return output_count(op) * each * (op->code == NASC_CONVOLVE ? window->in_channels : 1u);
 }
@@ -187,9 +191,6 @@ static bool shape_fits(const nasc_operator_t *op)
         return false;
     }
     if (op->code != NASC_CONVOLVE && window->in_channels != window->out_channels) {
-        return false;
-    }
-    if (steps_of(op) >= MOST_STEPS) {
         return false;
     }
     if (op->code == NASC_PAD) {
@@ -283,7 +284,8 @@ static nasc_plan_fault_t check_tensors(const nasc_plan_t *plan, const nasc_opera
     return NASC_PLAN_FINE;
 }
 
-static nasc_plan_fault_t check_operator(const nasc_plan_t *plan, uint32_t index)
+/* Adds what the operator asks for to *steps. */
+static nasc_plan_fault_t check_operator(const nasc_plan_t *plan, uint32_t index, uint64_t *steps)
 {
     nasc_operator_t op;
     nasc_plan_fault_t fault;
@@ -296,6 +298,10 @@ static nasc_plan_fault_t check_operator(const nasc_plan_t *plan, uint32_t index)
     }
     if (!shape_fits(&op)) {
         return NASC_PLAN_SHAPE;
+    }
+    *steps += steps_of(&op);
+    if (*steps >= MOST_STEPS) {
+        return NASC_PLAN_WORK;
     }
     fault = check_tensors(plan, &op);
     if (fault == NASC_PLAN_FINE) {
@@ -344,6 +350,7 @@ static nasc_plan_fault_t check_tables(const nasc_plan_t *plan)
 nasc_plan_fault_t nasc_plan_open(nasc_plan_t *plan, const uint8_t *bytes, uint32_t length, uint32_t arena_bytes)
 {
     nasc_plan_fault_t fault = check_header(bytes, length);
+    uint64_t steps = 0;
     if (fault != NASC_PLAN_FINE) {
         return fault;
     }
@@ -365,7 +372,7 @@ nasc_plan_fault_t nasc_plan_open(nasc_plan_t *plan, const uint8_t *bytes, uint32
     }
     fault = check_tables(plan);
     for (uint32_t index = 0; fault == NASC_PLAN_FINE && index < plan->operators; index++) {
-        fault = check_operator(plan, index);
+        fault = check_operator(plan, index, &steps);
     }
     return fault;
 }

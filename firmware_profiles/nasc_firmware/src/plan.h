@@ -9,7 +9,7 @@
 
 enum { NASC_PLAN_VERSION = 1, NASC_PLAN_HEADER = 96, NASC_PLAN_OPERATOR = 64, NASC_MOST_OPERATORS = 256 };
 
-/* Why a plan is refused. The numbers cross the wire: append only. */
+/* Why a plan is refused; hosts are told in words (nasc_plan_fault_text). */
 typedef enum {
     NASC_PLAN_FINE = 0,
     NASC_PLAN_TOO_SHORT = 1,
@@ -25,7 +25,8 @@ typedef enum {
     NASC_PLAN_TENSOR = 11,       /* outside the arena, not aligned, or overlapping */
     NASC_PLAN_CONSTANT = 12,     /* weights, channels or constants outside the plan, or of another size */
     NASC_PLAN_SCALE = 13,        /* multiplier or shift out of range */
-    NASC_PLAN_NAME = 14
+    NASC_PLAN_NAME = 14,
+    NASC_PLAN_WORK = 15 /* takes longer than anybody waits */
 } nasc_plan_fault_t;
 
 typedef enum {

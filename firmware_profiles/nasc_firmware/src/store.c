@@ -71,7 +71,7 @@ static void read_record(uint32_t slot)
 
 static nasc_status_t write_record(uint32_t slot, uint32_t sequence)
 {
-    uint8_t record[PAGE];
+    uint8_t record[PAGE], written[RECORD_BYTES];
     memset(record, 0xFF, sizeof record);
     nasc_put_u32(record, RECORD_MAGIC);
     nasc_put_u32(record + RECORD_SEQUENCE, sequence);
@@ -79,7 +79,18 @@ static nasc_status_t write_record(uint32_t slot, uint32_t sequence)
     memcpy(record + RECORD_SHA256, slots[slot].sha256, sizeof slots[slot].sha256);
     memset(record + RECORD_SHA256 + 32, 0, RECORD_CRC - RECORD_SHA256 - 32);
     nasc_put_u32(record + RECORD_CRC, nasc_crc32(0, record, RECORD_CRC));
-    return nasc_port_flash_program(start_of(slot), record, sizeof record);
+    if (nasc_port_flash_program(start_of(slot), record, sizeof record) != NASC_OK ||
+        nasc_port_flash_read(start_of(slot), written, sizeof written) != NASC_OK) {
+        return NASC_FLASH_FAILED;
+    }
+    return memcmp(record, written, sizeof written) == 0 ? NASC_OK : NASC_FLASH_FAILED;
+}
+
+/* Above every record there is, also above one that this firmware cannot run. */
+static uint32_t next_sequence(void)
+{
+    uint32_t first = slots[0].sequence, second = slots[1].sequence;
+    return (first > second ? first : second) + 1;
 }
 
 static bool has_digest(uint32_t slot)
@@ -232,7 +243,7 @@ nasc_status_t nasc_store_commit(const uint8_t sha256[32])
     }
     status = try_slot(slot);
     if (status == NASC_OK) {
-        slots[slot].sequence = active == NO_SLOT ? 1 : slots[active].sequence + 1;
+        slots[slot].sequence = next_sequence();
         status = write_record(slot, slots[slot].sequence);
     }
     if (status != NASC_OK) {
@@ -272,7 +283,7 @@ nasc_status_t nasc_store_revert(void)
     }
     status = try_slot(slot);
     if (status == NASC_OK) {
-        slots[slot].sequence = slots[active].sequence + 1;
+        slots[slot].sequence = next_sequence();
         status = nasc_port_flash_erase(start_of(slot));
     }
     if (status == NASC_OK) {

@@ -41,7 +41,7 @@ nasc_status_t nasc_store_write(uint32_t offset, const uint8_t *bytes, uint32_t c
  * the active one stays. */
 nasc_status_t nasc_store_commit(const uint8_t sha256[32]);
 
-/* Why the last commit was refused, a few words for a person ("bounds of operator 3"); "" after a success. */
+/* Why the last commit was refused, a few words for a person ("checksum"); "" after a success. */
 const char *nasc_store_fault(void);
 
 /* Runs the complete or committed plan with this digest from now on, until a reset; flash stays as it is. */

@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 
 from nasc_sdk.cli.numbers import Finite
-from nasc_sdk.cli.output import broker_option, device_option, port_option, site_option
+from nasc_sdk.cli.output import board_option, broker_option, device_option, port_option, site_option
 
 
 @click.command(
     epilog="""\b
 Examples:
-  nasc-sdk bridge --board nucleo-f446re --port /dev/ttyACM0 --device cell-3
+  nasc-sdk bridge --port /dev/ttyACM0 --device cell-3              the board says what it is
   nasc-sdk bridge --board mps2-an386 --instructions-per-s 25e6     an emulated board, its speed assumed
 \b
 It profiles, installs and runs heads on the board, and talks to broker and edge server for it; packing what
@@ -24,7 +24,7 @@ input to the board and the head's output back over the serial line, which is in 
 @broker_option
 @site_option
 @device_option
-@click.option("--board", "board_name", required=True, metavar="NAME", help="One of nasc-sdk boards.")
+@board_option
 @port_option
 @click.option(
     "--instructions-per-s", type=Finite(1, 1e10), default=None,
@@ -44,7 +44,7 @@ input to the board and the head's output back over the serial line, which is in 
 # Spelled as for every verb; the ready line is JSON either way, since programs wait for it.
 @click.option("--json", "as_json", is_flag=True, hidden=True)
 def command(
-    broker_url: str, site: str, device: str, board_name: str, port: str | None, instructions_per_s: float | None,
+    broker_url: str, site: str, device: str, board_name: str | None, port: str | None, instructions_per_s: float | None,
     edge: str, state_dir: Path, listen: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Be the agent of a microcontroller at a serial port.
@@ -67,6 +67,6 @@ def command(
         state_dir=state_dir,
         listen=parse_address(listen),
     )
-    with open_session(find_board(board_name), port or "") as session:
+    with open_session(find_board(board_name) if board_name else None, port or "") as session:
         clock = clock_of(session, instructions_per_s or 0.0)
         run(options, partial(BoardMachine, session, clock, device))

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 from nasc_sdk.cli.output import (
     board_option,
@@ -17,6 +16,7 @@ from nasc_sdk.cli.output import (
     kernels_option,
     port_option,
     print_json,
+    refuse_given,
     runtime_option,
     site_option,
 )
@@ -74,14 +74,9 @@ def command(
 ) -> None:  # fmt: skip
     """Run inputs through the deployed split, or through any int8 model here."""
     if model_path is None and (board_name is not None or port is not None):
-        raise click.UsageError("a microcontroller needs both --board and --model")
+        raise click.UsageError("a microcontroller needs --model: what it is to run")
     if model_path is None:
-        given = click.get_current_context().get_parameter_source
-        only_there = ("runtime_name", "kernels", "real_output")
-        idle = [name for name in only_there if given(name) is ParameterSource.COMMANDLINE]
-        if idle:
-            names = ", ".join("--" + name.removesuffix("_name").replace("_", "-") for name in idle)
-            raise click.UsageError(f"{names} only with --model")
+        refuse_given(("runtime_name", "kernels", "real_output"), "only with --model")
         from nasc_sdk.agent.ask import find_agent, infer_files
 
         address = agent_address or find_agent(broker_url, site, device)
@@ -97,9 +92,8 @@ def command(
         return
     if output_path is None or labels_path is not None or agent_address:
         raise click.UsageError("--model needs --output, and takes neither --agent nor --labels")
-    if port is not None and board_name is None:
-        raise click.UsageError("--port goes with --board")
-    if board_name is not None:
+    if board_name is not None or port is not None:
+        refuse_given(("runtime_name", "kernels"), "not on a microcontroller, whose firmware has its own")
         _infer_on_board(board_name, port or "", model_path, input_path, output_path, real_output, as_json)
         return
     from nasc_sdk.runtime.base import Kernels
@@ -120,13 +114,14 @@ def command(
 
 
 def _infer_on_board(
-    board_name: str, port: str, model: Path, samples: Path, output: Path, real_output: bool, as_json: bool
+    board_name: str | None, port: str, model: Path, samples: Path, output: Path, real_output: bool, as_json: bool
 ) -> None:
     from nasc_sdk.mcu.boards import find_board
     from nasc_sdk.mcu.infer import infer_on_board
     from nasc_sdk.mcu.session import open_session
 
-    with open_session(find_board(board_name), port) as session, progress_bar("running", quiet=as_json) as progress:
+    board = find_board(board_name) if board_name else None
+    with open_session(board, port) as session, progress_bar("running", quiet=as_json) as progress:
         found = infer_on_board(session, model, samples, output, real_output, lambda done, n: progress(done, n, ""))
     if as_json:
         print_json(found)

@@ -7,6 +7,7 @@ Verbs of this package are listed here with their help line, so that ``--help`` i
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from typing import Final
 
@@ -101,6 +102,8 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of ``nasc-sdk``: errors end as one message on standard error and a documented exit code."""
+    # Contexts are left: an emulated board would go on without its parent. Verbs that serve have handlers of their own.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         # Without standalone mode click hands back the code of ctx.exit(); a verb itself returns None.
         code = cli.main(standalone_mode=False)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 broker_option = click.option(
     "--broker", "broker_url", default="mqtt://127.0.0.1:1883", show_default=True, envvar="NASC_BROKER",
@@ -20,7 +21,7 @@ board_option = click.option(
     "--board", "board_name", metavar="NAME", help="A microcontroller: one of nasc-sdk boards."
 )
 port_option = click.option(
-    "--port", metavar="PORT", help="With --board: its serial port  [default: emulate the board here]."
+    "--port", metavar="PORT", help="The microcontroller's serial port  [default: emulate --board here, or find it]."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 
@@ -36,6 +37,15 @@ def runtime_option(help_text: str) -> Callable[[Any], Any]:
         "--runtime", "runtime_name", type=click.Choice(["auto", "ai-edge-litert", "tflite-runtime"]), default="auto",
         show_default=True, help=help_text,
     )
+
+
+def refuse_given(names: Sequence[str], why: str) -> None:
+    """A usage error for those of the verb's parameters that somebody typed though they do nothing here."""
+    source = click.get_current_context().get_parameter_source
+    typed = [name for name in names if source(name) is ParameterSource.COMMANDLINE]
+    if typed:
+        options = ", ".join("--" + name.removesuffix("_name").removesuffix("_path").replace("_", "-") for name in typed)
+        raise click.UsageError(f"{options}: {why}")
 
 
 def print_json(document: Any) -> None:

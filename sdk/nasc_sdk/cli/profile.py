@@ -17,6 +17,7 @@ from nasc_sdk.cli.output import (
     kernels_option,
     port_option,
     print_json,
+    refuse_given,
     runtime_option,
     site_option,
 )
@@ -127,10 +128,10 @@ def command(
     if minutes is not None and not sustained:
         raise click.UsageError("--minutes goes with --sustained")
     if board_name is not None or port is not None:
-        if board_name is None or model_path is None:
-            raise click.UsageError("a microcontroller needs both --board and --model")
-        if sustained or input_path is not None:
-            raise click.UsageError("--board takes neither --input nor --sustained: it runs the plan's golden input")
+        if model_path is None:
+            raise click.UsageError("a microcontroller needs --model: what it is to run")
+        idle = ("input_path", "sustained", "kernels", "runtime_name")
+        refuse_given(idle, "not on a microcontroller, which runs a golden input on its own kernels")
         _report_board(board_name, port or "", model_path, rounds, as_json, output_path)
         return
     if sustained:
@@ -190,14 +191,15 @@ def _report_sustained(found: Sustained, as_json: bool, output_path: Path | None)
 
 
 def _report_board(
-    board_name: str, port: str, model: Path, repeats: int, as_json: bool, output_path: Path | None
+    board_name: str | None, port: str, model: Path, repeats: int, as_json: bool, output_path: Path | None
 ) -> None:
     from nasc_sdk.mcu.boards import find_board
     from nasc_sdk.mcu.profile import profile_on_board
     from nasc_sdk.mcu.session import open_session
     from nasc_sdk.profiling.table import format_profile
 
-    with open_session(find_board(board_name), port) as session, progress_bar("measuring", quiet=as_json) as progress:
+    board = find_board(board_name) if board_name else None
+    with open_session(board, port) as session, progress_bar("measuring", quiet=as_json) as progress:
         found = profile_on_board(session, model, repeats, lambda done, total: progress(done, total, ""))
     _write(found, output_path)
     if as_json:
@@ -205,7 +207,8 @@ def _report_board(
     else:
         click.echo(format_profile(found.profile))
     if not found.exact:
-        raise RefusedError("golden_failed", f"{board_name} does not compute {model} as TFLite's reference kernels do")
+        device = found.profile.device
+        raise RefusedError("golden_failed", f"{device} does not compute {model} as TFLite's reference kernels do")
 
 
 def _local(

@@ -1,7 +1,8 @@
 """Known boards: one TOML file each in ``firmware_profiles``, read into :class:`Board` or :class:`LinuxBoard`.
 
 A microcontroller runs our firmware; a board with Linux, whose file says ``tool = "ssh"``, runs ``nasc-sdk agent``.
-A board of one's own is a file in a folder that ``--boards`` or ``NASC_BOARDS`` names; it may replace a known one.
+A board of one's own is a file in a folder that ``NASC_BOARDS`` (or ``nasc-sdk boards --boards``) names; it may replace
+a known one.
 """
 
 from __future__ import annotations

@@ -70,7 +70,8 @@ def _arguments(board: Board, extra_defines: tuple[str, ...]) -> list[str]:
     if missing:
         raise InputError(f"board {board.name} names {missing[0]}, which is not there")
     return [
-        *_WARNINGS, "-O2", "-ffunction-sections", "-fdata-sections", "-ffreestanding", *board.build.flags,
+        # Sums of a plan that lies may exceed 32 bits: they wrap, and only values are wrong.
+        *_WARNINGS, "-O2", "-fwrapv", "-ffunction-sections", "-fdata-sections", "-ffreestanding", *board.build.flags,
         f"-I{root / 'src'}", f"-I{root}", *_defines(board), *(f"-D{define}" for define in extra_defines),
         *map(str, sorted([*common, *kernels, *own])),
         "-nostartfiles", "-Wl,--gc-sections", "-Wl,--fatal-warnings", "-Wl,--no-warn-rwx-segments",

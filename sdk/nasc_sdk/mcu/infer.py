@@ -9,12 +9,11 @@ from statistics import median
 
 import numpy as np
 
-from nasc_sdk.bundle import Quantization
 from nasc_sdk.mcu.profile import BoardOperator, operators_of
 from nasc_sdk.mcu.session import BoardSession
 from nasc_sdk.profiling.profile import TimeUnit
 from nasc_sdk.runtime.arrays import dequantize, fit_dtype, read_bytes, read_npy, samples, write_npy
-from nasc_sdk.runtime.base import Array, TensorInfo
+from nasc_sdk.runtime.base import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +58,7 @@ def infer_on_board(
     compiled = session.compile(read_bytes(model_path), model_path.name)
     session.bring(compiled)
     plan = compiled.plan
-    source, target = (
-        _info(shape, quantization)
-        for shape, quantization in (
-            (plan.input_shape, plan.input_quantization), (plan.output_shape, plan.output_quantization)
-        )
-    )  # fmt: skip
+    source, target = plan.input_info, plan.output_info
     runs = samples(read_npy(input_path), source, str(input_path))
     outputs = np.empty((len(runs), *target.shape), np.int8)
     counts = []
@@ -90,7 +84,3 @@ def infer_on_board(
         session.counter.unit,
         operators_of(session, plan, session.profile(1)),
     )
-
-
-def _info(shape: tuple[int, ...], quantization: Quantization) -> TensorInfo:
-    return TensorInfo(shape, "int8", quantization.scale, quantization.zero_point)

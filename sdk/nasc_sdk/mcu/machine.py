@@ -14,16 +14,15 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
 from nasc_sdk.agent.machine import Busy
-from nasc_sdk.bundle import Quantization
 from nasc_sdk.entropy import known_codings
-from nasc_sdk.errors import InputError, RefusedError
+from nasc_sdk.errors import InputError, RefusedError, UnreachableError
 from nasc_sdk.mcu.compile import compile_model
 from nasc_sdk.mcu.plan import FIRMWARE
 from nasc_sdk.mcu.session import BoardSession, Compiled
@@ -35,13 +34,14 @@ from nasc_sdk.profiling.profile import Measurement, Profile, TimeUnit, Timing
 from nasc_sdk.profiling.speed import process_speed
 from nasc_sdk.protocol.messages import Capabilities, ProfileRequest
 from nasc_sdk.runtime.arrays import fit_dtype
-from nasc_sdk.runtime.base import Array, Kernels, Session, TensorInfo
+from nasc_sdk.runtime.base import Array, Kernels, Session
 from nasc_sdk.runtime.check import check_models
 from nasc_sdk.runtime.select import open_runtime
 
 _REPEATS: Final = 3
 """Runs of each unit of a profile: a microcontroller has nothing else to do, they hardly differ."""
 _SEED: Final = 20
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +105,18 @@ class BoardMachine:
     def load(self, model: bytes, name: str) -> Session:
         """Compiled and brought to the board; RefusedError where it does not fit."""
         head = _BoardHead(self, self._session.compile(model, name))
-        with self._lock:
-            self._bring(head, keep=True)
+        self._with_head(head, lambda: None, keep=True)
         return head
 
     def keep_thread(self) -> None:
         """Any thread will do."""
 
     def profile(self, plan: ProfilePlan, request: ProfileRequest, progress: Progress) -> Profile:
-        """Every unit on the board, one after the other; medians in microseconds of the clock."""
+        """Every unit on the board, one after the other, requests in between; medians in microseconds of the clock."""
         self.check([(item.key, item.model) for item in plan.items])
         started_unix_s, started = time.time(), time.monotonic()
         found: list[tuple[PlanItem, Measurement]] = []
-        with self._lock, self._busy():
+        with self._busy():
             for done, item in enumerate(plan.items):
                 progress(done, len(plan.items), item.title)
                 found.append((item, self._measured(item, min(request.rounds, _REPEATS))))
@@ -152,17 +151,26 @@ class BoardMachine:
 
     def invoke(self, head: _BoardHead) -> float:
         """One run of a head on what it was fed; its counts."""
+        return self._with_head(head, lambda: head.infer(self._session))
+
+    def _with_head(self, head: _BoardHead, call: Callable[[], T], *, keep: bool = False) -> T:
+        """What ``call`` says while the board has this head loaded.
+
+        Once more where the board refuses, for it was reset and runs what it kept, or is gone, for it may be back.
+        """
         with self._lock:
             try:
-                self._bring(head)
-                return head.infer(self._session)
+                self._bring(head, keep)
+                return call()
             except RefusedError:
-                # It was reset meanwhile, and runs what it kept, or nothing.
                 self._running = ""
-                self._bring(head)
-                return head.infer(self._session)
+            except UnreachableError:
+                self._running = ""
+                self._session.reconnect()
+            self._bring(head, keep)
+            return call()
 
-    def _bring(self, head: _BoardHead, *, keep: bool = False) -> None:
+    def _bring(self, head: _BoardHead, keep: bool) -> None:
         if self._running != head.compiled.sha256:
             self._running = ""
             self._session.bring(head.compiled, keep=keep)
@@ -174,8 +182,7 @@ class BoardMachine:
         if item.dtype != "int8" or len(item.input) != head.inputs[0].nbytes:
             brought = f"{len(item.input)} bytes of {item.dtype}"
             raise InputError(f"{item.key}: the plan brings {brought}, the model takes {head.inputs[0]}")
-        self._bring(head)
-        runs = [self._session.infer(item.input) for _ in range(repeats)]
+        runs = self._with_head(head, lambda: [self._session.infer(item.input) for _ in range(repeats)])
         us = [1e6 * self._clock.seconds(counts) for counts, _ in runs]
         timing = Timing(float(np.median(us)), float(np.percentile(us, 95)), min(us), len(us))
         digest = hashlib.sha256(runs[-1][1]).hexdigest()
@@ -188,8 +195,7 @@ class _BoardHead:
     def __init__(self, machine: BoardMachine, compiled: Compiled) -> None:
         plan = compiled.plan
         self._machine, self.compiled, self.name = machine, compiled, compiled.name
-        self.inputs = (_info(plan.input_shape, plan.input_quantization),)
-        self.outputs = (_info(plan.output_shape, plan.output_quantization),)
+        self.inputs, self.outputs = (plan.input_info,), (plan.output_info,)
         self.fed = bytes(self.inputs[0].nbytes)
         self._output = bytes(self.outputs[0].nbytes)
 
@@ -218,8 +224,3 @@ class _BoardHead:
         self.feed(array)
         self.invoke()
         return self.fetch()
-
-
-def _info(shape: tuple[int, ...], quantization: Quantization) -> TensorInfo:
-    return TensorInfo(shape, "int8", quantization.scale, quantization.zero_point)
-

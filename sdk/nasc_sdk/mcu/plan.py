@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from nasc_sdk.bundle import Quantization
 from nasc_sdk.mcu.packing import Packing
+from nasc_sdk.runtime.base import TensorInfo
 
 FIRMWARE: Final = "nasc firmware"
 """What profiles call the runtime of a microcontroller, before its version."""
@@ -138,6 +139,16 @@ class Plan:
     """16 hexadecimal digits, or none."""
 
     @property
+    def input_info(self) -> TensorInfo:
+        """The input as runtimes describe theirs."""
+        return _info(self.input_shape, self.input_quantization)
+
+    @property
+    def output_info(self) -> TensorInfo:
+        """The output, likewise."""
+        return _info(self.output_shape, self.output_quantization)
+
+    @property
     def macs(self) -> int:
         """Multiply-accumulates of a run."""
         return sum(operator.macs for operator in self.operators)
@@ -145,6 +156,10 @@ class Plan:
     def pack(self) -> bytes:
         """The plan's bytes."""
         return _Packer(self).packed()
+
+
+def _info(shape: tuple[int, ...], quantization: Quantization) -> TensorInfo:
+    return TensorInfo(shape, "int8", quantization.scale, quantization.zero_point)
 
 
 def golden_input(count: int, seed: int = GOLDEN_SEED) -> NDArray[np.int8]:

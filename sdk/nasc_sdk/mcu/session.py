@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nasc_sdk.errors import RefusedError
-from nasc_sdk.mcu.boards import Board
+from nasc_sdk.errors import InputError, RefusedError, RemoteProtocolError
+from nasc_sdk.mcu.boards import Board, find_board, load_boards
 from nasc_sdk.mcu.compile import compile_model, with_golden
 from nasc_sdk.mcu.packing import Packing
 from nasc_sdk.mcu.plan import Plan, header_crc32
+from nasc_sdk.mcu.ports import find_port
 from nasc_sdk.mcu.serial_wire import SerialWire
 from nasc_sdk.mcu.smp_client import Progress, SmpClient
 from nasc_sdk.mcu.smp_messages import Hello, SlotState, TimeUnit
@@ -79,13 +80,27 @@ class Compiled:
 class BoardSession:
     """Raises UnreachableError, RefusedError, RemoteProtocolError from every call."""
 
-    def __init__(self, board: Board, client: SmpClient, *, emulated: bool) -> None:
+    def __init__(self, board: Board, connect: Callable[[], SmpClient], *, emulated: bool) -> None:
         self.board, self.emulated = board, emulated
-        self._client = client
-        self.hello = client.hello()
+        self._connect, self._client = connect, connect()
+        self.hello = self._client.hello()
         _check(board, self.hello)
         self.counter = _counter(board, self.hello, emulated)
         self._plan_crc32 = 0
+
+    def close(self) -> None:
+        """Let go of the port."""
+        self._client.close()
+
+    def reconnect(self) -> None:
+        """Open the port again, to the same board; UnreachableError while it is gone, RefusedError for another one."""
+        self.close()
+        self._client = self._connect()
+        hello = self._client.hello()
+        _check(self.board, hello)
+        if hello.unique_id != self.hello.unique_id:
+            raise RefusedError("wrong_board", f"another {self.board.name} is at the port than before")
+        self.hello = hello
 
     @property
     def packing(self) -> Packing:
@@ -124,9 +139,12 @@ class BoardSession:
         RefusedError with the code ``another_head`` when the board runs another plan than it was brought: it was reset.
         """
         run, output = self._client.infer(content)
-        if run.plan_crc32 != self._plan_crc32:
-            raise RefusedError("another_head", f"{self.board.name} runs another head than was brought; was it reset?")
+        self._check_head(run.plan_crc32)
         return self.counter.of(run.whole_counts), output
+
+    def _check_head(self, plan_crc32: int) -> None:
+        if plan_crc32 != self._plan_crc32:
+            raise RefusedError("another_head", f"{self.board.name} runs another head than was brought; was it reset?")
 
     def reset(self) -> None:
         """Restart the board and wait until it is back; UnreachableError when it does not come."""
@@ -138,6 +156,9 @@ class BoardSession:
         runs = []
         for done in range(repeats):
             answer, operators = self._client.profile(), self._client.counts()
+            self._check_head(answer.plan_crc32)
+            if len(operators) != answer.operators:
+                raise RemoteProtocolError(self.board.name, f"counts {len(operators)} of {answer.operators} operators")
             of = self.counter.of
             runs.append(
                 Counts(
@@ -151,18 +172,24 @@ class BoardSession:
 
 
 @contextmanager
-def open_session(board: Board, port: str = "", *, flash_image: Path | None = None) -> Iterator[BoardSession]:
-    """The board at a serial port, or an emulated one without; InputError, BuildError, MissingToolError too.
+def open_session(board: Board | None, port: str = "", *, flash_image: Path | None = None) -> Iterator[BoardSession]:
+    """The board at a serial port; without a port an emulated one, or the one that is attached.
 
-    ``flash_image`` is the file that an emulated board keeps its flash in, from one session to the next.
+    Without a ``board`` it is what the board at the port says it is. ``flash_image`` is the file that an emulated board
+    keeps its flash in, from one session to the next. Raises InputError, BuildError, MissingToolError, and what
+    :class:`BoardSession` does.
     """
+    if board is None or board.emulator is None:
+        port = port or find_port(_needed(board), load_boards())
     if port:
+        board = board or board_at(port)
         with _session(board, port, emulated=False) as session:
             yield session
         return
     from nasc_sdk.mcu.build import build
     from nasc_sdk.mcu.emulator import EmulatedBoard
 
+    board = _needed(board)
     with tempfile.TemporaryDirectory(prefix="nasc-firmware-") as folder:
         firmware = build(board, Path(folder))
         with (
@@ -172,13 +199,28 @@ def open_session(board: Board, port: str = "", *, flash_image: Path | None = Non
             yield session
 
 
-@contextmanager
-def _session(board: Board, port: str, *, emulated: bool) -> Iterator[BoardSession]:
-    client = SmpClient(SerialWire(port, board.serial.baud))
+def board_at(port: str) -> Board:
+    """What the board at a port says it is; it is asked at the usual rate."""
+    client = SmpClient(SerialWire(port))
     try:
-        yield BoardSession(board, client, emulated=emulated)
+        return find_board(client.hello().board)
     finally:
         client.close()
+
+
+def _needed(board: Board | None) -> Board:
+    if board is None:
+        raise InputError("which board? say --board NAME (nasc-sdk boards lists them), or --port of one that is flashed")
+    return board
+
+
+@contextmanager
+def _session(board: Board, port: str, *, emulated: bool) -> Iterator[BoardSession]:
+    session = BoardSession(board, lambda: SmpClient(SerialWire(port, board.serial.baud)), emulated=emulated)
+    try:
+        yield session
+    finally:
+        session.close()
 
 
 def _check(board: Board, hello: Hello) -> None:
@@ -198,6 +240,8 @@ def _check_fits(compiled: Compiled, hello: Hello) -> None:
 
 
 def _counter(board: Board, hello: Hello, emulated: bool) -> Counter:
+    if not hello.time_hz:
+        return Counter(_UNITS[hello.time_unit], 1.0)
     if emulated and board.emulator is not None:
         # The emulator lets each instruction take this long of its machine's time, whatever it is.
         instruction_ns = 1 << board.emulator.icount_shift

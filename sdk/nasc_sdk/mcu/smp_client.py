@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol, TypeVar
 
-from nasc_sdk.errors import RemoteProtocolError, UnreachableError
+from nasc_sdk.errors import RefusedError, RemoteProtocolError, UnreachableError
 from nasc_sdk.mcu import smp_messages as messages
 from nasc_sdk.mcu.smp_cbor import Value
 from nasc_sdk.mcu.smp_frames import FrameReceiver, Framing, Packet, encode
@@ -28,6 +28,7 @@ from nasc_sdk.mcu.smp_messages import Command
 from nasc_sdk.mcu.smp_upload import Chunk, UploadWindow
 
 _PEER: Final = "board"
+_INPUT_LOST: Final = messages.Status.WRONG_OFFSET.name.lower()
 _DATA_PACKET_OVERHEAD: Final = 26
 """SMP header, map and keys around the data of an upload or input packet."""
 _ATTEMPTS_BEFORE_FLUSH: Final = 2
@@ -153,11 +154,14 @@ class SmpClient:
             counts += page.counts
 
     def infer(self, content: bytes) -> tuple[messages.Run, bytes]:
-        """One run on this input, and its output."""
+        """One run on this input, and its output; written again when the answer, or to a reset the input, was lost."""
         for _ in range(self._attempts - 1):
-            self._write_input(content)
             try:
+                self._write_input(content)
                 return self._run()
+            except RefusedError as error:
+                if error.code != _INPUT_LOST:
+                    raise
             except UnreachableError:
                 continue
         self._write_input(content)

@@ -180,6 +180,8 @@ class Profile:
     operators: int
     arena_used_bytes: int
     arena_bytes: int
+    plan_crc32: int
+    """The checksum in the header of the plan that ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +316,7 @@ def decode_upload(fields: Mapping[str, object]) -> UploadAnswer:
 
 def decode_profile(fields: Mapping[str, object]) -> Profile:
     """RemoteProtocolError."""
-    return Profile(*(_uint(fields, name) for name in ("whole", "overhead", "count", "used", "arena")))
+    return Profile(*(_uint(fields, name) for name in ("whole", "overhead", "count", "used", "arena", "plan")))
 
 
 def decode_counts(fields: Mapping[str, object]) -> CountsPage:

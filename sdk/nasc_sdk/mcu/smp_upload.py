@@ -20,6 +20,8 @@ from typing import Final
 LEAST_PACKET_BYTES: Final = 32
 """Of data; below, the headers are most of what is sent."""
 LEAST_TIMEOUT_S: Final = 0.1
+_MOST_FRUITLESS: Final = 256
+"""Answers in a row that confirm no byte; on a line that loses a tenth of its bytes there are some ten."""
 _SUCCESSES_TO_GROW: Final = 8
 
 
@@ -57,6 +59,7 @@ class UploadWindow:
         """Bytes that the board said it has."""
         self.silent_timeouts = 0
         """Timeouts since the board last confirmed a byte."""
+        self._fruitless = 0
         self.lost = False
         """The board does not know the upload any more (it was reset): begin again."""
 
@@ -105,6 +108,11 @@ class UploadWindow:
         self._learn(now_s - flight.sent_s)
         if next_offset > self.confirmed:
             self.confirmed, self.silent_timeouts, self._backoff = next_offset, 0, 1.0
+            self._fruitless = 0
+        else:
+            self._fruitless += 1
+            # It answers and takes nothing: it was reset before it had the first byte.
+            self.lost = self._fruitless >= _MOST_FRUITLESS
         self._next = max(self._next, next_offset)
         if flight.stale:
             return

@@ -207,13 +207,15 @@ def test_a_run_whose_answer_was_lost_is_made_again_with_its_input(board):
 
 
 class TwoHostsLine(PerfectLine):
-    """Another host runs the head before the output is read."""
+    """Another host runs the head on an input of its own before the output is read."""
 
     def __init__(self, board):
         self._board = board
 
     def to_board(self, data):
         if data[12:13] == bytes((Command.OUTPUT & 0xFF,)):
+            for at in range(0, 3000, 1000):
+                self._board.ask(encode_request(Command.INPUT, 0, {"off": at, "data": bytes(1000)}))
             self._board.ask(encode_request(Command.RUN, 0, {}))
         return data
 
@@ -262,7 +264,7 @@ def test_late_and_repeated_answers_do_no_harm(board):
     plan = plan_of(8_000)
     client.commit(client.upload(plan))
     assert board.active_plan() == plan
-    assert client.infer(bytes(300))[1][:100] == b"\x01" * 100
+    assert client.infer(bytes(3000))[1][:100] == b"\x01" * 100
     assert client.profile().operators == 5
 
 

@@ -92,7 +92,7 @@ const uint8_t *nasc_port_flash_map(uint32_t offset, uint32_t count)
     uint32_t slot = offset / (NASC_STORE_BYTES / SLOTS), fitting = smaller(count, WINDOW);
     uint8_t *window = windows[slot].bytes;
     if (nasc_port_flash_read(offset, window, fitting) != NASC_OK) {
-        window[0] = (uint8_t)~window[0];
+        window[0] = 0; /* no plan starts so */
     }
     return window;
 }

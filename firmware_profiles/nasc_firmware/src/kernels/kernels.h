@@ -61,7 +61,7 @@ typedef struct {
 } nasc_rescale_t;
 
 /* Bytes of packed weights that this kernel set reads, and of scratch that it writes, for a window; 0 where it needs
- * none. plan.c refuses a plan that states others; nasc_sdk/mcu/packing.py computes the same. The shape may be absurd:
+ * none. plan.c refuses a plan with other weights or less scratch; nasc_sdk/mcu/packing.py computes the same. The shape may be absurd:
  * compute in 64 bits. */
 uint64_t nasc_convolve_weights_bytes(const nasc_window_t *window);
 uint64_t nasc_convolve_scratch_bytes(const nasc_window_t *window);

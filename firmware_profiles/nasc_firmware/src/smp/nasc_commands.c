@@ -168,9 +168,7 @@ static nasc_status_t commit(const nasc_request_t *request, nasc_reply_t *reply)
     if (sha == NULL) {
         return NASC_BAD_REQUEST;
     }
-    if (is_active(sha)) {
-        return finish(reply, NASC_OK);
-    }
+    profile_count = 0;
     nasc_status_t status = nasc_store_commit(sha);
     if (status != NASC_OK) {
         reply->reason = nasc_store_fault();
@@ -184,6 +182,7 @@ static nasc_status_t choose(const nasc_request_t *request, nasc_reply_t *reply) 
     if (sha == NULL) {
         return NASC_BAD_REQUEST;
     }
+    profile_count = 0;
     nasc_status_t status = nasc_store_select(sha);
     if (status != NASC_OK) {
         reply->reason = nasc_store_fault();
@@ -195,7 +194,8 @@ static nasc_status_t choose(const nasc_request_t *request, nasc_reply_t *reply) 
 static nasc_status_t revert(const nasc_request_t *request, nasc_reply_t *reply)
 {
     const uint8_t *sha = find_digest(request);
-    return finish(reply, sha != NULL && is_active(sha) ? NASC_OK : nasc_store_revert());
+    profile_count = 0;
+    return finish(reply, sha != NULL && is_active(sha) ? nasc_store_select(sha) : nasc_store_revert());
 }
 
 /* {runs}: of this repeat, 1 where absent. The counts are those of the last run; the ones before it warm caches. Every
@@ -218,7 +218,8 @@ static nasc_status_t profile(const nasc_request_t *request, nasc_reply_t *reply)
         }
     }
     profile_count = operators;
-    nasc_cbor_put_map(&reply->writer, 5);
+    nasc_cbor_put_map(&reply->writer, 6);
+    nasc_cbor_put_pair(&reply->writer, "plan", nasc_head_plan_crc32());
     nasc_cbor_put_pair(&reply->writer, "whole", whole);
     nasc_cbor_put_pair(&reply->writer, "overhead", nasc_head_overhead());
     nasc_cbor_put_pair(&reply->writer, "count", operators);
@@ -246,22 +247,19 @@ static nasc_status_t counts(const nasc_request_t *request, nasc_reply_t *reply)
     return NASC_OK;
 }
 
-/* {off, data} -> {off, bytes}: the next offset, and the bytes of the whole input. */
+/* {off, data} -> {off, bytes}: the next offset, and the bytes of the whole input. What a reset left out is noticed: a run
+ * needs all of it. */
 static nasc_status_t input(const nasc_request_t *request, nasc_reply_t *reply)
 {
     const uint8_t *data;
     uint32_t offset, length, bytes = nasc_head_input_bytes();
-    int8_t *tensor = nasc_head_input();
     if (!find_uint(request, "off", &offset) || !find_bytes(request, "data", &data, &length)) {
         return NASC_BAD_REQUEST;
     }
-    if (tensor == NULL) {
-        return NASC_NO_HEAD;
+    nasc_status_t status = nasc_head_write_input(offset, data, length);
+    if (status != NASC_OK) {
+        return status;
     }
-    if (offset > bytes || length > bytes - offset) {
-        return NASC_TOO_LARGE;
-    }
-    memcpy(tensor + offset, data, length);
     nasc_cbor_put_map(&reply->writer, 2);
     nasc_cbor_put_pair(&reply->writer, "off", offset + length);
     nasc_cbor_put_pair(&reply->writer, "bytes", bytes);

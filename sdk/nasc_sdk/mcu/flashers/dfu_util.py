@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager
 from typing import Final
 
 from nasc_sdk.mcu.flashers.command import Program, check_read_back, run_command, write_binary
-from nasc_sdk.mcu.flashers.ports import port_after_reset
 from nasc_sdk.mcu.flashers.step import Action, Job, PortNeed, Step, check_fits
+from nasc_sdk.mcu.ports import port_after_reset
 
 PROGRAM: Final = Program("dfu-util", "apt install dfu-util", "under the GPL, so not a part of this package")
 _ALTERNATE: Final = "0"

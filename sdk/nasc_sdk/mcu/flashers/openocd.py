@@ -7,8 +7,8 @@ from typing import Final
 
 from nasc_sdk.errors import InputError
 from nasc_sdk.mcu.flashers.command import Program, run_command
-from nasc_sdk.mcu.flashers.ports import port_after_reset
 from nasc_sdk.mcu.flashers.step import Action, Job, PortNeed, Step, check_fits
+from nasc_sdk.mcu.ports import port_after_reset
 
 PROGRAM: Final = Program("openocd", "apt install openocd", "under the GPL, so not a part of this package")
 

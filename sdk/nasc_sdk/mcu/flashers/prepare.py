@@ -12,8 +12,8 @@ from nasc_sdk.mcu.boards import Board
 from nasc_sdk.mcu.build import build
 from nasc_sdk.mcu.elf import Image, read_elf
 from nasc_sdk.mcu.flashers.flasher import Flasher, flasher_of
-from nasc_sdk.mcu.flashers.ports import find_port
 from nasc_sdk.mcu.flashers.step import Job, PortNeed, Step
+from nasc_sdk.mcu.ports import find_port
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager
 from typing import Final
 
 from nasc_sdk.mcu.flashers.command import Program, check_read_back, run_command
-from nasc_sdk.mcu.flashers.ports import port_after_reset
 from nasc_sdk.mcu.flashers.step import Action, Job, PortNeed, Step, check_fits
+from nasc_sdk.mcu.ports import port_after_reset
 
 PROGRAM: Final = Program("pyocd", "pip install pyocd")
 

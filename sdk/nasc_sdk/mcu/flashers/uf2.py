@@ -16,8 +16,8 @@ from typing import Final
 
 from nasc_sdk.errors import InputError, StorageError, UnreachableError
 from nasc_sdk.mcu.elf import Image
-from nasc_sdk.mcu.flashers.ports import port_after_reset
 from nasc_sdk.mcu.flashers.step import Action, Job, PortNeed, Step, check_fits
+from nasc_sdk.mcu.ports import port_after_reset
 
 BLOCK_BYTES: Final = 512
 PAYLOAD_BYTES: Final = 256

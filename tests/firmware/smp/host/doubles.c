@@ -15,6 +15,7 @@
 static nasc_slot_t slots[NASC_SLOTS];
 static uint8_t plans[NASC_SLOTS][CAPACITY];
 static int8_t input[INPUT_BYTES], output[OUTPUT_BYTES];
+static uint32_t filled;
 static const char *fault = "";
 
 const uint16_t nasc_kernels_packing = NASC_PACKING_PLAIN;
@@ -111,6 +112,9 @@ nasc_status_t nasc_store_commit(const uint8_t sha256[32])
 {
     int slot = spare();
     fault = "";
+    if (nasc_store_select(sha256) == NASC_OK) {
+        return NASC_OK;
+    }
     if (slots[slot].state != NASC_SLOT_COMPLETE || memcmp(slots[slot].sha256, sha256, 32) != 0) {
         fault = "no complete plan has this digest";
         return NASC_UNKNOWN;
@@ -180,9 +184,20 @@ uint32_t nasc_head_output_bytes(void)
     return has_head() ? OUTPUT_BYTES : 0;
 }
 
-int8_t *nasc_head_input(void)
+nasc_status_t nasc_head_write_input(uint32_t offset, const uint8_t *bytes, uint32_t count)
 {
-    return has_head() ? input : NULL;
+    if (!has_head()) {
+        return NASC_NO_HEAD;
+    }
+    if (offset > INPUT_BYTES || count > INPUT_BYTES - offset) {
+        return NASC_TOO_LARGE;
+    }
+    if (offset != 0 && offset > filled) {
+        return NASC_WRONG_OFFSET;
+    }
+    memcpy(input + offset, bytes, count);
+    filled = offset + count;
+    return NASC_OK;
 }
 
 const int8_t *nasc_head_output(void)
@@ -193,6 +208,7 @@ const int8_t *nasc_head_output(void)
 nasc_status_t nasc_head_prepare(void)
 {
     memset(input, 1, sizeof input);
+    filled = INPUT_BYTES;
     return has_head() ? NASC_OK : NASC_NO_HEAD;
 }
 
@@ -203,6 +219,10 @@ nasc_status_t nasc_head_run(uint32_t *counts, uint32_t *whole)
     if (plan == NULL) {
         return NASC_NO_HEAD;
     }
+    if (filled != INPUT_BYTES) {
+        return NASC_WRONG_OFFSET;
+    }
+    filled = 0;
     *whole = 7;
     for (uint32_t i = 0; i < nasc_head_operators(); i++) {
         *whole += 1u << (i % 24);

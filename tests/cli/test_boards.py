@@ -59,8 +59,7 @@ def test_a_board_that_nobody_knows(model):
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (("profile", "--board", BOARD), "needs --model"),
-        (("profile", "--port", "/dev/ttyACM0"), "needs --model"),
+        (("profile", "--board", BOARD), "an emulated board needs --model"),
         (("profile", "--board", BOARD, "--model", "x", "--sustained", "--input", "x"), "--input, --sustained: not"),
         (("profile", "--board", BOARD, "--model", "x", "--kernels", "builtin"), "--kernels: not on a microcontroller"),
         (("infer", "--board", BOARD, "--input", "x"), "needs --model"),
@@ -145,7 +144,12 @@ def test_a_port_alone_tells_which_board_it_is(model, tmp_path):
     board = find_board(BOARD)
     with EmulatedBoard(board, build(board, tmp_path).elf) as machine:
         found = run("profile", "--port", machine.port, "--model", model, "--rounds", 1)
+        present = run("profile", "--port", machine.port, "--rounds", 1)
     assert found.returncode == 0, found.stderr
     assert found.stdout.startswith(f"{BOARD}: ")
     # What speaks at a port may be a board of metal: its counts are the ticks it says they are.
     assert "median ticks" in found.stdout
+    # Nobody has to know the model of the head that is there.
+    assert present.returncode == 0, present.stderr
+    assert present.stdout.count("operator") == 4
+    assert "conv0" in present.stdout

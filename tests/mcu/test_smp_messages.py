@@ -38,8 +38,11 @@ SAMPLES = {
     Command.HELLO: (HELLO, messages.decode_hello),
     Command.SLOTS: ({"slots": [SLOT, SLOT | {"state": 0}]}, messages.decode_slots),
     Command.UPLOAD: ({"off": 2**32 - 1}, messages.decode_upload),
-    Command.PROFILE: ({"whole": 1, "overhead": 2, "count": 3, "used": 4, "arena": 5, "plan": 6}, messages.decode_profile),
+    Command.PROFILE: (
+        {"whole": 1, "overhead": 2, "count": 3, "used": 4, "arena": 5, "plan": 6}, messages.decode_profile
+    ),
     Command.COUNTS: ({"first": 0, "counts": [1, 2, 2**32 - 1]}, messages.decode_counts),
+    Command.NAMES: ({"first": 0, "names": ["a/b", ""]}, messages.decode_names),
     Command.INPUT: ({"off": 5, "bytes": 10}, messages.decode_input),
     Command.RUN: ({"whole": 7, "bytes": 10, "crc": 2**32 - 1, "plan": 5}, messages.decode_run),
     Command.OUTPUT: ({"off": 5, "data": b"1234"}, messages.decode_output),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from nasc_sdk.cli.output import (
     runtime_option,
     site_option,
 )
-from nasc_sdk.cli.progress import progress_bar
+from nasc_sdk.cli.progress import Progress, progress_bar
 from nasc_sdk.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ Examples:
   nasc-sdk profile --model ANY.tflite                 any int8 model, operator by operator, here
   nasc-sdk profile --model ANY.tflite --input X.npy --kernels builtin --runtime tflite-runtime
   nasc-sdk profile --board mps2-an386 --model ANY.tflite    on an emulated microcontroller
-  nasc-sdk profile --board my-board --port /dev/ttyACM0 --model ANY.tflite
+  nasc-sdk profile --port /dev/ttyACM0 --model ANY.tflite   on a real one, which says what it is
+  nasc-sdk profile --port /dev/ttyACM0                      the head that it runs at present
   nasc-sdk profile --model ANY.tflite --sustained      without a pause, until heat has settled
 \b
 All figures are measured. Without --input a model is fed with random values, never zeros: latency
@@ -128,8 +130,8 @@ def command(
     if minutes is not None and not sustained:
         raise click.UsageError("--minutes goes with --sustained")
     if board_name is not None or port is not None:
-        if model_path is None:
-            raise click.UsageError("a microcontroller needs --model: what it is to run")
+        if model_path is None and port is None:
+            raise click.UsageError("an emulated board needs --model: it holds no head yet")
         idle = ("input_path", "sustained", "kernels", "runtime_name")
         refuse_given(idle, "not on a microcontroller, which runs a golden input on its own kernels")
         _report_board(board_name, port or "", model_path, rounds, as_json, output_path)
@@ -191,24 +193,30 @@ def _report_sustained(found: Sustained, as_json: bool, output_path: Path | None)
 
 
 def _report_board(
-    board_name: str | None, port: str, model: Path, repeats: int, as_json: bool, output_path: Path | None
+    board_name: str | None, port: str, model: Path | None, repeats: int, as_json: bool, output_path: Path | None
 ) -> None:
     from nasc_sdk.mcu.boards import find_board
-    from nasc_sdk.mcu.profile import profile_on_board
+    from nasc_sdk.mcu.profile import profile_on_board, profile_present
     from nasc_sdk.mcu.session import open_session
+    from nasc_sdk.profiling.profile import Profile
     from nasc_sdk.profiling.table import format_profile
 
     board = find_board(board_name) if board_name else None
     with open_session(board, port) as session, progress_bar("measuring", quiet=as_json) as progress:
-        found = profile_on_board(session, model, repeats, lambda done, total: progress(done, total, ""))
+        tell = partial(_tell, progress)
+        found = profile_on_board(session, model, repeats, tell) if model else profile_present(session, repeats, tell)
     _write(found, output_path)
+    profile, exact = (found, True) if isinstance(found, Profile) else (found.profile, found.exact)
     if as_json:
         print_json(found)
     else:
-        click.echo(format_profile(found.profile))
-    if not found.exact:
-        device = found.profile.device
-        raise RefusedError("golden_failed", f"{device} does not compute {model} as TFLite's reference kernels do")
+        click.echo(format_profile(profile))
+    if not exact:
+        raise RefusedError("golden_failed", f"{profile.device} does not compute {model} as reference kernels do")
+
+
+def _tell(progress: Progress, done: int, total: int) -> None:
+    progress(done, total, "")
 
 
 def _local(

@@ -71,6 +71,18 @@ def profile_on_board(
     return BoardProfile(profile, operators, plan.macs, size, plan.arena_bytes, used, exact)
 
 
+def profile_present(session: BoardSession, repeats: int, progress: Progress | None = None) -> Profile:
+    """The head that the board runs, whoever brought it: what its operators write, and their counts."""
+    names, runs = session.use_present(), session.profile(repeats, progress)
+    ops = [
+        OpTiming(index, "operator", name, timing)
+        for index, (name, timing) in enumerate(zip(names, _timings([run.operators for run in runs]), strict=True))
+    ]
+    ops.append(OpTiming(len(ops), HOOKS, "", _timing([len(names) * run.hooks for run in runs])))
+    head = Measurement("present", "present head", "", _timing([run.whole for run in runs]), ops=tuple(ops))
+    return Profile(session.board.name, _conditions(session), (), (head,))
+
+
 def operators_of(session: BoardSession, plan: Plan, runs: Sequence[Counts]) -> tuple[BoardOperator, ...]:
     """Each operator of a plan, with the median of its counts."""
     timings = _timings([run.operators for run in runs])

@@ -153,6 +153,17 @@ class SmpClient:
                 return counts
             counts += page.counts
 
+    def names(self) -> tuple[str, ...]:
+        """Of the tensors that the head's operators write."""
+        names: tuple[str, ...] = ()
+        while True:
+            page = self._ask(Command.NAMES, {"first": len(names)}, messages.decode_names)
+            if page.first != len(names):
+                raise RemoteProtocolError(_PEER, f"names from {page.first} on, asked from {len(names)} on")
+            if not page.names:
+                return names
+            names += page.names
+
     def infer(self, content: bytes) -> tuple[messages.Run, bytes]:
         """One run on this input, and its output; written again when the answer, or to a reset the input, was lost."""
         for _ in range(self._attempts - 1):

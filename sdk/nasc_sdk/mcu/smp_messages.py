@@ -51,6 +51,7 @@ class Command(IntEnum):
     RUN = 0x4008
     OUTPUT = 0x4009
     SELECT = 0x400A
+    NAMES = 0x400B
 
     @property
     def operation(self) -> Operation:
@@ -58,7 +59,9 @@ class Command(IntEnum):
         return Operation.READ if self in _READS else Operation.WRITE
 
 
-_READS: Final = frozenset((Command.PARAMETERS, Command.HELLO, Command.SLOTS, Command.COUNTS, Command.OUTPUT))
+_READS: Final = frozenset(
+    (Command.PARAMETERS, Command.HELLO, Command.SLOTS, Command.COUNTS, Command.OUTPUT, Command.NAMES)
+)
 
 
 class Status(IntEnum):
@@ -190,6 +193,14 @@ class CountsPage:
 
     first: int
     counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NamesPage:
+    """Names of the tensors that operators write, from ``first`` on, as many as fitted."""
+
+    first: int
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +336,14 @@ def decode_counts(fields: Mapping[str, object]) -> CountsPage:
     if not all(type(count) is int and 0 <= count <= _MAX_U32 for count in counts):
         raise RemoteProtocolError(_WHERE, "counts that are no numbers of 32 bits")
     return CountsPage(_uint(fields, "first"), tuple(counts))
+
+
+def decode_names(fields: Mapping[str, object]) -> NamesPage:
+    """RemoteProtocolError."""
+    names = _value(fields, "names", list)
+    if not all(type(name) is str for name in names):
+        raise RemoteProtocolError(_WHERE, f"names are {names!r:.60}")
+    return NamesPage(_uint(fields, "first"), tuple(names))
 
 
 def decode_input(fields: Mapping[str, object]) -> InputAnswer:

@@ -61,6 +61,7 @@ def test_counts_come_in_pages(board):
     counts = client.counts()
     assert counts == tuple(1 << index % 24 for index in range(255))
     assert profile.whole_counts == 7 + sum(counts)
+    assert client.names() == ("block/tensor", "odd") * 127 + ("block/tensor",)
 
 
 def test_a_refused_plan_says_why_and_the_active_one_stays(board):

@@ -18,7 +18,7 @@
 #define NASC_FIRMWARE_VERSION "0.1.0"
 #endif
 
-enum { HELLO, SLOTS, UPLOAD, COMMIT, REVERT, PROFILE, COUNTS, INPUT, RUN, OUTPUT, SELECT };
+enum { HELLO, SLOTS, UPLOAD, COMMIT, REVERT, PROFILE, COUNTS, INPUT, RUN, OUTPUT, SELECT, NAMES };
 
 /* Room that a page leaves for its map, its keys and its offset. */
 enum { PAGE_OVERHEAD = 32, LARGEST_UINT = 5 };
@@ -247,6 +247,30 @@ static nasc_status_t counts(const nasc_request_t *request, nasc_reply_t *reply)
     return NASC_OK;
 }
 
+/* {first} -> {first, names}: of the tensors that the head's operators write, as many as fit. */
+static nasc_status_t names(const nasc_request_t *request, nasc_reply_t *reply)
+{
+    uint32_t first, number = 0, taken = 0, operators = nasc_head_operators();
+    if (!find_uint(request, "first", &first) || first > operators) {
+        return NASC_BAD_REQUEST;
+    }
+    while (first + number < operators) {
+        taken += LARGEST_UINT + (uint32_t)strlen(nasc_head_operator_name(first + number));
+        if (taken > page_room(reply)) {
+            break;
+        }
+        number++;
+    }
+    nasc_cbor_put_map(&reply->writer, 2);
+    nasc_cbor_put_pair(&reply->writer, "first", first);
+    nasc_cbor_put_text(&reply->writer, "names");
+    nasc_cbor_put_array(&reply->writer, number);
+    for (uint32_t i = 0; i < number; i++) {
+        nasc_cbor_put_text(&reply->writer, nasc_head_operator_name(first + i));
+    }
+    return NASC_OK;
+}
+
 /* {off, data} -> {off, bytes}: the next offset, and the bytes of the whole input. What a reset left out is noticed: a run
  * needs all of it. */
 static nasc_status_t input(const nasc_request_t *request, nasc_reply_t *reply)
@@ -316,6 +340,7 @@ const nasc_command_t nasc_nasc_commands[] = {
     {COMMIT, NASC_SMP_WRITE, commit},   {REVERT, NASC_SMP_WRITE, revert},  {PROFILE, NASC_SMP_WRITE, profile},
     {COUNTS, NASC_SMP_READ, counts},    {INPUT, NASC_SMP_WRITE, input},    {RUN, NASC_SMP_WRITE, run},
     {OUTPUT, NASC_SMP_READ, output},    {SELECT, NASC_SMP_WRITE, choose},
+    {NAMES, NASC_SMP_READ, names},
 #ifdef NASC_POWER_CUT
     {NASC_POWER_CUT_COMMAND, NASC_SMP_WRITE, nasc_power_cut_command},
 #endif

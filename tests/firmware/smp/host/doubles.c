@@ -174,6 +174,11 @@ uint32_t nasc_head_plan_crc32(void)
     return has_head() ? 5 : 0;
 }
 
+const char *nasc_head_operator_name(uint32_t index)
+{
+    return index % 2 ? "odd" : "block/tensor";
+}
+
 uint32_t nasc_head_input_bytes(void)
 {
     return has_head() ? INPUT_BYTES : 0;

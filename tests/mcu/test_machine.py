@@ -1,0 +1,107 @@
+"""A microcontroller as the agent's machine: resets, a board that is plugged in again, heads in turns."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import ExitStack, nullcontext
+
+import numpy as np
+import pytest
+
+from nasc_sdk.errors import InputError, UnreachableError
+from nasc_sdk.mcu.boards import find_board
+from nasc_sdk.mcu.build import build
+from nasc_sdk.mcu.emulator import EmulatedBoard
+from nasc_sdk.mcu.machine import BoardMachine, Clock, clock_of
+from nasc_sdk.mcu.serial_wire import SerialWire
+from nasc_sdk.mcu.session import BoardSession
+from nasc_sdk.mcu.smp_client import SmpClient
+from nasc_sdk.runtime.base import Kernels
+from nasc_sdk.runtime.select import open_runtime
+from tests.support.tiny_models import conv_chain
+
+BOARD = find_board("mps2-an386")
+MISSING = next((tool for tool in (BOARD.build.compiler, BOARD.emulator.command) if shutil.which(tool) is None), "")
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(bool(MISSING), reason=f"{MISSING} is not installed"),
+]
+
+MODELS = [conv_chain(1, seed=seed) for seed in range(3)]
+CLOCK = Clock(1e8, "simulated")
+IMAGE = np.random.default_rng(0).integers(-128, 128, (1, 8, 8, 4)).astype(np.int8)
+
+
+class Socket:
+    """A port that keeps its name when another board is plugged in."""
+
+    def __init__(self, folder):
+        self._firmware = build(BOARD, folder).elf
+        self._plugged = ExitStack()
+        self.name = folder / "port"
+
+    def plug_in(self):
+        self.machine = self._plugged.enter_context(EmulatedBoard(BOARD, self._firmware))
+        self.name.unlink(missing_ok=True)
+        self.name.symlink_to(self.machine.port)
+
+    def unplug(self):
+        self.machine.stop()
+
+    def close(self):
+        self._plugged.close()
+
+
+@pytest.fixture
+def socket(tmp_path):
+    socket = Socket(tmp_path)
+    socket.plug_in()
+    yield socket
+    socket.close()
+
+
+@pytest.fixture
+def session(socket):
+    session = BoardSession(BOARD, lambda: SmpClient(SerialWire(str(socket.name))), emulated=True)
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def machine(session):
+    return BoardMachine(session, CLOCK, "board", nullcontext)
+
+
+def expected(model):
+    return open_runtime("auto").load(model, kernels=Kernels.REFERENCE).run(IMAGE)
+
+
+def test_more_heads_than_slots_run_in_turns(machine):
+    heads = [machine.load(model, str(number)) for number, model in enumerate(MODELS)]
+    for head, model in [*zip(heads, MODELS, strict=True)] * 2:
+        output, ms = machine.run(head, IMAGE)
+        np.testing.assert_array_equal(output, expected(model))
+        assert 0 < ms < 10
+
+
+def test_a_reset_between_two_runs_goes_unnoticed(machine, session):
+    first, second = (machine.load(model, "head") for model in MODELS[:2])
+    machine.run(first, IMAGE)
+    session.reset()
+    np.testing.assert_array_equal(machine.run(first, IMAGE)[0], expected(MODELS[0]))
+    np.testing.assert_array_equal(machine.run(second, IMAGE)[0], expected(MODELS[1]))
+
+
+def test_a_board_that_is_plugged_in_again_goes_on(machine, socket):
+    head = machine.load(MODELS[0], "head")
+    socket.unplug()
+    with pytest.raises(UnreachableError):
+        machine.run(head, IMAGE)
+    socket.plug_in()
+    np.testing.assert_array_equal(machine.run(head, IMAGE)[0], expected(MODELS[0]))
+
+
+def test_an_emulated_board_has_no_clock_unless_somebody_assumes_one(session):
+    with pytest.raises(InputError, match="say how many a second are to be assumed"):
+        clock_of(session)
+    assert clock_of(session, 2e6).seconds(1e6) == 0.5

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 
 import pytest
 from tests.conftest import pytest_runtest_makereport
 
 from nasc_sdk.mcu.boards import find_board, load_boards
-from nasc_sdk.mcu.session import open_session
+from nasc_sdk.mcu.build import build
+from nasc_sdk.mcu.emulator import EmulatedBoard
+from nasc_sdk.mcu.serial_wire import SerialWire
+from nasc_sdk.mcu.session import BoardSession, open_session
+from nasc_sdk.mcu.smp_client import SmpClient
 
 __all__ = ["pytest_runtest_makereport"]
 
@@ -16,7 +21,7 @@ __all__ = ["pytest_runtest_makereport"]
 def pytest_addoption(parser):
     parser.addoption("--board", help="one of nasc-sdk boards  [default: every emulated one]")
     parser.addoption("--port", default="", help="the serial port of --board  [default: emulate it]")
-    parser.addoption("--heads", type=int, default=3, help="random heads of each search space")
+    parser.addoption("--heads", type=int, default=2, help="random heads of each search space")
 
 
 def pytest_generate_tests(metafunc):
@@ -38,6 +43,29 @@ def board(board_name, pytestconfig):
 
 
 @pytest.fixture(scope="module")
-def session(board, pytestconfig):
-    with open_session(board, pytestconfig.getoption("port")) as opened:
-        yield opened
+def plug_in(board, pytestconfig, tmp_path_factory):
+    """A function that gives a session with a board that starts now, and the machine where it is emulated."""
+    firmware = None
+
+    @contextmanager
+    def start():
+        nonlocal firmware
+        firmware = firmware or build(board, tmp_path_factory.mktemp("firmware")).elf
+        with EmulatedBoard(board, firmware) as machine:
+            session = BoardSession(board, lambda: SmpClient(SerialWire(machine.port)), emulated=True)
+            try:
+                yield machine, session
+            finally:
+                session.close()
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def session(board, pytestconfig, plug_in):
+    if port := pytestconfig.getoption("port"):
+        with open_session(board, port) as opened:
+            yield opened
+    else:
+        with plug_in() as (_, opened):
+            yield opened

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -10,14 +9,10 @@ import pytest
 from hardware_tests.heads import SPACES, random_head
 from nasc_sdk.errors import InputError, RefusedError, UnreachableError
 from nasc_sdk.mcu.boards import load_boards
-from nasc_sdk.mcu.build import build
 from nasc_sdk.mcu.compile import compile_model
-from nasc_sdk.mcu.emulator import EmulatedBoard
 from nasc_sdk.mcu.packing import Packing
 from nasc_sdk.mcu.profile import profile_on_board
-from nasc_sdk.mcu.serial_wire import SerialWire
-from nasc_sdk.mcu.session import BoardSession, Compiled, open_session
-from nasc_sdk.mcu.smp_client import SmpClient
+from nasc_sdk.mcu.session import BoardSession, Compiled
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -51,12 +46,12 @@ def test_operators_and_measuring_add_up_to_a_run(session, tmp_path):
     assert 0 < found.arena_used_bytes <= found.arena_bytes
 
 
-def test_counts_of_an_emulated_board_repeat_to_a_tick(board, session, tmp_path, pytestconfig):
+def test_counts_of_an_emulated_board_repeat_to_a_tick(session, plug_in, tmp_path, pytestconfig):
     if pytestconfig.getoption("port"):
         pytest.skip("a real board's counts vary")
     path = model_file(tmp_path)
     first = profile_on_board(session, path, repeats=1)
-    with open_session(board) as another:
+    with plug_in() as (_, another):
         second = profile_on_board(another, path, repeats=1)
     tick = session.counter.per_count
     for one, other in zip(first.operators, second.operators, strict=True):
@@ -155,26 +150,15 @@ def test_committing_the_active_head_makes_it_run_again(session):
     assert session.infer(image)[1] == expected
 
 
-def test_a_board_that_vanishes_is_an_error_and_another_session_goes_on(board, tmp_path, pytestconfig):
+def test_a_board_that_vanishes_is_an_error_and_another_session_goes_on(plug_in, tmp_path, pytestconfig):
     if pytestconfig.getoption("port"):
         pytest.skip("nobody pulls the plug")
     path = model_file(tmp_path)
     gone = pytest.raises(UnreachableError, match="the board is gone")
-    with emulated(board, tmp_path) as (machine, another), gone:
+    with plug_in() as (machine, another), gone:
         profile_on_board(another, path, 50, lambda done, total: machine.stop() if done == 3 else None)
-    with emulated(board, tmp_path) as (_, another):
+    with plug_in() as (_, another):
         assert profile_on_board(another, path, 1).exact
-
-
-@contextmanager
-def emulated(board, folder):
-    firmware = build(board, folder)
-    with EmulatedBoard(board, firmware.elf) as machine:
-        session = BoardSession(board, lambda: SmpClient(SerialWire(machine.port)), emulated=True)
-        try:
-            yield machine, session
-        finally:
-            session.close()
 
 
 def test_another_board_at_the_port_is_refused(board, session, pytestconfig):

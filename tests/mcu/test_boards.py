@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nasc_sdk.errors import InputError, RuntimeUnavailableError
+from nasc_sdk.errors import InputError, MissingToolError, RuntimeUnavailableError
 from nasc_sdk.mcu.boards import FOLDER_VARIABLE, find_board, firmware_folder, load_boards
 from nasc_sdk.mcu.detect import detect
 from nasc_sdk.mcu.emulator import EmulatedBoard
@@ -112,7 +112,7 @@ def test_a_board_without_an_emulator_is_not_emulated(tmp_path):
 @pytest.mark.parametrize(("name", "package"), [("mps2-an386", "qemu-system-arm"), ("riscv32-virt", "qemu-system-misc")])
 def test_an_absent_emulator_says_how_to_get_it(tmp_path, monkeypatch, name, package):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RuntimeUnavailableError, match=f"apt install {package}$"):
+    with pytest.raises(MissingToolError, match=f"apt install {package}$"):
         EmulatedBoard(find_board(name), tmp_path / "nasc.elf")
 
 

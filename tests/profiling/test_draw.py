@@ -152,4 +152,4 @@ def test_a_sensor_that_breaks_meanwhile_leaves_a_note(tmp_path):
     (folder / "power1_input").write_text("-1")
     profile = measure(PLAN, open_runtime(), Kernels.REFERENCE, device="here", rounds=1, sensor=sensor)
     assert profile.power is None
-    assert "power was not measured" in profile.notes[0]
+    assert any("power was not measured" in note for note in profile.notes)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
+import psutil
 import pytest
 
 from nasc_sdk.mcu.boards import find_board, firmware_folder
@@ -153,3 +158,19 @@ def test_a_port_alone_tells_which_board_it_is(model, tmp_path):
     assert present.returncode == 0, present.stderr
     assert present.stdout.count("operator") == 4
     assert "conv0" in present.stdout
+
+
+@emulated
+@pytest.mark.system
+def test_an_emulated_board_ends_with_the_verb_that_started_it(model):
+    command = [sys.executable, "-m", "nasc_sdk", "profile", "--board", BOARD, "--model", model, "--rounds", "1000"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as verb:
+        machine, deadline = None, time.monotonic() + 60
+        while machine is None and time.monotonic() < deadline:
+            children = psutil.Process(verb.pid).children()
+            machine = next((child for child in children if child.name().startswith("qemu")), None)
+            time.sleep(0.05)
+        assert machine is not None
+        verb.terminate()
+        assert verb.wait(20) == 128 + signal.SIGTERM
+    machine.wait(10)

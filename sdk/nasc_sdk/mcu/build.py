@@ -7,11 +7,12 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from nasc_sdk.durable import make_directory
 from nasc_sdk.errors import BuildError, InputError, MissingToolError
 from nasc_sdk.mcu.boards import Board, firmware_folder
+from nasc_sdk.mcu.elf import read_elf
 
 _TIMEOUT_S: Final = 120.0
 _STACK_BYTES: Final = 4096
@@ -35,11 +36,6 @@ class Firmware:
     sha256: str
 
 
-class _Section(NamedTuple):
-    size: int
-    address: int
-
-
 def build(board: Board, folder: Path, *, extra_defines: tuple[str, ...] = ()) -> Firmware:
     """Compile and link into ``folder``; MissingToolError, or BuildError with the compiler's first complaint."""
     compiler = shutil.which(board.build.compiler)
@@ -49,15 +45,13 @@ def build(board: Board, folder: Path, *, extra_defines: tuple[str, ...] = ()) ->
     make_directory(folder)
     elf = folder / f"nasc-{board.name}.elf"
     _run([compiler, *_arguments(board, extra_defines), "-o", str(elf)])
-    sections = _sections(compiler, elf)
-    data = sections[".data"]
-    code = range(board.build.code_origin, board.build.code_origin + _code_bytes(board))
+    sizes, content = _section_sizes(compiler, elf), elf.read_bytes()
     return Firmware(
         board,
         elf,
-        sum(section.size for section in sections.values() if section.address in code) + data.size,
-        data.size + sections[".bss"].size - board.arena_bytes,
-        hashlib.sha256(elf.read_bytes()).hexdigest(),
+        read_elf(content, str(elf)).content_bytes,
+        sizes[".data"] + sizes[".bss"] - board.arena_bytes,
+        hashlib.sha256(content).hexdigest(),
     )
 
 
@@ -118,7 +112,7 @@ def _code_bytes(board: Board) -> int:
     return board.build.code_bytes or board.flash_bytes
 
 
-def _sections(compiler: str, elf: Path) -> dict[str, _Section]:
+def _section_sizes(compiler: str, elf: Path) -> dict[str, int]:
     tool = compiler.removesuffix("gcc") + "size"
     rows = (line.split() for line in _run([tool, "-A", str(elf)]).splitlines())
-    return {row[0]: _Section(int(row[1]), int(row[2])) for row in rows if len(row) == 3 and row[1].isdigit()}
+    return {row[0]: int(row[1]) for row in rows if len(row) == 3 and row[1].isdigit()}

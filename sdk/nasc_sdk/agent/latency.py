@@ -14,9 +14,11 @@ from nasc_sdk.protocol.messages import LatencyReport
 
 PARTS: Final = ("head_ms", "uplink_ms", "tail_ms", "total_ms")
 MAX_KEPT: Final = 10_000
+SLOW_PER_S: Final = 15.0
+"""A board that answers fewer is slow: its report waits for ``ENOUGH`` answers, or for ``LONGEST_S``."""
 ENOUGH: Final = 100
-"""Answers whose p95 means something: a report waits for so many of a slow board, or for ``LONGEST_S``."""
-LONGEST_S: Final = 15.0
+"""Answers whose p95 means something."""
+LONGEST_S: Final = 30.0
 
 
 def median_and_p95(answers: Sequence[Answer], part: str) -> tuple[float, float]:
@@ -51,11 +53,13 @@ class LatencyTally:
             self._failures += 1
 
     def is_due(self) -> bool:
-        """Whether a report is worth sending: enough answers, a failure or fallback, or a long wait for more."""
+        """Whether to report now: always, but for a slow board that has answered too little so far as usual."""
         with self._lock:
-            waited_s = time.monotonic() - self._begun_s if self._answers else 0.0
-            unusual = self._failures or any(answer.served_by is ServedBy.FALLBACK for answer in self._answers)
-            return bool(unusual or len(self._answers) >= ENOUGH or waited_s >= LONGEST_S)
+            count = len(self._answers)
+            if self._failures or any(answer.served_by is ServedBy.FALLBACK for answer in self._answers):
+                return True
+            waited_s = time.monotonic() - self._begun_s if count else 0.0
+            return count >= min(ENOUGH, SLOW_PER_S * waited_s) or waited_s >= LONGEST_S
 
     def _begin(self) -> None:
         if not self._answers and not self._failures:

@@ -39,7 +39,7 @@ FOLLOW_UPS: Final = 2
 """Reports after a link change that are acted upon like it: the first one stands on few samples."""
 OVER_LIMIT: Final = 2
 """Latency reports in a row over the limit that cause a search."""
-MIN_REQUESTS: Final = 30
+MIN_REQUESTS: Final = 100
 """Fewer say too little about a p95."""
 _BAND: Final = 0.10
 """Predicted and measured total differ by less, or the service says so."""

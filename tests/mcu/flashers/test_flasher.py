@@ -7,11 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from nasc_sdk.errors import InputError, RefusedError, RuntimeUnavailableError, UnreachableError
-from nasc_sdk.mcu import detect
+from nasc_sdk.mcu import detect, ports
 from nasc_sdk.mcu.boards import Tool, find_board, load_boards
 from nasc_sdk.mcu.build import build as build_firmware
 from nasc_sdk.mcu.elf import read_elf
-from nasc_sdk.mcu.flashers import ports
 from nasc_sdk.mcu.flashers.flasher import flasher_of, run_plan, wait_for_hello
 from nasc_sdk.mcu.flashers.prepare import prepare
 from nasc_sdk.mcu.flashers.step import Action, Job, PortNeed

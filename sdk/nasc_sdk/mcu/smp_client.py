@@ -157,12 +157,12 @@ class SmpClient:
         """Of the tensors that the head's operators write."""
         names: tuple[str, ...] = ()
         while True:
-            page = self._ask(Command.NAMES, {"first": len(names)}, messages.decode_names)
-            if page.first != len(names):
-                raise RemoteProtocolError(_PEER, f"names from {page.first} on, asked from {len(names)} on")
-            if not page.names:
+            first, more = self._ask(Command.NAMES, {"first": len(names)}, messages.decode_names)
+            if first != len(names):
+                raise RemoteProtocolError(_PEER, f"names from {first} on, asked from {len(names)} on")
+            if not more:
                 return names
-            names += page.names
+            names += more
 
     def infer(self, content: bytes) -> tuple[messages.Run, bytes]:
         """One run on this input, and its output; written again when the answer, or to a reset the input, was lost."""

@@ -196,14 +196,6 @@ class CountsPage:
 
 
 @dataclass(frozen=True, slots=True)
-class NamesPage:
-    """Names of the tensors that operators write, from ``first`` on, as many as fitted."""
-
-    first: int
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class InputAnswer:
     """Where the input stands, and how large it is."""
 
@@ -338,12 +330,12 @@ def decode_counts(fields: Mapping[str, object]) -> CountsPage:
     return CountsPage(_uint(fields, "first"), tuple(counts))
 
 
-def decode_names(fields: Mapping[str, object]) -> NamesPage:
-    """RemoteProtocolError."""
+def decode_names(fields: Mapping[str, object]) -> tuple[int, tuple[str, ...]]:
+    """From which operator on, and names of what operators write, as many as fitted; RemoteProtocolError."""
     names = _value(fields, "names", list)
     if not all(type(name) is str for name in names):
         raise RemoteProtocolError(_WHERE, f"names are {names!r:.60}")
-    return NamesPage(_uint(fields, "first"), tuple(names))
+    return _uint(fields, "first"), tuple(names)
 
 
 def decode_input(fields: Mapping[str, object]) -> InputAnswer:

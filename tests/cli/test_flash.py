@@ -102,9 +102,9 @@ def test_a_file_that_is_no_firmware(tmp_path):
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (("--board", BOARD, "--host", "pi"), "is a microcontroller, written by emulator: --host is not for it"),
+        (("--board", BOARD, "--host", "pi"), "--host: not for mps2-an386, a microcontroller that emulator writes"),
         (("--board", "raspberrypi4"), "runs Linux: say with --host USER@HOST where it is"),
-        (("--board", "raspberrypi4", "--host", "pi", "--port", "x"), "runs Linux: --port is not for it"),
+        (("--board", "raspberrypi4", "--host", "pi", "--port", "x"), "--port: not for raspberrypi4, which runs Linux"),
         (("--board", "raspberrypi4", "--host", "pi", "--wheel", "x", "--from-index", "y"), "two sources for one thing"),
     ],
 )

@@ -11,7 +11,7 @@ from nasc_search.demo.player import player
 
 @pytest.mark.parametrize("board", Board)
 def test_this_machine_plays_with_an_agent(board):
-    found = player(board.value)
+    found = player(board.value, 1e8)
     assert found.machine is board
     assert found.verb[:3] == ("agent", "--board", board.value)
     assert not found.simulated
@@ -26,9 +26,9 @@ def test_an_emulated_microcontroller_plays_behind_a_bridge():
 
 def test_a_board_of_metal_cannot_play():
     with pytest.raises(InputError, match="not emulated"):
-        player("nucleo-f446re")
+        player("nucleo-f446re", 1e8)
 
 
 def test_a_board_that_nobody_knows():
     with pytest.raises(InputError, match="no board 'toaster'; known are"):
-        player("toaster")
+        player("toaster", 1e8)

@@ -67,7 +67,7 @@ def build(machine: Machine, packing: Packing, folder: Path) -> Path:
     """The kernels of a packing for a bare board."""
     program = folder / f"{machine.board}-{packing.name.lower()}.elf"
     _run([
-        "arm-none-eabi-gcc", "-mthumb", *machine.flags, "-O2", "-std=c99", "-ffreestanding", *_WARNINGS,
+        "arm-none-eabi-gcc", "-mthumb", *machine.flags, "-O2", "-fwrapv", "-std=c99", "-ffreestanding", *_WARNINGS,
         f"-I{KERNELS}", f"-DCASES_AT=0x{machine.cases_at:x}u", *_sources(packing),
         str(_PROGRAM / "cases.c"), str(_PROGRAM / "cortex_m.c"), "-nostartfiles", "--specs=nano.specs",
         "-T", str(_PROGRAM / "cortex_m.ld"), f"-Wl,--defsym,RAM_AT=0x{machine.ram_at:x}", "-o", str(program),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nasc_sdk.cli.output import json_option, print_json, site_option
+from nasc_sdk.cli.output import json_option, print_json, refuse_given, site_option
 
 if TYPE_CHECKING:
     from nasc_sdk.mcu.boards import Board, LinuxBoard
@@ -32,6 +32,10 @@ Examples:
 \b
 What writes a board (nasc-sdk boards says which) is a program of its own: esptool, stm32flash, openocd, dfu-util,
 pyocd, ssh; what is missing is named with the command that installs it. UF2 boards need none."""
+
+_OF_LINUX = (
+    "host", "identity", "ssh_port", "broker", "device", "site", "python", "wheel", "from_index", "uninstall",
+)  # fmt: skip
 
 
 @click.command(epilog=EPILOG)
@@ -75,14 +79,10 @@ def command(
 
     board = find_any_board(board_name)
     if not isinstance(board, LinuxBoard):
-        given = {
-            "--host": host, "--identity": identity, "--ssh-port": ssh_port, "--device": device, "--wheel": wheel,
-            "--from-index": from_index, "--uninstall": uninstall,
-        }  # fmt: skip
-        _refuse(given, f"{board_name} is a microcontroller, written by {board.flash.tool}")
+        refuse_given(_OF_LINUX, f"not for {board_name}, a microcontroller that {board.flash.tool} writes")
         _flash_firmware(board, port, firmware, drive, dry_run, as_json)
         return
-    _refuse({"--port": port, "--firmware": firmware, "--drive": drive}, f"{board_name} runs Linux")
+    refuse_given(("port", "firmware", "drive"), f"not for {board_name}, which runs Linux")
     if host is None:
         raise click.UsageError(f"{board_name} runs Linux: say with --host USER@HOST where it is")
     if wheel is not None and from_index is not None:
@@ -95,12 +95,6 @@ def command(
     source = from_index or (read_wheel(wheel) if wheel else "nasc-sdk" if uninstall else own_wheel())
     agent = Agent(device or board_name, site, broker or "", python, source)
     _change_agent(board, Target(host, ssh_port, identity), change, agent, dry_run, as_json)
-
-
-def _refuse(given: dict[str, Any], reason: str) -> None:
-    wrong = [name for name, value in given.items() if value]
-    if wrong:
-        raise click.UsageError(f"{reason}: {', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} not for it")
 
 
 def _flash_firmware(

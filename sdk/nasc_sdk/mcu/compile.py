@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from nasc_sdk.runtime.base import Runtime
 
 
-def compile_model(data: bytes, packing: Packing, name: str, contract: str = "") -> Plan:
+def compile_model(data: bytes, packing: Packing, name: str) -> Plan:
     """The plan, without its golden output; raises InputError, MissingExtraError without the ``mcu`` extra."""
     model = read_model(data, name)
-    return _placed(model, lower(model, packing, name), packing, contract)
+    return _placed(model, lower(model, packing, name), packing)
 
 
 def with_golden(plan: Plan, data: bytes, runtime: Runtime, name: str) -> Plan:
@@ -42,7 +42,7 @@ def with_golden(plan: Plan, data: bytes, runtime: Runtime, name: str) -> Plan:
     return replace(plan, golden_crc32=zlib.crc32(output.tobytes()))
 
 
-def _placed(model: Model, lowered: Lowered, packing: Packing, contract: str) -> Plan:
+def _placed(model: Model, lowered: Lowered, packing: Packing) -> Plan:
     """Every tensor and scratch at its offset. Input and output are alive before the first and after the last step."""
     names, sizes, first, last = _lifetimes(lowered)
     offsets = dict(zip(names, place(sizes, first, last), strict=True))
@@ -59,7 +59,6 @@ def _placed(model: Model, lowered: Lowered, packing: Packing, contract: str) -> 
         output=offsets[lowered.output],
         output_shape=target.shape,
         output_quantization=_quantization(target),
-        contract=contract,
     )
 
 

@@ -3,7 +3,7 @@
 Layout, little-endian, every part on a multiple of 4 bytes:
 
 * header of 96 bytes (:data:`_HEADER`): magic, version, packing, length, CRC-32 of all that follows the CRC, tables,
-  arena, input and output, golden seed and CRC, contract;
+  arena, input and output, golden seed and CRC, room for more;
 * operators, 64 bytes each (:data:`_COMMON` and one of :data:`_WINDOW`, :data:`_ELEMENTS`), in order of execution;
 * weights as packed for the kernel set, channels as ``nasc_channel_t`` (16 bytes), constants;
 * names, each ended by a zero byte.
@@ -32,7 +32,7 @@ FIRMWARE: Final = "nasc firmware"
 MAGIC: Final = b"NSCP"
 VERSION: Final = 1
 GOLDEN_SEED: Final = 0x4E415343
-_HEADER: Final = struct.Struct("<4sHHIIIIIIIIIIIIIfifi8sIII")
+_HEADER: Final = struct.Struct("<4sHHIIIIIIIIIIIIIfifi20x")
 _CHECKED_FROM: Final = 16
 """First byte that the CRC covers: what follows the CRC itself."""
 _COMMON: Final = struct.Struct("<BBbbbbbxIII")
@@ -135,8 +135,6 @@ class Plan:
     output_quantization: Quantization
     golden_crc32: int = 0
     """Of the output for :func:`golden_input`."""
-    contract: str = ""
-    """16 hexadecimal digits, or none."""
 
     @property
     def input_info(self) -> TensorInfo:
@@ -196,7 +194,6 @@ class _Packer:
             len(self._name_bytes), plan.arena_bytes, plan.input, int(np.prod(plan.input_shape)), plan.output,
             int(np.prod(plan.output_shape)), GOLDEN_SEED, plan.golden_crc32, plan.input_quantization.scale,
             plan.input_quantization.zero_point, plan.output_quantization.scale, plan.output_quantization.zero_point,
-            bytes.fromhex(plan.contract or "00" * 8), 0, 0, 0,
         )  # fmt: skip
         checked = zlib.crc32(body, zlib.crc32(header[_CHECKED_FROM:]))
         return header[: _CHECKED_FROM - 4] + checked.to_bytes(4, "little") + header[_CHECKED_FROM:] + body

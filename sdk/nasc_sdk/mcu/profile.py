@@ -74,12 +74,8 @@ def profile_on_board(
 def profile_present(session: BoardSession, repeats: int, progress: Progress | None = None) -> Profile:
     """The head that the board runs, whoever brought it: what its operators write, and their counts."""
     names, runs = session.use_present(), session.profile(repeats, progress)
-    ops = [
-        OpTiming(index, "operator", name, timing)
-        for index, (name, timing) in enumerate(zip(names, _timings([run.operators for run in runs]), strict=True))
-    ]
-    ops.append(OpTiming(len(ops), HOOKS, "", _timing([len(names) * run.hooks for run in runs])))
-    head = Measurement("present", "present head", "", _timing([run.whole for run in runs]), ops=tuple(ops))
+    ops = _rows([("operator", name) for name in names], runs)
+    head = Measurement("present", "present head", "", _timing([run.whole for run in runs]), ops=ops)
     return Profile(session.board.name, _conditions(session), (), (head,))
 
 
@@ -99,21 +95,21 @@ def _golden_answer(session: BoardSession, plan: Plan) -> bytes:
 
 
 def _measurement(data: bytes, title: str, plan: Plan, runs: Sequence[Counts], answer: bytes) -> Measurement:
-    timings = _timings([run.operators for run in runs])
-    ops = [
-        OpTiming(index, *_kind_and_shape(operator.title), timing)
-        for index, (operator, timing) in enumerate(zip(plan.operators, timings, strict=True))
-    ]
-    hooks = [len(plan.operators) * run.hooks for run in runs]
-    ops.append(OpTiming(len(ops), HOOKS, "", _timing(hooks)))
     return Measurement(
         f"model:{hashlib.sha256(data).hexdigest()[:16]}",
         title,
         "x".join(map(str, plan.input_shape)),
         _timing([run.whole for run in runs]),
-        ops=tuple(ops),
+        ops=_rows([_kind_and_shape(operator.title) for operator in plan.operators], runs),
         output_sha256=hashlib.sha256(answer).hexdigest(),
     )
+
+
+def _rows(labels: Sequence[tuple[str, str]], runs: Sequence[Counts]) -> tuple[OpTiming, ...]:
+    """One a labelled operator, and what measuring them takes."""
+    timings = [*_timings([run.operators for run in runs]), _timing([len(run.operators) * run.hooks for run in runs])]
+    named = zip((*labels, (HOOKS, "")), timings, strict=True)
+    return tuple(OpTiming(index, *label, timing) for index, (label, timing) in enumerate(named))
 
 
 def _kind_and_shape(title: str) -> tuple[str, str]:
@@ -151,9 +147,10 @@ def _notes(session: BoardSession, plan: Plan, runs: Sequence[Counts], exact: boo
     whole = median(run.whole for run in runs)
     used = max(run.arena_used_bytes for run in runs)
     share = f"{100 * parts / whole:.2f} %"
+    planned = f"{plan.arena_bytes} planned (no plan needs less than {plan.lower_bound_bytes})"
     same = "the same bytes as" if exact else "NOT the bytes of"
     return (
         f"operators and measuring add up to {parts:.0f} {unit}, a whole run took {whole:.0f} ({share})",
-        f"arena: {used} bytes were written of {plan.arena_bytes} planned; the board has {session.hello.arena_bytes}",
+        f"arena: {used} bytes were written of {planned}; the board has {session.hello.arena_bytes}",
         f"output for the golden input: {same} TFLite's reference kernels on this machine",
     )

@@ -83,8 +83,7 @@ class BoardSession:
     def __init__(self, board: Board, connect: Callable[[], SmpClient], *, emulated: bool) -> None:
         self.board, self.emulated = board, emulated
         self._connect, self._client = connect, connect()
-        self.hello = self._client.hello()
-        _check(board, self.hello)
+        self.hello = self._client.hello_of(board.name)
         self.counter = _counter(board, self.hello, emulated)
         self._plan_crc32 = 0
 
@@ -96,16 +95,19 @@ class BoardSession:
         """Open the port again, to the same board; UnreachableError while it is gone, RefusedError for another one."""
         self.close()
         self._client = self._connect()
-        hello = self._client.hello()
-        _check(self.board, hello)
+        hello = self._client.hello_of(self.board.name)
         if hello.unique_id != self.hello.unique_id:
             raise RefusedError("wrong_board", f"another {self.board.name} is at the port than before")
         self.hello = hello
 
     @property
     def packing(self) -> Packing:
-        """How weights are laid out for this board."""
-        return Packing(self.hello.packing)
+        """How weights are laid out for this board; RemoteProtocolError for a kernel set that is unknown here."""
+        try:
+            return Packing(self.hello.packing)
+        except ValueError as error:
+            known = f"{self.hello.kernels} ({self.hello.packing})"
+            raise RemoteProtocolError(self.board.name, f"its kernel set {known} is unknown here") from error
 
     def compile(self, model: bytes, name: str) -> Compiled:
         """For this board, with the answer that it must give to the golden input; InputError where it cannot be."""
@@ -229,12 +231,6 @@ def _session(board: Board, port: str, *, emulated: bool) -> Iterator[BoardSessio
         yield session
     finally:
         session.close()
-
-
-def _check(board: Board, hello: Hello) -> None:
-    """Refuse a board that is another one; the client has refused another protocol."""
-    if hello.board != board.name:
-        raise RefusedError("wrong_board", f"the port has the firmware of {hello.board}, not of {board.name}")
 
 
 def _check_fits(compiled: Compiled, hello: Hello) -> None:

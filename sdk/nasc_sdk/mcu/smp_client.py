@@ -104,6 +104,13 @@ class SmpClient:
         self._parameters = messages.Parameters(hello.packet_bytes, hello.window)
         return hello
 
+    def hello_of(self, board: str) -> messages.Hello:
+        """As :meth:`hello`; RefusedError with the code ``wrong_board`` when another board answers."""
+        hello = self.hello()
+        if hello.board != board:
+            raise RefusedError("wrong_board", f"the port has the firmware of {hello.board}, not of {board}")
+        return hello
+
     def parameters(self) -> messages.Parameters:
         """Largest packet and window."""
         return self._ask(Command.PARAMETERS, {}, messages.decode_parameters)

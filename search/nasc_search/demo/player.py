@@ -9,7 +9,6 @@ from nasc_sdk.agent.options import Board
 from nasc_sdk.errors import InputError
 from nasc_sdk.mcu.boards import find_board
 
-INSTRUCTIONS_PER_S: Final = 1e8
 _SERIAL_PATIENCE: Final = 10.0
 _WORSE: Final = (1.0, 60.0)
 _MUCH_WORSE: Final = (0.1, 150.0)
@@ -32,7 +31,7 @@ class Player:
     """Whether its times are counts: then they do not feel what slows this machine."""
 
 
-def player(name: str, instructions_per_s: float = INSTRUCTIONS_PER_S) -> Player:
+def player(name: str, instructions_per_s: float) -> Player:
     """By name: one of :class:`Board`, or an emulated board of ``nasc-sdk boards``; InputError for another."""
     if name in tuple(Board):
         return Player(name, Board(name), ("agent", "--board", name, "--probe-interval-s", "0.25"), 1.0, _WORSE, False)

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final
 
+from nasc_sdk.agent.latency import ENOUGH
 from nasc_sdk.candidate import Candidate
 from nasc_sdk.errors import NascError
 from nasc_sdk.link.link import Link
@@ -39,7 +40,7 @@ FOLLOW_UPS: Final = 2
 """Reports after a link change that are acted upon like it: the first one stands on few samples."""
 OVER_LIMIT: Final = 2
 """Latency reports in a row over the limit that cause a search."""
-MIN_REQUESTS: Final = 100
+MIN_REQUESTS: Final = ENOUGH
 """Fewer say too little about a p95."""
 _BAND: Final = 0.10
 """Predicted and measured total differ by less, or the service says so."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Final, Protocol, assert_never
 
-from nasc_sdk.errors import RefusedError, UnreachableError
+from nasc_sdk.errors import UnreachableError
 from nasc_sdk.mcu.boards import Board, Tool
 from nasc_sdk.mcu.flashers.dfu_util import DfuUtil
 from nasc_sdk.mcu.flashers.emulator import EmulatorFlasher
@@ -82,7 +82,7 @@ def wait_for_hello(board: Board, port: str, timeout_s: float = HELLO_TIMEOUT_S) 
     deadline_s = time.monotonic() + timeout_s
     while True:
         try:
-            hello = _ask(board, port)
+            return _ask(board, port)
         except UnreachableError as error:
             if time.monotonic() >= deadline_s:
                 raise UnreachableError(
@@ -91,15 +91,11 @@ def wait_for_hello(board: Board, port: str, timeout_s: float = HELLO_TIMEOUT_S) 
                     "press its reset button, and check that this is the port that its firmware speaks on",
                 ) from error
             time.sleep(_PAUSE_S)
-            continue
-        if hello.board != board.name:
-            raise RefusedError("wrong_board", f"{port} has the firmware of {hello.board}, not of {board.name}")
-        return hello
 
 
 def _ask(board: Board, port: str) -> Hello:
     client = SmpClient(SerialWire(port, board.serial.baud), timeout_s=_ASK_TIMEOUT_S, attempts=2)
     try:
-        return client.hello()
+        return client.hello_of(board.name)
     finally:
         client.close()

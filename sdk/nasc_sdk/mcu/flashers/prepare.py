@@ -14,6 +14,7 @@ from nasc_sdk.mcu.elf import Image, read_elf
 from nasc_sdk.mcu.flashers.flasher import Flasher, flasher_of
 from nasc_sdk.mcu.flashers.step import Job, PortNeed, Step
 from nasc_sdk.mcu.ports import find_port
+from nasc_sdk.runtime.arrays import read_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def prepare(
     elf, content = folder / f"nasc-{board.name}.elf", b""
     try:
         elf = firmware or build(board, folder).elf
-        content = _read(elf)
+        content = read_bytes(elf)
     except (BuildError, MissingToolError) as error:
         lack(error)
     image = read_elf(content, str(elf)) if content or firmware else None
@@ -74,13 +75,6 @@ def _find_port(flasher: Flasher, board: Board, boards: Mapping[str, Board], port
             return find_port(board, boards, may_appear=waits)
         case _:
             return port
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def _sha256(image: Image | None, content: bytes) -> str:

@@ -8,8 +8,9 @@ INSTALLED := $(VENV)/.installed
 demo: $(INSTALLED)
 	$(BIN)/nasc-sdk demo $(DEMO)
 
+# Two processes (tests/alone.py), each with one thread: more would only take each other's cores.
 test: $(INSTALLED)
-	$(BIN)/pytest $(TESTS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 $(TESTS)
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -24,6 +24,7 @@ import torch
 from nasc_sdk.durable import write_durably
 from nasc_sdk.ir.count import macs, parameters
 from nasc_sdk.ir.network import INPUT, BlockKind, Network
+from nasc_search.accuracy.alone import alone_score
 from nasc_search.accuracy.ranking import kendall, spearman
 from nasc_search.data.dataset import Dataset
 from nasc_search.data.fashion_mnist import load
@@ -39,13 +40,13 @@ REFERENCE = Path(__file__).parent / "data" / "ranking_reference.json"
 CELLS, SEEDS, STEPS, DRAWS, TRIES, BATCH = 24, (0, 1), 800, 2000, 50, 500
 
 
-def strata(path: Path, space: NB201Space) -> list[str]:
-    """One connected cell of each stratum, drawn with a fixed seed; no two of them are one network."""
+def strata(path: Path, space: NB201Space, draw: int) -> list[str]:
+    """One connected cell of each stratum, drawn with that seed; no two of them are one network."""
     with np.load(path, allow_pickle=False) as data:
         ops, quality = data["ops"], data["cifar10_test_200"]
     rows = np.flatnonzero([is_connected(row) for row in ops.tolist()])
     rows = rows[np.argsort(quality[rows], kind="stable")]
-    rng = np.random.default_rng(20)
+    rng = np.random.default_rng(draw)
     drawn: dict[str, str] = {}
     for part in np.array_split(rows, CELLS):
         archs = [format_arch(ops[row].tolist()) for row in rng.permutation(part)[:TRIES]]
@@ -78,10 +79,10 @@ def train_alone(space: NB201Space, arch: str, seed: int, data: Any) -> float:
     return folded.accuracy(torch.from_numpy(data.normalise(data.test.images)), torch.from_numpy(data.test.labels))
 
 
-def train(cells: Path, path: Path, space: NB201Space) -> None:
+def train(cells: list[str], path: Path, space: NB201Space) -> None:
     """Every cell with every seed; what the file holds already is not trained again."""
     data = load(need_train=True)
-    for arch, seed in product(strata(cells, space), SEEDS):
+    for seed, arch in product(SEEDS, cells):
         done = json.loads(path.read_text()) if path.exists() else {}
         if str(seed) not in done.get(arch, {}):
             done.setdefault(arch, {})[str(seed)] = accuracy = train_alone(space, arch, seed, data)
@@ -101,7 +102,7 @@ def scores(supernet: Supernet, archs: list[str], data: Dataset) -> dict[str, lis
     calibration = torch.from_numpy(data.normalise(data.calibration.images))
     images = torch.from_numpy(data.normalise(data.validation.images))
     labels = torch.from_numpy(data.validation.labels)
-    found: dict[str, list[float]] = {"accuracy": [], "cross-entropy": []}
+    found: dict[str, list[float]] = {"accuracy": [], "cross-entropy": [], "accuracy and depth": []}
     supernet.eval()
     for arch in archs:
         network = supernet.space.network(arch)
@@ -109,6 +110,7 @@ def scores(supernet: Supernet, archs: list[str], data: Dataset) -> dict[str, lis
         logits = torch.cat([folded(part) for part in images.split(BATCH)]).flatten(1)
         found["accuracy"].append(float((logits.argmax(1) == labels).float().mean()))
         found["cross-entropy"].append(-float(torch.nn.functional.cross_entropy(logits, labels)))
+        found["accuracy and depth"].append(alone_score(network, found["accuracy"][-1]))
     return found
 
 
@@ -151,6 +153,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train", action="store_true")
     parser.add_argument("--cells", type=Path, help="nb201_accuracy.npz: `ops` and `cifar10_test_200`")
+    parser.add_argument("--draw", type=int, default=20, help="seed of the draw of cells  [default: 20]")
     parser.add_argument("--reference", type=Path, default=REFERENCE)
     parser.add_argument("--supernet", type=Path, help="folder of a trained supernet  [default: the shipped one]")
     parser.add_argument("--json", action="store_true")
@@ -160,7 +163,7 @@ def main() -> None:
         trained = open_pretrained(given.supernet, Path(cache))
     space = trained.supernet.space
     if given.train:
-        train(given.cells, given.reference, space)
+        train(strata(given.cells, space, given.draw), given.reference, space)
         return
     reference = json.loads(given.reference.read_text())
     archs = [arch for arch, seeds in reference.items() if len(seeds) == len(SEEDS)]

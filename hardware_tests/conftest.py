@@ -6,21 +6,23 @@ import shutil
 from contextlib import contextmanager
 
 import pytest
-from tests.conftest import pytest_runtest_makereport
+from tests.conftest import pytest_runtest_makereport, pytest_xdist_make_scheduler
 
 from nasc_sdk.mcu.boards import find_board, load_boards
 from nasc_sdk.mcu.build import build
 from nasc_sdk.mcu.emulator import EmulatedBoard
+from nasc_sdk.mcu.rates import at_rate
 from nasc_sdk.mcu.serial_wire import SerialWire
 from nasc_sdk.mcu.session import BoardSession, open_session
 from nasc_sdk.mcu.smp_client import SmpClient
 
-__all__ = ["pytest_runtest_makereport"]
+__all__ = ["pytest_runtest_makereport", "pytest_xdist_make_scheduler"]
 
 
 def pytest_addoption(parser):
     parser.addoption("--board", help="one of nasc-sdk boards  [default: every emulated one]")
     parser.addoption("--port", default="", help="the serial port of --board  [default: emulate it]")
+    parser.addoption("--baud", type=int, help="what its firmware was built for  [default: its board file's]")
     parser.addoption("--heads", type=int, default=2, help="random heads of each search space")
 
 
@@ -34,7 +36,7 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(scope="module")
 def board(board_name, pytestconfig):
-    board = find_board(board_name)
+    board = at_rate(find_board(board_name), pytestconfig.getoption("baud"))
     if not pytestconfig.getoption("port"):
         for tool in (board.build.compiler, board.emulator.command):
             if shutil.which(tool) is None:

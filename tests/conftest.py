@@ -1,4 +1,4 @@
-"""In CI a skipped test fails the run, unless its reason is on the list in skips-allowed.txt."""
+"""In CI a skipped test fails the run, unless its reason is in skips-allowed.txt; and how tests are spread."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
+
+from tests.alone import Worker, is_alone, unit_of
 
 _ALLOWED = Path(__file__).with_name("skips-allowed.txt")
 
@@ -24,3 +26,25 @@ def pytest_runtest_makereport(item, call):
             report.outcome = "failed"
             report.longrepr = f"skipped in CI, and the reason is not in {_ALLOWED.name}: {reason}"
     return report
+
+
+def pytest_configure(config):
+    if hasattr(config, "workerinput"):
+        config.pluginmanager.register(Worker(config))
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: is_alone(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByUnit(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return unit_of(nodeid)
+
+    # As collected, where what runs alone is last.
+    config.option.loadscopereorder = False
+    return ByUnit(config, log)

@@ -8,6 +8,7 @@ import click
 
 from nasc_sdk.cli.numbers import Finite
 from nasc_sdk.cli.output import broker_option, site_option
+from nasc_sdk.cli.paths import UserPath
 
 
 @click.command(
@@ -34,7 +35,7 @@ Example:
 )
 @click.option(
     "--state-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=UserPath(file_okay=False),
     default=Path("nasc-edge"),
     show_default=True,
     help="Tails, profiles and the session counter.",

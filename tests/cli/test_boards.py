@@ -85,7 +85,7 @@ def test_options_that_do_not_go_together(words, reason):
 def test_profile_shows_instructions_of_each_operator(model, tmp_path):
     found = run("profile", "--board", BOARD, "--model", model, "--rounds", 2)
     assert found.returncode == 0, found.stderr
-    assert "median instructions" in found.stdout
+    assert "min instructions  median instructions  max instructions" in found.stdout
     assert " ms" not in found.stdout
     assert "the same bytes as TFLite's reference kernels" in found.stdout
     document = json.loads(run("profile", "--board", BOARD, "--model", model, "--json").stdout)
@@ -93,6 +93,7 @@ def test_profile_shows_instructions_of_each_operator(model, tmp_path):
     assert [operator["operator"] for operator in document["operators"]] == ["CONV_2D", "ADD"] * 2
     assert document["macs"] == sum(operator["macs"] for operator in document["operators"]) == 2 * 64 * 4 * 36
     assert document["profile"]["conditions"]["unit"] == "instructions"
+    assert all(0 < each["minimum"] <= each["count"] <= each["maximum"] for each in document["operators"])
 
 
 @emulated

@@ -158,3 +158,18 @@ def test_the_script_is_what_the_shell_gets(tmp_path):
     found = run("flash", "--board", "raspberrypi4", "--host", "pi", "--uninstall", "--json", PATH=str(tmp_path))
     assert found.returncode == 0, found.stderr
     assert "action=uninstall" in json.loads(found.stdout)["done"][0]
+
+
+def test_a_rate_that_a_board_does_not_offer_is_refused():
+    found = run("flash", "--board", "nucleo-f446re", "--baud", "9600", "--dry-run")
+    assert found.returncode != 0
+    assert "nucleo-f446re offers 115200 or 230400 baud, not 9600" in found.stderr
+    found = run("flash", "--board", "raspberrypi4", "--host", "pi", "--baud", "115200", "--dry-run")
+    assert "--baud: not for raspberrypi4" in found.stderr
+
+
+@pytest.mark.parametrize("words", [("profile",), ("infer", "--input", "x.npy")])
+def test_a_rate_goes_with_a_microcontroller(words):
+    found = run(*words, "--baud", "115200")
+    assert found.returncode == 2
+    assert "--baud: only with a microcontroller" in found.stderr

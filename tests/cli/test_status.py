@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from nasc_sdk.cli.output import format_table
-from nasc_sdk.cli.status import HEADER, WIDTH, details, summarise
+from nasc_sdk.cli.status import HEADER, WIDTH, _working, details, running, summarise
 from nasc_sdk.mqtt.broker import start_broker
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.profiling.profile import Conditions
@@ -94,6 +94,14 @@ def test_the_newest_message_counts_and_strangers_make_no_row():
     assert row(BOARD, later, replace_latency(1.0), LATENCY)["online since"] == "gone"
     assert row(BOARD, replace_latency(1.0), LATENCY)["p50/p95 ms"] == "3.25/6.50"
     assert summarise([REPORTED, LINK, LATENCY]) == []
+
+
+def test_what_the_service_works_on():
+    work = {"verb": "profile", "device": "pi", "since_unix_s": 1_700_000_000.0, "done": 3, "total": 9, "label": "stem"}
+    assert running({"pi": {"running": work}, "other": {"running": work}}) == [work], "it is one for all devices"
+    assert running({}) == running({"pi": {"running": None}}) == running({"pi": {}}) == []
+    assert _working(work) == "search service: profile of pi since 22:13:20Z: 3 of 9, stem"
+    assert _working(work | {"total": 0}) == "search service: profile of pi since 22:13:20Z"
 
 
 def replace_latency(total_ms):

@@ -1,6 +1,8 @@
 """Encoders learn; what the supernet knew before stays, unless both are trained together."""
 
+from copy import deepcopy
 from dataclasses import replace
+from functools import lru_cache
 
 import pytest
 import torch
@@ -20,9 +22,14 @@ from tests.supernet.tasks import DENSE_CELL, SPACE, task
 NARROW = Candidate(DENSE_CELL, 2, CutEncoding(4, 2))
 
 
-def learnt():
-    """A supernet whose dense cell knows the task, and whose encoders know nothing."""
+@lru_cache(maxsize=1)
+def _learnt_once():
     return finetune(Supernet(SPACE, 4, encoded=True), DENSE_CELL, task(), 4, lambda step: None, batch=32).supernet
+
+
+def learnt():
+    """A supernet of one's own whose dense cell knows the task, and whose encoders know nothing."""
+    return deepcopy(_learnt_once())
 
 
 def trained(steps=120, *, joint=False, seed=0):

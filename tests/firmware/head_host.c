@@ -12,10 +12,16 @@
 #include "port.h"
 #include "words.h"
 
+enum { WROTE_OUTSIDE = 255 };
+
 uint32_t nasc_port_now(void)
 {
     static uint32_t now;
     return now++;
+}
+
+void nasc_port_feed(void)
+{
 }
 
 static uint32_t read_word(void)
@@ -43,8 +49,8 @@ static uint8_t *read_bytes(uint32_t count)
     return bytes;
 }
 
-/* Runs the head where the input fits it, else its golden input; checks that nothing beyond its arena was written. */
-static nasc_status_t run(const uint8_t *plan, const uint8_t *input, uint32_t input_bytes)
+/* Runs the head where the input fits it, else its golden input; WROTE_OUTSIDE where that was more than its arena. */
+static uint32_t run(const uint8_t *plan, const uint8_t *input, uint32_t input_bytes)
 {
     uint32_t claimed = nasc_u32(plan + 32);
     nasc_status_t status;
@@ -56,7 +62,7 @@ static nasc_status_t run(const uint8_t *plan, const uint8_t *input, uint32_t inp
     } else {
         status = nasc_head_try();
     }
-    return nasc_head_arena_used() <= claimed ? status : NASC_BUSY;
+    return nasc_head_arena_used() <= claimed ? (uint32_t)status : (uint32_t)WROTE_OUTSIDE;
 }
 
 int main(void)
@@ -65,9 +71,9 @@ int main(void)
         uint32_t plan_bytes = read_word(), input_bytes = read_word();
         uint8_t *plan = read_bytes(plan_bytes), *input = read_bytes(input_bytes);
         nasc_plan_fault_t fault = nasc_head_load(plan, plan_bytes);
-        nasc_status_t status = fault == NASC_PLAN_FINE ? run(plan, input, input_bytes) : NASC_BAD_PLAN;
+        uint32_t status = fault == NASC_PLAN_FINE ? run(plan, input, input_bytes) : (uint32_t)NASC_BAD_PLAN;
         write_word((uint32_t)fault);
-        write_word((uint32_t)status);
+        write_word(status);
         write_word(nasc_head_output_bytes());
         if (nasc_head_output_bytes()) {
             fwrite(nasc_head_output(), 1, nasc_head_output_bytes(), stdout);

@@ -3,8 +3,8 @@
  *     store-host IMAGE CUT TORN [PLAN...]
  *
  * Opens the store and updates to each plan in turn. Before the flash operation of the number CUT (from 0; -1: none) the
- * process ends with status 99, having done half of it where TORN is 1. Says at last which head is active, by its
- * SHA-256, and what a trial run of it gives. */
+ * process ends with status 99, having done half of it where TORN is 1; where it is 2 the flash only stays busy. Says at
+ * last which head is active, by its SHA-256, and what a trial run of it gives. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +28,10 @@ uint32_t nasc_port_now(void)
     return 0;
 }
 
+void nasc_port_feed(void)
+{
+}
+
 uint32_t nasc_port_flash_bytes(void)
 {
     return FLASH_BYTES;
@@ -44,6 +48,16 @@ static void save(void)
     if (file == NULL || fwrite(flash, 1, sizeof flash, file) != sizeof flash || fclose(file)) {
         exit(2);
     }
+}
+
+/* Whether it is the chosen operation that the flash does not come back from. */
+static int stays_busy(void)
+{
+    if (torn != 2 || operations != cut) {
+        return 0;
+    }
+    operations++;
+    return 1;
 }
 
 /* How much of an operation of count bytes is done: all, or what the power cut leaves of it. */
@@ -73,6 +87,9 @@ nasc_status_t nasc_port_flash_read(uint32_t offset, void *bytes, uint32_t count)
 
 nasc_status_t nasc_port_flash_erase(uint32_t offset)
 {
+    if (stays_busy()) {
+        return NASC_BUSY;
+    }
     uint32_t done = done_of(SECTOR);
     memset(flash + offset, 0xFF, done);
     end_if_cut(done, SECTOR);
@@ -82,6 +99,9 @@ nasc_status_t nasc_port_flash_erase(uint32_t offset)
 /* As NOR does: bits only go from 1 to 0. */
 nasc_status_t nasc_port_flash_program(uint32_t offset, const void *bytes, uint32_t count)
 {
+    if (stays_busy()) {
+        return NASC_BUSY;
+    }
     uint32_t done = done_of(count);
     for (uint32_t place = 0; place < done; place++) {
         flash[offset + place] &= ((const uint8_t *)bytes)[place];

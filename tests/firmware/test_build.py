@@ -12,6 +12,7 @@ import pytest
 from nasc_sdk.errors import BuildError, InputError, MissingToolError
 from nasc_sdk.mcu.boards import find_board, load_boards
 from nasc_sdk.mcu.build import build
+from nasc_sdk.mcu.rates import at_rate
 
 BOARDS = load_boards()
 CORTEX_M4 = [name for name, board in BOARDS.items() if board.core == "cortex-m4"]
@@ -49,6 +50,12 @@ def test_firmware_without_heads_is_small(built, name):
     firmware = built(name)
     assert firmware.code_bytes <= MOST_CODE_BYTES
     assert firmware.ram_bytes <= MOST_RAM_BYTES
+
+
+@needs_compiler
+def test_firmware_is_built_for_the_rate_that_is_asked_for(built, tmp_path):
+    board = at_rate(BOARDS["nrf52840-dk"], 230_400)
+    assert build(board, tmp_path).sha256 != built("nrf52840-dk").sha256
 
 
 def crc_of_boot_rom(content):

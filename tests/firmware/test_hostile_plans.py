@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import struct
-import zlib
 
 import numpy as np
 import pytest
 
-from nasc_sdk.mcu.compile import compile_model
-from nasc_sdk.mcu.packing import Packing
 from nasc_sdk.mcu.plan import OPERATOR_BYTES
 from nasc_search.export.forms import Form
-from nasc_search.export.quantize import quantize
-from nasc_search.export.writer import write_int8
-from tests.export.networks import case, random_network
 from tests.firmware.host import HostHead, needs_compiler
+from tests.firmware.mutants import HEADER, good_plan, lie_in_content, lie_in_fields, sealed, with_word
 
 pytestmark = needs_compiler
 
-HEADER = 96
 FINE, TOO_SHORT, NOT_ONE, VERSION, LENGTH, CHECKSUM, PACKING, ARENA, TABLES, CODE = range(10)
 SHAPE, TENSOR, CONSTANT, SCALE, NAME, WORK = range(10, 16)
-NASTY = (0, 1, 2, 15, 16, 255, 256, 65535, 0x7FFFFFFF, 0x80000000, 0xFFFFFFF0, 0xFFFFFFFF)
+WROTE_OUTSIDE = 255
 
 
 @pytest.fixture(scope="module")
@@ -32,27 +26,8 @@ def head(tmp_path_factory):
     host.close()
 
 
-def plan(seed, form=Form.BUILTIN):
-    network, weights, ranges, _ = case(random_network(np.random.default_rng(seed)), seed)
-    return compile_model(write_int8(quantize(network, weights, ranges), form), Packing.PLAIN, "net").pack()
-
-
-def sealed(data):
-    """With the length and the checksum that fit."""
-    data = bytearray(data)
-    struct.pack_into("<I", data, 8, len(data))
-    struct.pack_into("<I", data, 12, zlib.crc32(bytes(data[16:])))
-    return bytes(data)
-
-
-def with_word(data, at, value, form="<I"):
-    data = bytearray(data)
-    struct.pack_into(form, data, at, value)
-    return sealed(data)
-
-
 def test_every_truncation_is_refused(head):
-    good = plan(0)
+    good = good_plan(0)
     for length in [*range(HEADER + 2), *range(HEADER + 2, len(good), 61)]:
         assert head.run(good[:length]).fault in (TOO_SHORT, LENGTH)
 
@@ -67,17 +42,17 @@ def test_every_truncation_is_refused(head):
     ],
 )  # fmt: skip
 def test_each_lie_has_its_name(head, at, form, value, fault):
-    assert head.run(with_word(plan(0), at, value, form)).fault == fault
+    assert head.run(with_word(good_plan(0), at, value, form)).fault == fault
 
 
 def test_an_output_over_its_own_input_is_refused(head):
-    good = plan(0)
+    good = good_plan(0)
     (source,) = struct.unpack_from("<I", good, HEADER + 12)
     assert head.run(with_word(good, HEADER + 16, source)).fault == TENSOR
 
 
 def test_a_flipped_bit_is_noticed(head):
-    good = plan(1)
+    good = good_plan(1)
     for at in range(0, len(good), 53):
         hurt = bytearray(good)
         hurt[at] ^= 4
@@ -86,15 +61,10 @@ def test_a_flipped_bit_is_noticed(head):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_lies_in_channels_and_weights_give_wrong_values_at_worst(head, seed):
-    good, rng = plan(seed), np.random.default_rng(seed)
-    (operators,) = struct.unpack_from("<I", good, 16)
-    start, faults = HEADER + OPERATOR_BYTES * operators, set()
+    good, rng, faults = good_plan(seed), np.random.default_rng(seed), set()
     for _ in range(300):
-        hurt = bytearray(good)
-        for at in rng.integers(start // 4, len(good) // 4, int(rng.integers(1, 5))):
-            struct.pack_into("<I", hurt, 4 * int(at), int(rng.choice(NASTY)))
-        found = head.run(sealed(hurt))
-        assert found.status != 11, "wrote outside its arena"
+        found = head.run(lie_in_content(good, rng))
+        assert found.status != WROTE_OUTSIDE, "wrote outside its arena"
         faults.add(found.fault)
     assert {FINE, SCALE} <= faults
 
@@ -105,7 +75,7 @@ def test_more_work_than_anybody_waits_for_is_refused(head):
     common = struct.pack("<BBbbbbbxIII", 3, 0, -128, 127, 0, 0, 0, 0, 0, 1_000_000 // 16 * 16)
     window = struct.pack("<6H4B2BxxIIIII", image, image, 1, image, image, 1, 255, 255, 1, 1, 127, 127, *[0] * 5)
     body = (common + window).ljust(OPERATOR_BYTES, b"\0") + b"x\0"
-    header = bytearray(plan(0)[:HEADER])
+    header = bytearray(good_plan(0)[:HEADER])
     struct.pack_into("<IIII", header, 16, 1, HEADER, HEADER + OPERATOR_BYTES, 2)
     struct.pack_into("<IIIII", header, 32, 1 << 20, 0, 1, 0, 1)
     assert head.run(sealed(bytes(header) + body)).fault in (WORK, TENSOR)
@@ -115,19 +85,9 @@ def test_more_work_than_anybody_waits_for_is_refused(head):
 @pytest.mark.parametrize("seed", range(4))
 def test_lies_in_any_field_read_and_write_nothing_outside(head, seed, form):
     """The sanitizers say so, and that nothing beyond the plan's own arena changed."""
-    good, rng = plan(seed, form), np.random.default_rng(seed)
-    (operators,) = struct.unpack_from("<I", good, 16)
-    end = HEADER + OPERATOR_BYTES * operators
-    faults = set()
+    good, rng, faults = good_plan(seed, form), np.random.default_rng(seed), set()
     for _ in range(400):
-        hurt = bytearray(good)
-        for _ in range(int(rng.integers(1, 4))):
-            at = int(rng.integers(16, end))
-            if rng.random() < 0.5:
-                struct.pack_into("<I", hurt, at - at % 4, int(rng.choice(NASTY)))
-            else:
-                hurt[at] = int(rng.integers(256))
-        found = head.run(sealed(hurt))
-        assert found.status != 11, "wrote outside its arena"
+        found = head.run(lie_in_fields(good, rng))
+        assert found.status != WROTE_OUTSIDE, "wrote outside its arena"
         faults.add(found.fault)
     assert {FINE, SHAPE, TENSOR, CONSTANT} <= faults

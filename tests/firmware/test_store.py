@@ -13,6 +13,7 @@ import pytest
 
 from nasc_sdk.mcu.compile import compile_model, with_golden
 from nasc_sdk.mcu.packing import Packing
+from nasc_sdk.mcu.smp_messages import Status
 from nasc_sdk.runtime.select import open_runtime
 from nasc_search.export.quantize import quantize
 from nasc_search.export.writer import write_int8
@@ -22,6 +23,7 @@ from tests.firmware.host import HEAD_SOURCES, build_host, needs_compiler
 pytestmark = needs_compiler
 
 CUT = 99
+BUSY_FOR_EVER = 2
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,19 @@ def test_a_head_that_is_too_large_is_refused_before_anything_is_written(program,
     large.write_bytes(bytes(1 << 17))
     found = run(program, tmp_path / "flash", large)
     assert (found.said, found.operations, found.active) == ([4], 0, digest(plans[0]))
+
+
+def test_flash_that_stays_busy_is_told_and_leaves_the_old_head(program, plans, tmp_path):
+    start, image = tmp_path / "start", tmp_path / "busy"
+    run(program, start, plans[0])
+    shutil.copy(start, image)
+    whole = run(program, image, plans[1]).operations
+    assert whole > 3
+    for operation in range(whole):
+        shutil.copy(start, image)
+        found = run(program, image, plans[1], cut=operation, torn=BUSY_FOR_EVER)
+        assert (found.said, found.active) == ([Status.BUSY], digest(plans[0])), operation
+        assert run(program, image, plans[1]).active == digest(plans[1])
 
 
 @pytest.mark.parametrize("torn", [False, True], ids=["clean", "torn"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -78,6 +79,16 @@ def random_constraints(rng):
     )
 
 
+@lru_cache(maxsize=1024)
+def slow_transfers(link, payload, percentile):
+    """Median and a percentile of the time of a payload."""
+    times = [
+        trip + payload * 8 / 1e6 / speed * 1e3
+        for trip, speed in zip(link.round_trip_ms, link.throughput_mbit_s, strict=True)
+    ]
+    return np.median(times), np.percentile(times, percentile)
+
+
 def slow_total(table, link, percentile, row, cut, code):
     z = NormalDist().inv_cdf(percentile / 100)
     median = table.head_ms[row, cut] + table.tail_ms[row, cut]
@@ -85,18 +96,9 @@ def slow_total(table, link, percentile, row, cut, code):
     spreads = [z * table.head_sd_ms[row, cut], z * table.tail_sd_ms[row, cut]]
     spreads += [z * table.coding.head_sd_ms[cut, code], z * table.coding.tail_sd_ms[cut, code]]
     if cut < table.cuts - 1:
-        payload = table.payload_bytes[cut, code]
-        times = [
-            trip + payload * 8 / 1e6 / speed * 1e3
-            for trip, speed in zip(link.round_trip_ms, link.throughput_mbit_s, strict=True)
-        ]
-        median += (
-            np.median(times)
-            + table.overheads.encode_ms
-            + table.overheads.decode_ms
-            + table.overheads.reply_ms
-        )
-        spreads.append(np.percentile(times, percentile) - np.median(times))
+        transfer, slow_transfer = slow_transfers(link, int(table.payload_bytes[cut, code]), percentile)
+        median += transfer + table.overheads.encode_ms + table.overheads.decode_ms + table.overheads.reply_ms
+        spreads.append(slow_transfer - transfer)
     return float(median + np.sqrt(sum(spread**2 for spread in spreads)))
 
 
@@ -148,11 +150,7 @@ def slow_energy(table, link, row, cut, code):
     busy = table.head_ms[row, cut] + table.coding.head_ms[cut, code]
     waiting = table.tail_ms[row, cut] + table.coding.tail_ms[cut, code]
     if cut < table.cuts - 1:
-        payload = table.payload_bytes[cut, code]
-        times = [
-            trip + payload * 8 / 1e6 / speed * 1e3
-            for trip, speed in zip(link.round_trip_ms, link.throughput_mbit_s, strict=True)
-        ]
+        transfer, _ = slow_transfers(link, int(table.payload_bytes[cut, code]), 50.0)
         busy += table.overheads.encode_ms
-        waiting += np.median(times) + table.overheads.decode_ms + table.overheads.reply_ms
+        waiting += transfer + table.overheads.decode_ms + table.overheads.reply_ms
     return float(table.power.busy_w * busy + table.power.idle_w * waiting)

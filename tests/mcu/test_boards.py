@@ -71,6 +71,8 @@ def test_a_folder_that_is_none_is_refused(tmp_path):
         ("icount_shift = 7", "icount_shift = 11", "icount_shift"),
         ('linker = "ports/arm/memory.ld"\n', "", "linker"),
         ("[build]", "[build", "line"),
+        ("baud = 115_200", "baud = 115_200\nrates = [9600]", "baud 115200 is not among rates"),
+        ("baud = 115_200", "baud = 115_200\nrates = [115_200, 7]", "serial.rates"),
     ],
 )
 def test_what_describes_no_board_is_told_with_its_file(tmp_path, old, new, said):

@@ -2,62 +2,27 @@
 
 from __future__ import annotations
 
-import shutil
-from contextlib import ExitStack, nullcontext
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
 from nasc_sdk.errors import InputError, UnreachableError
-from nasc_sdk.mcu.boards import find_board
-from nasc_sdk.mcu.build import build
-from nasc_sdk.mcu.emulator import EmulatedBoard
-from nasc_sdk.mcu.machine import BoardMachine, Clock, clock_of
+from nasc_sdk.mcu.clock import Clock, clock_of
+from nasc_sdk.mcu.machine import BoardMachine
 from nasc_sdk.mcu.serial_wire import SerialWire
 from nasc_sdk.mcu.session import BoardSession
 from nasc_sdk.mcu.smp_client import SmpClient
 from nasc_sdk.runtime.base import Kernels
 from nasc_sdk.runtime.select import open_runtime
+from tests.mcu.plugging import BOARD, NEEDS_TOOLS
 from tests.support.tiny_models import conv_chain
 
-BOARD = find_board("mps2-an386")
-MISSING = next((tool for tool in (BOARD.build.compiler, BOARD.emulator.command) if shutil.which(tool) is None), "")
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(bool(MISSING), reason=f"{MISSING} is not installed"),
-]
+pytestmark = NEEDS_TOOLS
 
 MODELS = [conv_chain(1, seed=seed) for seed in range(3)]
 CLOCK = Clock(1e8, "simulated")
 IMAGE = np.random.default_rng(0).integers(-128, 128, (1, 8, 8, 4)).astype(np.int8)
-
-
-class Socket:
-    """A port that keeps its name when another board is plugged in."""
-
-    def __init__(self, folder):
-        self._firmware = build(BOARD, folder).elf
-        self._plugged = ExitStack()
-        self.name = folder / "port"
-
-    def plug_in(self):
-        self.machine = self._plugged.enter_context(EmulatedBoard(BOARD, self._firmware))
-        self.name.unlink(missing_ok=True)
-        self.name.symlink_to(self.machine.port)
-
-    def unplug(self):
-        self.machine.stop()
-
-    def close(self):
-        self._plugged.close()
-
-
-@pytest.fixture
-def socket(tmp_path):
-    socket = Socket(tmp_path)
-    socket.plug_in()
-    yield socket
-    socket.close()
 
 
 @pytest.fixture
@@ -68,8 +33,8 @@ def session(socket):
 
 
 @pytest.fixture
-def machine(session):
-    return BoardMachine(session, CLOCK, "board", nullcontext)
+def machine(session, tmp_path):
+    return BoardMachine(session, CLOCK, "board", tmp_path / "unfinished", nullcontext)
 
 
 def expected(model):

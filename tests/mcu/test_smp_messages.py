@@ -143,6 +143,11 @@ def test_refusals_have_the_code_of_their_status():
             messages.raise_refusal(messages.decode_response(response(Command.COMMIT, fields)))
 
 
+def test_a_clock_that_stands_still_is_refused():
+    with pytest.raises(RemoteProtocolError, match="counts 0 a second"):
+        messages.decode_hello(HELLO | {"time_hz": 0})
+
+
 def test_another_protocol_is_refused():
     with pytest.raises(RemoteProtocolError, match="speaks protocol 2, this side 1"):
         messages.decode_hello(HELLO | {"protocol": 2})

@@ -6,9 +6,10 @@ import time
 import msgspec
 import pytest
 
+from nasc_sdk.cli.asking import _give_up
 from nasc_sdk.errors import UnreachableError
 from nasc_sdk.mqtt import ask as asking
-from nasc_sdk.mqtt.ask import ask
+from nasc_sdk.mqtt.ask import ask, cancel
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.protocol.messages import (
     ServiceProgress,
@@ -142,3 +143,25 @@ def test_the_answer_is_asked_for_again_after_a_restart_of_the_broker(kind, tmp_p
             assert service.seen.count("r1") >= 2
             asker.close()
             service_client.close()
+
+
+def test_giving_up_names_the_request_and_hears_what_became_of_it(clients):
+    service, asker = clients
+    heard = []
+
+    def serve(self, request):
+        heard.append((request.verb, request.options))
+        reply = ServiceReply(request_id=request.request_id, document=msgspec.Raw(b'{"text":"stopped"}'))
+        self.client.publish(TOPICS.service_reply(request.request_id), encode(reply))
+
+    Service(service, serve)
+    assert bytes(cancel(asker, TOPICS, SEARCH).document) == b'{"text":"stopped"}'
+    assert heard == [(ServiceVerb.CANCEL, {"request_id": "r1"})]
+    assert _give_up(asker, "lab", SEARCH) == "stopped"
+
+
+def test_a_service_that_does_not_say_that_it_stopped(clients, monkeypatch):
+    monkeypatch.setattr(asking, "CANCEL_S", 0.2)
+    service, asker = clients
+    Service(service, lambda *_: None)
+    assert "has not said that it stopped; if it was asked it goes on" in _give_up(asker, "lab", SEARCH)

@@ -50,7 +50,7 @@ def test_every_step_is_timed(direction, packing, coding):
         assert found[step, 12_544].median > found[step, 98].median
     assert msgspec.json.decode(msgspec.json.encode(profile), type=Profile) == profile
     text = format_profile(profile)
-    assert "coding (measured)" in text
+    assert "beside the network (measured)" in text
     assert "12544 bytes" in text
 
 

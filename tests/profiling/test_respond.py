@@ -16,7 +16,7 @@ from nasc_sdk.profiling.plan import PlanItem, ProfilePlan, pack
 from nasc_sdk.profiling.respond import KEPT_RESULTS, UNREADABLE, ProfileResponder
 from nasc_sdk.protocol.chunks import Chunk
 from nasc_sdk.protocol.chunks import encode as encode_chunk
-from nasc_sdk.protocol.messages import Artifact, ProfileRequest, ProfileResult, decode, encode
+from nasc_sdk.protocol.messages import Artifact, ProfileCancel, ProfileRequest, ProfileResult, decode, encode
 from nasc_sdk.protocol.topics import Topics
 from nasc_sdk.runtime.base import Kernels
 from nasc_sdk.runtime.select import open_runtime
@@ -42,6 +42,7 @@ class Bench:
 
     def __init__(self, url, directory):
         self.directory, self.runs, self.bug, self.gate = directory, [], None, None
+        self.began = threading.Event()
         self.results = queue.Queue()
         self.asker, self.client = MqttClient(url, "asker"), MqttClient(url, "board")
         self.shelf = ArtifactShelf(self.asker, "lab")
@@ -66,6 +67,7 @@ class Bench:
 
     def run(self, plan, request, progress):
         self.runs.append(request.request_id)
+        self.began.set()
         if self.bug is not None:
             raise self.bug
         if self.gate is not None:
@@ -83,6 +85,15 @@ class Bench:
 
     def ask(self, request_id, plan=ARTIFACT):
         self.ask_raw(encode(ProfileRequest(request_id=request_id, plan=plan, rounds=1)))
+
+    def cancel(self, request_id):
+        self.asker.publish(TOPICS.profile_cancel, encode(ProfileCancel(request_id=request_id)))
+
+    def await_cancelled(self, request_id):
+        """On return the responder has heard it: its client takes messages in order."""
+        self.cancel(request_id)
+        self.ask_raw(b"heard?")
+        assert self.results.get(timeout=TIMEOUT_S).request_id == UNREADABLE
 
     def answer(self):
         """The next answer to a request that was one."""
@@ -198,3 +209,40 @@ def test_closing_in_the_middle_of_a_measurement(bench):
     bench.gate.set()
     bench.responder.close()
     assert not bench.responder._thread.is_alive()
+
+
+def test_a_measurement_that_is_cancelled_ends_at_its_next_step(bench):
+    bench.gate = threading.Event()
+    bench.ask("r1")
+    assert bench.began.wait(TIMEOUT_S)
+    bench.await_cancelled("r1")
+    bench.gate.set()
+    assert bench.answer().code == "cancelled"
+    bench.ask("r1")
+    assert bench.answer().profile is not None, "asked for again it is measured"
+
+
+def test_one_that_waits_is_cancelled_before_it_begins(bench):
+    bench.gate = threading.Event()
+    for name in ("r1", "r2", "r3"):
+        bench.ask(name)
+    bench.await_cancelled("r2")
+    bench.gate.set()
+    answers = {answer.request_id: answer.code for answer in (bench.answer() for _ in range(3))}
+    assert answers == {"r1": "", "r2": "cancelled", "r3": ""}
+    assert bench.runs == ["r1", "r3"]
+
+
+def test_a_plan_that_does_not_come_is_waited_for_no_longer(bench):
+    bench.shelf.drop(ARTIFACT.sha256)
+    bench.responder._fetch_timeout_s = 10 * TIMEOUT_S
+    bench.ask("r1")
+    bench.cancel("r1")
+    assert bench.answer().code == "cancelled"
+    assert bench.runs == []
+
+
+def test_cancelling_what_is_not_there_changes_nothing(bench):
+    bench.await_cancelled("r1")
+    bench.ask("r1")
+    assert bench.answer().profile is not None

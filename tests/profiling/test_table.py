@@ -38,6 +38,14 @@ def test_blocks_have_shares_and_cumulated_shares():
     assert "note: a note" in text
 
 
+def test_few_repeats_have_least_and_most_instead_of_a_p95():
+    timing = Timing(25.0, 26.0, 24.0, 3, 27.0)
+    text = format_profile(replace(PROFILE, blocks=(replace(_unit("stem", 25.0), timing=timing),), heads=()))
+    assert _cells(text, "stem") == ["stem", "whole", "8x8x4", "24.0", "25.0", "27.0", "100.0", "100.0"]
+    assert text.index("min us") < text.index("median us") < text.index("max us")
+    assert "p95" not in text
+
+
 def test_blocks_say_what_they_run():
     text = format_profile(replace(PROFILE, blocks=(_unit("cell", 75.0, key="cell|add 8x8x4*2|conv3x3 8x8x4*1"),)))
     assert "1 conv3x3, 2 add" in text

@@ -22,6 +22,7 @@ from nasc_sdk.protocol.messages import (
     DeployStatus,
     LatencyReport,
     LinkReport,
+    ProfileCancel,
     ProfileProgress,
     ProfileRequest,
     ProfileResult,
@@ -64,6 +65,7 @@ EXAMPLES = (
             power=Power(2.5, 3.75, "ina219 (hwmon0)", 40, PowerOrigin.MEASURED),
         ),
     ),
+    ProfileCancel(request_id="r1"),
     LinkReport(
         device="board", throughput_mbit_s=(9.5, 1e-3), round_trip_ms=(2.0, 0.0), loss=0.5, changed=True
     ),

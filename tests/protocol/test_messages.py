@@ -101,10 +101,10 @@ def test_deep_nesting(message, opening):
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "9" * 400])
 def test_numbers_that_are_none(number):
-    link = encode(EXAMPLES[4]).decode()
+    link = encode(EXAMPLES[5]).decode()
     assert "9.5" in link
     refuse(LinkReport, link.replace("9.5", number).encode())
-    request = encode(EXAMPLES[9]).decode()
+    request = encode(EXAMPLES[10]).decode()
     assert "6.5" in request
     refuse(ServiceRequest, request.replace("6.5", number).encode())
 
@@ -130,7 +130,7 @@ def test_numbers_that_are_none(number):
         (State, {"device": "board\n"}),
         (State, {"device": ""}),
         (State, {"role": "toaster"}),
-        (ServiceReply, {"exit_code": 128}),
+        (ServiceReply, {"exit_code": 256}),
         (ServiceReply, {"error": "x" * 4097}),
     ],
 )

@@ -21,6 +21,7 @@ from nasc_sdk.ir.count import macs
 from nasc_sdk.ir.network import TensorSpec
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.processes import Family
+from nasc_sdk.profiling.profile import Profile
 from nasc_sdk.protocol.messages import LatencyReport, LinkReport, ServiceEvent, ServiceVerb, decode, encode
 from nasc_sdk.protocol.topics import SERVICE, Topics
 from nasc_search.accuracy.keys import accuracy_key
@@ -62,6 +63,10 @@ def accuracies():
     return dict(zip(SPACE.archs, (0.5 + 0.4 * ranks).tolist(), strict=True))
 
 
+_measured = {}
+"""Profile and cost model of each device: what one real request for a profile left in the first loop's store."""
+
+
 class Loop:
     """Handles on everything that runs."""
 
@@ -81,6 +86,20 @@ class Loop:
     def ask(self, verb, **options):
         """The document of a request."""
         return json.loads(ask_service(self.url, SITE, verb, BOARD, options, timeout_s=TIMEOUT_S, quiet=True))
+
+    def profile(self):
+        """The board's profile; measured once a session, every other loop is told what was found then: this machine
+        stands in for all boards, and the space is the same.
+        """
+        if not _measured:
+            self.ask(ServiceVerb.PROFILE, coverage="small", rounds=3)
+            for device in (BOARD, EDGE):
+                kinds = (("profile", Profile), (COST_MODEL, CostModel))
+                _measured[device] = [(kind, self.store.get(kind, device, of)) for kind, of in kinds]
+        for device, found in _measured.items():
+            for kind, value in found:
+                self.store.put(kind, device, value)
+        return self.store.get("profile", BOARD, Profile)
 
     def deploy(self, **options):
         """The document of a rollout, once its event is here as well."""

@@ -19,8 +19,7 @@ GOOD, BAD = (1000.0, 0.1), (1.0, 60.0)
 @pytest.fixture(scope="module")
 def loop(tmp_path_factory):
     with open_loop(tmp_path_factory.mktemp("loop")) as running:
-        answer = running.ask(ServiceVerb.PROFILE, coverage="small", rounds=3)
-        assert answer["profile"]["blocks"]
+        assert running.profile().blocks
         running.limit_ms = limit(running)
         yield running
 

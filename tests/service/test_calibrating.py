@@ -23,7 +23,7 @@ FAST = {"heads": 10, "held_out": 4, "rounds": 3, "precision": 0.001}
 @pytest.fixture(scope="module")
 def loop(tmp_path_factory):
     with open_loop(tmp_path_factory.mktemp("loop")) as running:
-        running.ask(ServiceVerb.CALIBRATE, **FAST)
+        running.calibrated = running.ask(ServiceVerb.CALIBRATE, seed=2, **FAST)
         yield running
 
 
@@ -32,7 +32,7 @@ def run(loop, verb, *words):
 
 
 def test_a_board_is_calibrated_with_a_few_heads(loop):
-    answer = loop.ask(ServiceVerb.CALIBRATE, seed=2, **FAST)
+    answer = loop.calibrated
     assert answer["device"] == BOARD
     assert answer["stop"] == "budget"
     assert [step["measured_heads"] for step in answer["steps"]] == [8, 10]

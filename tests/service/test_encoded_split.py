@@ -68,7 +68,7 @@ def test_the_tail_sees_what_was_evaluated(candidate, bundles, port):
 
 def test_narrow_cuts_are_chosen_over_narrow_links_and_pushed_by_hand(tmp_path):
     with open_loop(tmp_path, coded=True) as loop:
-        loop.ask(ServiceVerb.PROFILE, coverage="small", rounds=1)
+        loop.profile()
         good = {"limit_ms": 1000.0, "throughput_mbit_s": 1000.0, "round_trip_ms": 0.1, "automatic": False}
         arch = loop.ask(ServiceVerb.DEPLOY, **good)["deployment"]["candidate"]["arch"]
         sent, by_hand = {}, {"arch": arch, "cut": 3, "bits": "4", "bottleneck": 8, **good}

@@ -23,7 +23,7 @@ def say(loop, entropy):
 
 def test_what_only_one_side_can_do_is_not_used(tmp_path):
     with open_loop(tmp_path, coded=True) as loop:
-        loop.ask(ServiceVerb.PROFILE, coverage="small", rounds=1)
+        loop.profile()
         every = loop.ask(ServiceVerb.SEARCH, **GOAL)["candidates"]
         arch = loop.ask(ServiceVerb.SEARCH, **GOAL)["chosen"]["candidate"]["arch"]
         by_hand = {"arch": arch, "cut": 2, "bits": "4", "entropy": "zstd", **GOAL}

@@ -26,7 +26,7 @@ SERVICE_TOPICS = Topics(SITE, SERVICE)
 @pytest.fixture(scope="module")
 def loop(tmp_path_factory):
     with open_loop(tmp_path_factory.mktemp("loop")) as running:
-        running.ask(ServiceVerb.PROFILE, coverage="small", rounds=2)
+        running.profile()
         yield running
 
 
@@ -49,7 +49,7 @@ def test_a_broker_restarted_in_the_middle_of_a_profile_costs_no_second_one(loop)
     before = set(results.iterdir())
     begun = threading.Event()
     with loop.client.subscribe(Topics(SITE, BOARD).profile_progress, lambda topic, payload: begun.set()):
-        thread, found = in_background(lambda: loop.ask(ServiceVerb.PROFILE, coverage="small", rounds=40))
+        thread, found = in_background(lambda: loop.ask(ServiceVerb.PROFILE, coverage="small", rounds=10))
         assert begun.wait(TIMEOUT_S)
         loop.restart_broker()
         thread.join(TIMEOUT_S)
@@ -111,7 +111,7 @@ def test_a_question_that_is_put_twice_is_worked_on_once(loop):
     replies = Inbox(loop.client, SERVICE_TOPICS.service_reply("twice"))
     count = len(loop.newest())
     newest = loop.newest()[0]["board_version"]
-    thread, _ = in_background(lambda: loop.ask(ServiceVerb.PROFILE, coverage="small", rounds=5))
+    thread, _ = in_background(lambda: loop.ask(ServiceVerb.PROFILE, coverage="small", rounds=1))
     for _ in range(3):
         loop.client.publish_and_wait(SERVICE_TOPICS.service_request, request, TIMEOUT_S)
     replies.wait(lambda messages: messages)

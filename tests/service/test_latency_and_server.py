@@ -19,7 +19,7 @@ LINK = {"throughput_mbit_s": GOOD[0], "round_trip_ms": GOOD[1]}
 @pytest.fixture(scope="module")
 def loop(tmp_path_factory):
     with open_loop(tmp_path_factory.mktemp("latency")) as running:
-        running.ask(ServiceVerb.PROFILE, coverage="small", rounds=1)
+        running.profile()
         slow_down(running.store)
         yield running
 

@@ -22,7 +22,7 @@ from tests.service.loops import BOARD, SITE, TIMEOUT_S, open_loop, slow_down
 @pytest.fixture(scope="module")
 def loop(tmp_path_factory):
     with open_loop(tmp_path_factory.mktemp("map")) as running:
-        running.ask(ServiceVerb.PROFILE, coverage="small", rounds=3)
+        running.profile()
         slow_down(running.store)
         yield running
 

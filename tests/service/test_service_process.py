@@ -22,6 +22,7 @@ from nasc_sdk.profiling.profile import Conditions
 from nasc_sdk.protocol.messages import ServiceVerb
 from nasc_search.pretrained.load import open_pretrained
 from nasc_search.service.accuracy_source import Asked
+from nasc_search.service.heartbeat import EVERY_S
 from nasc_search.service.process import Options, open_service
 from nasc_search.service.searching import COST_MODEL
 from nasc_search.service.store import Store
@@ -29,7 +30,7 @@ from nasc_search.spaces.nb201 import is_connected, parse_arch
 from nasc_search.spaces.nb201_order import CELLS, benchmark_ops
 from tests.service.loops import start_broker
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 ROOT = Path(__file__).resolve().parents[2]
 BENCHMARK = Path(os.environ.get("NASC_SHARED_DATA", ROOT.parent / "shared" / "data")) / "nb201_accuracy.npz"
 SITE, TIMEOUT_S = "lab", 300.0
@@ -114,10 +115,11 @@ def test_what_it_cannot_read_is_said_with_bad_inputs_exit_status(site):
 def test_a_slow_function_is_spoken_of_and_may_print(site, monkeypatch):
     (site[2] / "slow.py").write_text(
         "import subprocess, time\n"
+        f"takes_s = iter([0, {EVERY_S + 1}, *[0] * 8])\n"
         "def accuracy_of(arch):\n"
         "    print('training', arch, flush=True)\n"
         "    subprocess.run(['echo', 'a child of it'], check=True)\n"
-        "    time.sleep(1.2)\n"
+        "    time.sleep(next(takes_s))\n"
         "    return 0.5 + 0.01 * arch.count('conv')\n"
     )
     monkeypatch.chdir(site[2])

@@ -31,7 +31,7 @@ def upside_down():
 def loop(tmp_path_factory):
     table = TableSource(NAME, upside_down())
     with open_loop(tmp_path_factory.mktemp("told"), outside=table) as running:
-        running.ask(ServiceVerb.PROFILE, coverage="small", rounds=1)
+        running.profile()
         yield running
 
 
@@ -98,7 +98,7 @@ def test_a_function_is_asked_for_finalists_and_nothing_twice(tmp_path):
     source = FunctionSource(UserFunction("training:accuracy_of", users, ""), keep=kept.__setitem__)
     source.learn(SPACE, SPACE.archs[::10], 0, lambda done, arch: None)
     with open_loop(tmp_path, outside=source) as loop:
-        loop.ask(ServiceVerb.PROFILE, coverage="small", rounds=1)
+        loop.profile()
         searched = len(users.asked)
         assert loop.ask(ServiceVerb.SEARCH, **WIDE)["chosen"]["told_by"] == "function training:accuracy_of"
         assert len(users.asked) == searched == len(SPACE.archs[::10]), "a search asks for nothing"
@@ -118,7 +118,7 @@ def test_a_function_that_fails_refuses_the_deployment_and_nothing_else(tmp_path)
     source.learn(SPACE, SPACE.archs[::10], 0, lambda done, arch: None)
     users.fails = True
     with open_loop(tmp_path, outside=source) as loop:
-        loop.ask(ServiceVerb.PROFILE, coverage="small", rounds=1)
+        loop.profile()
         with pytest.raises(RefusedError, match=r"training:accuracy_of failed on \|.*out of memory") as caught:
             loop.ask(ServiceVerb.DEPLOY, **WIDE)
         assert caught.value.exit_code == 3

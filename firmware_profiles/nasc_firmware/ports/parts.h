@@ -18,6 +18,14 @@ void nasc_serial_start(void);
 void nasc_time_start(void);
 void nasc_flash_start(void);
 
+/* From here on the board is reset when nasc_port_feed was not called for NASC_WATCHDOG_S, or what is near to it on this
+ * chip. Optional, and goes with nasc_port_feed. */
+void nasc_watchdog_start(void);
+
+#ifndef NASC_WATCHDOG_S
+#define NASC_WATCHDOG_S 60u
+#endif
+
 /* A serial part that receives by interrupt provides this, and on Arm the board file says NASC_UART_IRQ. */
 void nasc_uart_handler(void);
 

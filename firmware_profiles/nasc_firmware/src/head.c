@@ -132,7 +132,9 @@ nasc_status_t nasc_head_run(uint32_t *counts, uint32_t *whole)
     started = nasc_port_now();
     for (uint32_t index = 0; index < plan.operators; index++) {
         nasc_operator_t op;
-        uint32_t before = nasc_port_now();
+        uint32_t before;
+        nasc_port_feed();
+        before = nasc_port_now();
         nasc_plan_operator(&plan, index, &op);
         run_operator(&op);
         if (counts != NULL) {

@@ -25,15 +25,14 @@ int main(void)
     last = nasc_port_now();
     for (;;) {
         uint32_t count = nasc_port_receive(received, sizeof received);
-        /* A counter of instructions has no frequency: its clock's is near enough for an idle line. */
-        uint32_t hz = nasc_port_time_hz() ? nasc_port_time_hz() : nasc_port_board()->clock_hz;
-        uint32_t per_ms = hz / MILLISECONDS;
+        uint32_t per_ms = nasc_port_time_hz() / MILLISECONDS;
         if (count > 0) {
             nasc_server_receive(&server, received, count);
             last = nasc_port_now();
-        } else if (per_ms > 0) {
+        } else {
             nasc_server_idle(&server, (nasc_port_now() - last) / per_ms);
         }
+        nasc_port_feed();
         if (server.reset_asked) {
             nasc_port_reset();
         }

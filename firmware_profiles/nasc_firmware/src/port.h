@@ -8,7 +8,7 @@
 #include "status.h"
 
 /* What a count of nasc_port_now is. */
-enum { NASC_UNIT_CYCLES = 0, NASC_UNIT_TICKS = 1, NASC_UNIT_INSTRUCTIONS = 2 };
+enum { NASC_UNIT_CYCLES = 0, NASC_UNIT_TICKS = 1 };
 
 typedef struct {
     const char *board; /* as in boards/<board>.toml */
@@ -21,8 +21,8 @@ typedef struct {
 void nasc_port_start(void);
 const nasc_board_t *nasc_port_board(void);
 
-/* Time: a free-running 32-bit counter. Which source was found (DWT, a timer) and what it counts is said by the two
- * below; hz is 0 where the unit is instructions. */
+/* Time: a free-running 32-bit counter. Which source was found (DWT, a timer), what it counts and how many a second is
+ * said by the three below. */
 uint32_t nasc_port_now(void);
 const char *nasc_port_time_source(void);
 uint8_t nasc_port_time_unit(void);
@@ -41,6 +41,8 @@ nasc_status_t nasc_port_flash_erase(uint32_t offset);
 nasc_status_t nasc_port_flash_program(uint32_t offset, const void *bytes, uint32_t count);
 const uint8_t *nasc_port_flash_map(uint32_t offset, uint32_t count);
 
+/* Whatever runs for long calls this every few seconds at least, or the chip's watchdog resets the board. */
+void nasc_port_feed(void);
 void nasc_port_reset(void);
 
 #endif

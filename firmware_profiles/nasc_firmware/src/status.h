@@ -14,7 +14,7 @@ typedef enum {
     NASC_GOLDEN_FAILED = 8, /* the trial run gave other bytes than the plan's golden output */
     NASC_NO_HEAD = 9,
     NASC_FLASH_FAILED = 10,
-    NASC_BUSY = 11
+    NASC_BUSY = 11 /* flash worked for longer than any of its operations takes */
 } nasc_status_t;
 
 #endif

@@ -4,7 +4,8 @@
  * the plan's digest was read back from flash and its golden output was right. A record counts only with its CRC. So
  * after a power cut at any flash operation, the slot that was active still is, or the new one is, complete.
  * On start the record with the higher sequence wins, if its plan still loads and answers its golden input; else the
- * other one does.
+ * other one does. One whose trial ended in a reset, by a fault or by the watchdog, is left out at the next start, or the
+ * board would never get beyond it.
  */
 #include "store.h"
 
@@ -24,6 +25,7 @@ enum {
     RECORD_LENGTH = 8,
     RECORD_SHA256 = 12,
     RECORD_CRC = 48,
+    ON_TRIAL = 0x4C495254, /* "TRIL" */
     NO_SLOT = NASC_SLOTS
 };
 
@@ -31,7 +33,13 @@ static nasc_slot_t slots[NASC_SLOTS];
 static uint32_t active = NO_SLOT;
 static uint32_t loaded = NO_SLOT; /* the one that runs: the active one, unless another was selected */
 static nasc_plan_fault_t last_fault;
+/* Outlives a reset: the slot whose trial has begun and not ended. */
+static volatile struct {
+    uint32_t mark, slot;
+} trial __attribute__((section(".noinit")));
+
 static uint8_t page[PAGE]; /* bytes of the upload that do not fill a page yet */
+static nasc_sha256_t uploaded; /* of the upload's pages, as flash gave them back */
 
 static uint32_t start_of(uint32_t slot)
 {
@@ -72,6 +80,7 @@ static void read_record(uint32_t slot)
 static nasc_status_t write_record(uint32_t slot, uint32_t sequence)
 {
     uint8_t record[PAGE], written[RECORD_BYTES];
+    nasc_status_t status;
     memset(record, 0xFF, sizeof record);
     nasc_put_u32(record, RECORD_MAGIC);
     nasc_put_u32(record + RECORD_SEQUENCE, sequence);
@@ -79,9 +88,12 @@ static nasc_status_t write_record(uint32_t slot, uint32_t sequence)
     memcpy(record + RECORD_SHA256, slots[slot].sha256, sizeof slots[slot].sha256);
     memset(record + RECORD_SHA256 + 32, 0, RECORD_CRC - RECORD_SHA256 - 32);
     nasc_put_u32(record + RECORD_CRC, nasc_crc32(0, record, RECORD_CRC));
-    if (nasc_port_flash_program(start_of(slot), record, sizeof record) != NASC_OK ||
-        nasc_port_flash_read(start_of(slot), written, sizeof written) != NASC_OK) {
-        return NASC_FLASH_FAILED;
+    status = nasc_port_flash_program(start_of(slot), record, sizeof record);
+    if (status == NASC_OK) {
+        status = nasc_port_flash_read(start_of(slot), written, sizeof written);
+    }
+    if (status != NASC_OK) {
+        return status;
     }
     return memcmp(record, written, sizeof written) == 0 ? NASC_OK : NASC_FLASH_FAILED;
 }
@@ -117,7 +129,11 @@ static nasc_status_t load(uint32_t slot)
 /* Loads the slot's plan and runs its golden input. */
 static nasc_status_t try_slot(uint32_t slot)
 {
-    nasc_status_t status = load(slot);
+    nasc_status_t status;
+    trial.slot = slot;
+    trial.mark = ON_TRIAL;
+    status = load(slot);
+    trial.mark = 0;
     loaded = status == NASC_OK ? slot : (uint32_t)NO_SLOT;
     return status;
 }
@@ -144,14 +160,16 @@ static void activate(uint32_t slot)
 
 void nasc_store_open(void)
 {
-    uint32_t first;
+    uint32_t first, ended_in_reset = trial.mark == ON_TRIAL ? trial.slot : (uint32_t)NO_SLOT;
     active = loaded = NO_SLOT;
+    trial.mark = 0;
     read_record(0);
     read_record(1);
     first = slots[1].sequence > slots[0].sequence ? 1 : 0;
     for (uint32_t turn = 0; turn < NASC_SLOTS && active == NO_SLOT; turn++) {
         uint32_t slot = turn == 0 ? first : 1 - first;
-        if (slots[slot].state == NASC_SLOT_PREVIOUS && has_digest(slot) && try_slot(slot) == NASC_OK) {
+        if (slot != ended_in_reset && slots[slot].state == NASC_SLOT_PREVIOUS && has_digest(slot) &&
+            try_slot(slot) == NASC_OK) {
             activate(slot);
         }
     }
@@ -183,21 +201,37 @@ nasc_status_t nasc_store_begin(uint32_t bytes, const uint8_t sha256[32], uint32_
     }
     memset(chosen, 0, sizeof *chosen);
     for (uint32_t at = 0; at < sector + bytes; at += sector) {
-        if (nasc_port_flash_erase(start_of(slot) + at) != NASC_OK) {
-            return NASC_FLASH_FAILED;
+        nasc_status_t status = nasc_port_flash_erase(start_of(slot) + at);
+        nasc_port_feed();
+        if (status != NASC_OK) {
+            return status;
         }
     }
     chosen->state = NASC_SLOT_RECEIVING;
     chosen->bytes = bytes;
     memcpy(chosen->sha256, sha256, 32);
+    nasc_sha256_start(&uploaded);
     return NASC_OK;
 }
 
+/* The digest is taken page by page, while the next bytes arrive: at the end it would be a second without any. */
 static nasc_status_t write_page(uint32_t slot, uint32_t end)
 {
-    uint32_t filled = end % PAGE ? end % PAGE : PAGE;
+    uint32_t filled = end % PAGE ? end % PAGE : PAGE, start = plan_of(slot) + end - filled;
     memset(page + filled, 0xFF, PAGE - filled);
-    return nasc_port_flash_program(plan_of(slot) + end - filled, page, PAGE);
+    nasc_status_t status = nasc_port_flash_program(start, page, PAGE);
+    if (status == NASC_OK) {
+        status = nasc_port_flash_read(start, page, filled);
+    }
+    nasc_sha256_add(&uploaded, page, filled);
+    return status;
+}
+
+static bool is_as_announced(uint32_t slot)
+{
+    uint8_t sha256[NASC_SHA256_BYTES];
+    nasc_sha256_finish(&uploaded, sha256);
+    return memcmp(sha256, slots[slot].sha256, sizeof sha256) == 0;
 }
 
 nasc_status_t nasc_store_write(uint32_t offset, const uint8_t *bytes, uint32_t count, uint32_t *next)
@@ -211,18 +245,23 @@ nasc_status_t nasc_store_write(uint32_t offset, const uint8_t *bytes, uint32_t c
     if (count > receiving->bytes - receiving->received) {
         return NASC_TOO_LARGE;
     }
-    for (uint32_t place = 0; place < count; place++) {
-        page[receiving->received % PAGE] = bytes[place];
-        receiving->received++;
-        if ((receiving->received % PAGE == 0 || receiving->received == receiving->bytes) &&
-            write_page(slot, receiving->received) != NASC_OK) {
-            memset(receiving, 0, sizeof *receiving);
-            return NASC_FLASH_FAILED;
+    for (uint32_t taken = 0; taken < count;) {
+        uint32_t held = receiving->received % PAGE, room = PAGE - held;
+        uint32_t part = count - taken < room ? count - taken : room;
+        memcpy(page + held, bytes + taken, part);
+        taken += part;
+        receiving->received += part;
+        if (part == room || receiving->received == receiving->bytes) {
+            nasc_status_t status = write_page(slot, receiving->received);
+            if (status != NASC_OK) {
+                memset(receiving, 0, sizeof *receiving);
+                return status;
+            }
         }
     }
     *next = receiving->received;
     if (receiving->received == receiving->bytes) {
-        if (!has_digest(slot)) {
+        if (!is_as_announced(slot)) {
             memset(receiving, 0, sizeof *receiving);
             return NASC_BAD_DIGEST;
         }

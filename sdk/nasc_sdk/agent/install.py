@@ -67,7 +67,8 @@ class Installer:
         for record in self._store.records():
             try:
                 blobs = {digest: self._store.read(digest) for digest in record.digests}
-                self._enter(record.version, record.digests, self._verified(blobs))
+                with self._machine.installing(()):
+                    self._enter(record.version, record.digests, self._verified(blobs))
             except NascError as error:
                 _log.warning("version %d is not used: %s", record.version, error)
             else:
@@ -104,20 +105,28 @@ class Installer:
         if self.is_installed(version, artifacts):
             return self.heads
         digests = tuple(artifact.sha256 for artifact in artifacts)
-        heads = self._verified(dict(zip(digests, blobs, strict=True)))
-        faults.reach(faults.VERIFIED)
+        staying = (self._heads[digest].session for digest in digests if digest in self._heads)
+        with self._machine.installing([session for session in staying if session is not None]):
+            heads = self._verified(dict(zip(digests, blobs, strict=True)))
+            faults.reach(faults.VERIFIED)
+            self._make_it_count(version, digests, blobs, tuple(heads[digest] for digest in digests), switch)
+        self._enter(version, digests, heads)
+        return self.heads
+
+    def _make_it_count(
+        self, version: int, digests: tuple[str, ...], blobs: Sequence[bytes], heads: tuple[LoadedHead, ...],
+        switch: Switch,
+    ) -> None:  # fmt: skip
         if self._capabilities.flash_bytes:
             # The state before the held one is spare; with it there would be three of them on the disk.
             self._store.forget_others(self._digests)
         try:
             for blob in blobs:
                 self._store.keep(blob)
-            self._commit(version, digests, tuple(heads[digest] for digest in digests), switch)
+            self._commit(version, digests, heads, switch)
         except Exception:
             self._store.collect()
             raise
-        self._enter(version, digests, heads)
-        return self.heads
 
     def _commit(
         self, version: int, digests: tuple[str, ...], heads: tuple[LoadedHead, ...], switch: Switch

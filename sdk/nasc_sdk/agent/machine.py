@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from nasc_sdk.agent.options import Options
@@ -41,6 +41,12 @@ class Machine(Protocol):
 
     def check(self, models: Sequence[tuple[str, bytes]]) -> None:
         """Try (name, model) of unknown origin where nothing can be harmed; InputError for the first that fails."""
+
+    def installing(self, staying: Sequence[Session]) -> AbstractContextManager[None]:
+        """Entered while what is loaded inside replaces all that was loaded before, but for the sessions ``staying``.
+
+        Left by an exception, nothing is replaced. Sessions that are replaced may be run until it is left.
+        """
 
     def load(self, model: bytes, name: str) -> Session:
         """A checked model, ready to run; InputError when it cannot be."""
@@ -83,6 +89,10 @@ class LocalMachine:
     def check(self, models: Sequence[tuple[str, bytes]]) -> None:
         """In a child process: a damaged model may crash the runtime, and the agent with it."""
         check_models(models, runtime=self._runtime, kernels=self._kernels)
+
+    def installing(self, staying: Sequence[Session]) -> AbstractContextManager[None]:
+        """There is room for all of them."""
+        return nullcontext()
 
     def load(self, model: bytes, name: str) -> Session:
         """As :class:`Machine`."""

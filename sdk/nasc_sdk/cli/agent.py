@@ -8,6 +8,7 @@ import click
 
 from nasc_sdk.cli.numbers import Finite
 from nasc_sdk.cli.output import broker_option, device_option, runtime_option, site_option
+from nasc_sdk.cli.paths import UserPath
 
 
 @click.command(
@@ -36,7 +37,7 @@ runtime, kernels, contracts. Without --edge the edge server is found through the
 )
 @click.option(
     "--state-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=UserPath(file_okay=False),
     default=Path("nasc-agent"),
     show_default=True,
     help="Heads, profiles and the session counter.",

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from nasc_sdk.cli.numbers import NOT_NEGATIVE, POSITIVE, Finite
 from nasc_sdk.cli.progress import progress_bar
-from nasc_sdk.errors import RefusedError
+from nasc_sdk.errors import NascError, RefusedError
 from nasc_sdk.protocol.messages import ServiceProgress, ServiceReply, ServiceRequest, ServiceVerb
 from nasc_sdk.protocol.topics import SERVICE, Topics
+
+if TYPE_CHECKING:
+    from nasc_sdk.mqtt.client import MqttClient
 
 F = TypeVar("F", bound=Callable[..., Any])
 Options = dict[str, str | int | float | bool]
@@ -103,11 +106,26 @@ def ask_service(
 
             reply = ask(client, Topics(site, SERVICE), request, timeout_s=timeout_s, on_progress=progress)
     except KeyboardInterrupt:
-        click.echo(f"\nthe search service goes on with {verb.value} if it was asked: nasc-sdk status, watch", err=True)
+        if verb is not ServiceVerb.STATUS:
+            click.echo(f"\n{verb.value}: {_give_up(client, site, request)}", err=True)
         raise
     finally:
         client.close()
     return document_of(reply, verb)
+
+
+def _give_up(client: MqttClient, site: str, request: ServiceRequest) -> str:
+    """Have the service stop, within seconds; what became of the request."""
+    import json
+
+    from nasc_sdk.mqtt.ask import cancel
+
+    click.echo("\nstopping ... (Ctrl-C again leaves at once)", err=True)
+    try:
+        reply = cancel(client, Topics(site, SERVICE), request)
+    except NascError:
+        return "the search service has not said that it stopped; if it was asked it goes on: nasc-sdk status, watch"
+    return str(json.loads(bytes(reply.document))["text"])
 
 
 def document_of(reply: ServiceReply, verb: ServiceVerb) -> bytes:

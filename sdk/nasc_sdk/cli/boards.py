@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nasc_sdk.cli.output import format_table, json_option, print_json
+from nasc_sdk.cli.paths import UserPath
 
 if TYPE_CHECKING:
     from nasc_sdk.mcu.boards import AnyBoard
@@ -20,7 +21,7 @@ Examples:
 """
 
 _boards_option = click.option(
-    "--boards", "folder", type=click.Path(path_type=Path), help="Folder with board files of your own."
+    "--boards", "folder", type=UserPath(), help="Folder with board files of your own."
 )
 
 
@@ -70,7 +71,7 @@ def _row(board: AnyBoard) -> tuple[str, ...]:
         return (board.name, board.core, "-", clock, _size(board.ram_bytes), "-", "-", "-", board.flash.tool, "-")
     return (
         board.name, board.core, board.kernels, clock, _size(board.ram_bytes), _size(board.flash_bytes),
-        _size(board.arena_bytes), f"{board.serial.baud} baud", board.flash.tool,
+        _size(board.arena_bytes), "/".join(map(str, board.serial.offered)) + " baud", board.flash.tool,
         board.emulator.machine if board.emulator else "-",
     )  # fmt: skip
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from nasc_sdk.cli.numbers import Finite
-from nasc_sdk.cli.output import board_option, broker_option, device_option, port_option, site_option
+from nasc_sdk.cli.output import baud_option, board_option, broker_option, device_option, port_option, site_option
+from nasc_sdk.cli.paths import UserPath
 
 
 @click.command(
@@ -19,13 +20,16 @@ Examples:
 \b
 It profiles, installs and runs heads on the board, and talks to broker and edge server for it; packing what
 crosses the cut is done here. When ready it prints the JSON line that nasc-sdk agent prints. Each request takes its
-input to the board and the head's output back over the serial line, which is in the latency of its head."""
+input to the board and the head's output back over the serial line, which is in the latency of its head, and in what is
+predicted of it once the board is profiled or calibrated. A profile that is interrupted goes on when it is asked for
+again."""
 )
 @broker_option
 @site_option
 @device_option
 @board_option
 @port_option
+@baud_option
 @click.option(
     "--instructions-per-s", type=Finite(1, 1e10), default=None,
     help="Of an emulated board, whose counts are no time: what is assumed.",
@@ -34,8 +38,8 @@ input to the board and the head's output back over the serial line, which is in 
     "--edge", default="", metavar="HOST:PORT", help="Tensor port of the edge server  [default: by the broker]."
 )
 @click.option(
-    "--state-dir", type=click.Path(file_okay=False, path_type=Path), default=Path("nasc-bridge"), show_default=True,
-    help="Heads, profiles and the session counter.",
+    "--state-dir", type=UserPath(file_okay=False), default=Path("nasc-bridge"), show_default=True,
+    help="Heads, profiles (unfinished ones, too) and the session counter.",
 )  # fmt: skip
 @click.option(
     "--listen", default="127.0.0.1:0", show_default=True, metavar="HOST:PORT",
@@ -44,8 +48,8 @@ input to the board and the head's output back over the serial line, which is in 
 # Spelled as for every verb; the ready line is JSON either way, since programs wait for it.
 @click.option("--json", "as_json", is_flag=True, hidden=True)
 def command(
-    broker_url: str, site: str, device: str, board_name: str | None, port: str | None, instructions_per_s: float | None,
-    edge: str, state_dir: Path, listen: str, as_json: bool,
+    broker_url: str, site: str, device: str, board_name: str | None, port: str | None, baud: int | None,
+    instructions_per_s: float | None, edge: str, state_dir: Path, listen: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Be the agent of a microcontroller at a serial port.
 
@@ -55,7 +59,8 @@ def command(
     from nasc_sdk.agent.options import Board, Options
     from nasc_sdk.link.shape import parse_address
     from nasc_sdk.mcu.boards import find_board
-    from nasc_sdk.mcu.machine import BoardMachine, clock_of
+    from nasc_sdk.mcu.clock import clock_of
+    from nasc_sdk.mcu.machine import BoardMachine
     from nasc_sdk.mcu.session import open_session
 
     options = Options(
@@ -67,6 +72,7 @@ def command(
         state_dir=state_dir,
         listen=parse_address(listen),
     )
-    with open_session(find_board(board_name) if board_name else None, port or "") as session:
+    board = find_board(board_name) if board_name else None
+    with open_session(board, port or "", baud=baud) as session:
         clock = clock_of(session, instructions_per_s or 0.0)
-        run(options, partial(BoardMachine, session, clock, device))
+        run(options, partial(BoardMachine, session, clock, device, state_dir / "profiles" / "unfinished"))

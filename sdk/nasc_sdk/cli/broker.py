@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nasc_sdk.cli.paths import UserPath
+
 if TYPE_CHECKING:
     from nasc_sdk.mqtt.broker import Kind
 
@@ -24,7 +26,7 @@ Examples:
 @click.option("--kind", type=click.Choice(["auto", "mosquitto", "embedded"]), default="auto", show_default=True)
 @click.option("--port", default=1883, show_default=True, help="Port on loopback; 0 picks a free one.")
 @click.option(
-    "--state-dir", type=click.Path(file_okay=False, path_type=Path), default=Path("nasc-state/broker"),
+    "--state-dir", type=UserPath(file_okay=False), default=Path("nasc-state/broker"),
     show_default=True, help="Where retained messages are kept.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON line instead of text when it serves.")

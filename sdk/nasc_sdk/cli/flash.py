@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nasc_sdk.cli.output import json_option, print_json, refuse_given, site_option
+from nasc_sdk.cli.output import baud_option, json_option, print_json, refuse_given, site_option
+from nasc_sdk.cli.paths import UserPath
 
 if TYPE_CHECKING:
     from nasc_sdk.mcu.boards import Board, LinuxBoard
@@ -25,6 +26,7 @@ Examples:
   nasc-sdk flash --board mps2-an386 --dry-run         only what would be written where, by which command
   nasc-sdk flash --board my-board                     the one that is attached; my-board.toml by NASC_BOARDS=FOLDER
   nasc-sdk flash --board my-board --port /dev/ttyUSB0 --firmware my.elf
+  nasc-sdk flash --board nucleo-f446re --baud 230400    a faster serial line; say it to profile, infer, bridge as well
 \b
   nasc-sdk flash --board raspberrypi4 --host pi@raspberrypi.local          the agent, as a systemd service
   nasc-sdk flash --board raspberrypi4 --host pi --broker mqtts://me:secret@broker.local --device kitchen
@@ -42,16 +44,17 @@ _OF_LINUX = (
 @click.option("--board", "board_name", metavar="NAME", required=True, help="One of nasc-sdk boards.")
 @click.option("--dry-run", is_flag=True, help="Show the plan, touch nothing; needs neither board nor flasher.")
 @click.option("--port", metavar="PORT", help="Microcontroller: its serial port  [default: the one attached].")
+@baud_option
 @click.option(
-    "--firmware", type=click.Path(dir_okay=False, path_type=Path), metavar="ELF",
+    "--firmware", type=UserPath(dir_okay=False), metavar="ELF",
     help="Microcontroller: this executable  [default: build it].",
 )  # fmt: skip
 @click.option(
-    "--drive", type=click.Path(file_okay=False, path_type=Path),
+    "--drive", type=UserPath(file_okay=False),
     help="UF2 boards: where their boot drive is mounted  [default: look for it].",
 )  # fmt: skip
 @click.option("--host", metavar="USER@HOST", help="Board with Linux: where SSH finds it.")
-@click.option("--identity", type=click.Path(path_type=Path), metavar="KEY", help="With --host: private key of SSH.")
+@click.option("--identity", type=UserPath(), metavar="KEY", help="With --host: private key of SSH.")
 @click.option("--ssh-port", type=click.IntRange(1, 65535), help="With --host: port of SSH.")
 @click.option(
     "--broker", metavar="URL", envvar="NASC_BROKER",
@@ -63,26 +66,27 @@ _OF_LINUX = (
     "--python", default="python3", show_default=True, help="With --host: interpreter there, 3.11 or later."
 )
 @click.option(
-    "--wheel", type=click.Path(dir_okay=False, path_type=Path),
+    "--wheel", type=UserPath(dir_okay=False),
     help="With --host: install this wheel  [default: one made of this very package].",
 )  # fmt: skip
 @click.option("--from-index", metavar="SPEC", help="With --host: have pip install this there, as nasc-sdk==0.1.0.")
 @click.option("--uninstall", is_flag=True, help="With --host: remove agent, service and state.")
 @json_option
 def command(
-    board_name: str, dry_run: bool, port: str | None, firmware: Path | None, drive: Path | None, host: str | None,
-    identity: Path | None, ssh_port: int | None, broker: str | None, device: str | None, site: str, python: str,
-    wheel: Path | None, from_index: str | None, uninstall: bool, as_json: bool,
+    board_name: str, dry_run: bool, port: str | None, baud: int | None, firmware: Path | None, drive: Path | None,
+    host: str | None, identity: Path | None, ssh_port: int | None, broker: str | None, device: str | None, site: str,
+    python: str, wheel: Path | None, from_index: str | None, uninstall: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Write the firmware onto a microcontroller, or install the agent on a board with Linux."""
     from nasc_sdk.mcu.boards import LinuxBoard, find_any_board
+    from nasc_sdk.mcu.rates import at_rate
 
     board = find_any_board(board_name)
     if not isinstance(board, LinuxBoard):
         refuse_given(_OF_LINUX, f"not for {board_name}, a microcontroller that {board.flash.tool} writes")
-        _flash_firmware(board, port, firmware, drive, dry_run, as_json)
+        _flash_firmware(at_rate(board, baud), port, firmware, drive, dry_run, as_json)
         return
-    refuse_given(("port", "firmware", "drive"), f"not for {board_name}, which runs Linux")
+    refuse_given(("port", "baud", "firmware", "drive"), f"not for {board_name}, which runs Linux")
     if host is None:
         raise click.UsageError(f"{board_name} runs Linux: say with --host USER@HOST where it is")
     if wheel is not None and from_index is not None:
@@ -186,5 +190,5 @@ def _show_hello(board: Board, hello: Hello, port: str | None) -> None:
         f"{hello.kernels} kernels, arena {hello.arena_bytes} bytes, models up to {hello.slot_bytes} bytes"
         f"{hello.unique_id and f', id {hello.unique_id}'}"
     )
-    at = f" --port {port}" if port else ""
+    at = (f" --port {port}" if port else "") + (f" --baud {board.serial.baud}" if board.serial.rates else "")
     click.echo(f"next: nasc-sdk profile --board {board.name}{at} --model ANY.tflite")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from nasc_sdk.cli.output import (
+    NO_LINE,
+    baud_option,
     board_option,
     broker_option,
     device_option,
@@ -20,6 +22,7 @@ from nasc_sdk.cli.output import (
     runtime_option,
     site_option,
 )
+from nasc_sdk.cli.paths import UserPath
 from nasc_sdk.cli.progress import progress_bar
 from nasc_sdk.errors import RefusedError
 
@@ -49,18 +52,19 @@ model) or the model's own integers. Y.npy holds as many outputs, in order."""
     help="Local port of the agent  [default: by the broker].",
 )  # fmt: skip
 @click.option(
-    "--model", "model_path", type=click.Path(path_type=Path), help="Run this .tflite model, here or on --board."
+    "--model", "model_path", type=UserPath(), help="Run this .tflite model, here or on --board."
 )
 @board_option
 @port_option
+@baud_option
 @click.option(
-    "--input", "input_path", type=click.Path(path_type=Path), required=True, help="Samples, a .npy file."
+    "--input", "input_path", type=UserPath(), required=True, help="Samples, a .npy file."
 )
 @click.option(
-    "--labels", "labels_path", type=click.Path(path_type=Path), help="Without --model: right answers, .npy."
+    "--labels", "labels_path", type=UserPath(), help="Without --model: right answers, .npy."
 )
 @click.option(
-    "--output", "output_path", type=click.Path(path_type=Path),
+    "--output", "output_path", type=UserPath(),
     help="Where outputs (without --model: logits) go, .npy.",
 )  # fmt: skip
 @runtime_option("With --model: the runtime.")
@@ -69,11 +73,13 @@ model) or the model's own integers. Y.npy holds as many outputs, in order."""
 @json_option
 def command(
     broker_url: str, site: str, device: str, agent_address: str, model_path: Path | None, board_name: str | None,
-    port: str | None, input_path: Path, labels_path: Path | None, output_path: Path | None, runtime_name: str,
-    kernels: str, real_output: bool, as_json: bool,
+    port: str | None, baud: int | None, input_path: Path, labels_path: Path | None, output_path: Path | None,
+    runtime_name: str, kernels: str, real_output: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Run inputs through the deployed split, or through any int8 model here."""
-    if model_path is None and (board_name is not None or port is not None):
+    if board_name is None and port is None:
+        refuse_given(("baud",), NO_LINE)
+    elif model_path is None:
         raise click.UsageError("a microcontroller needs --model: what it is to run")
     if model_path is None:
         refuse_given(("runtime_name", "kernels", "real_output"), "only with --model")
@@ -94,7 +100,7 @@ def command(
         raise click.UsageError("--model needs --output, and takes neither --agent nor --labels")
     if board_name is not None or port is not None:
         refuse_given(("runtime_name", "kernels"), "not on a microcontroller, whose firmware has its own")
-        _infer_on_board(board_name, port or "", model_path, input_path, output_path, real_output, as_json)
+        _infer_on_board(board_name, port or "", baud, model_path, input_path, output_path, real_output, as_json)
         return
     from nasc_sdk.runtime.base import Kernels
     from nasc_sdk.runtime.standalone import infer_file
@@ -114,14 +120,15 @@ def command(
 
 
 def _infer_on_board(
-    board_name: str | None, port: str, model: Path, samples: Path, output: Path, real_output: bool, as_json: bool
+    board_name: str | None, port: str, baud: int | None, model: Path, samples: Path, output: Path, real_output: bool,
+    as_json: bool,
 ) -> None:
     from nasc_sdk.mcu.boards import find_board
     from nasc_sdk.mcu.infer import infer_on_board
     from nasc_sdk.mcu.session import open_session
 
     board = find_board(board_name) if board_name else None
-    with open_session(board, port) as session, progress_bar("running", quiet=as_json) as progress:
+    with open_session(board, port, baud=baud) as session, progress_bar("running", quiet=as_json) as progress:
         found = infer_on_board(session, model, samples, output, real_output, lambda done, n: progress(done, n, ""))
     if as_json:
         print_json(found)

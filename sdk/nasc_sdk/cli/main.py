@@ -39,6 +39,7 @@ _VERBS: Final[dict[str, str]] = {
 _OTHER_HELP: Final[dict[str, str]] = {
     "demo": "Run the whole loop on this machine and leave a report.",
     "train": "Train a supernet, resumable and seeded.",
+    "export": "Write a candidate's head and tail as files.",
     "cost-model": "Show, export, compare cost models; evaluate few-shot prediction.",
     "prior": "Import measured tables of benchmarks, list them, fit priors on them.",
     "experiment": "Compare joint search with others on measured benchmarks.",

@@ -11,6 +11,7 @@ from nasc_sdk.cli.asking import ask_service, given, limit_options
 from nasc_sdk.cli.map_follow import follow
 from nasc_sdk.cli.numbers import NOT_NEGATIVE, POSITIVE, Finite
 from nasc_sdk.cli.output import broker_option, device_option, json_option, print_json, site_option
+from nasc_sdk.cli.paths import UserPath
 
 if TYPE_CHECKING:
     from nasc_sdk.regime.regime_map import MapAnswer
@@ -43,7 +44,7 @@ Examples:
 )
 @click.option("--steady", is_flag=True, default=None, help="Links never vary  [default: as the board's link did].")
 @click.option(
-    "--output", "path", type=click.Path(dir_okay=False, path_type=Path),
+    "--output", "path", type=UserPath(dir_okay=False),
     help="Write the map: .json (what lookup reads), .csv or .png.",
 )
 @json_option
@@ -104,7 +105,7 @@ Examples:
   nasc-sdk map lookup map.json --throughput-mbit-s 3 --round-trip-ms 12 --loss 0.002
 """
 )
-@click.argument("path", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("path", metavar="FILE", type=UserPath(dir_okay=False))
 @click.option("--throughput-mbit-s", type=POSITIVE, required=True, help="Uplink, median.")
 @click.option("--round-trip-ms", type=NOT_NEGATIVE, required=True, help="Round trip, median.")
 @click.option("--loss", type=Finite(0, 1), default=0.0, show_default=True, help="Share of TCP segments lost, 0 to 1.")

@@ -8,6 +8,7 @@ import click
 
 from nasc_sdk.cli.numbers import Finite
 from nasc_sdk.cli.output import broker_option, site_option
+from nasc_sdk.cli.paths import UserPath
 
 
 @click.command(
@@ -17,7 +18,7 @@ Examples:
   nasc-sdk map follow map.json --device pi --seconds 600 --json
 """
 )
-@click.argument("path", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("path", metavar="FILE", type=UserPath(dir_okay=False))
 @broker_option
 @site_option
 @click.option("--device", help="Device name in the topics  [default: the map's].")

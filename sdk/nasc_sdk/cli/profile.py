@@ -11,6 +11,8 @@ import msgspec
 
 from nasc_sdk.cli.numbers import POSITIVE, Finite
 from nasc_sdk.cli.output import (
+    NO_LINE,
+    baud_option,
     board_option,
     broker_option,
     device_option,
@@ -22,6 +24,7 @@ from nasc_sdk.cli.output import (
     runtime_option,
     site_option,
 )
+from nasc_sdk.cli.paths import UserPath
 from nasc_sdk.cli.progress import Progress, progress_bar
 from nasc_sdk.errors import RefusedError
 
@@ -50,14 +53,15 @@ depends on the data. With a power sensor (INA2xx, INA3221, Raspberry Pi 5) the b
 @site_option
 @device_option
 @click.option(
-    "--model", "model_path", type=click.Path(path_type=Path), help="Measure this .tflite model, here or on --board."
+    "--model", "model_path", type=UserPath(), help="Measure this .tflite model, here or on --board."
 )
 @board_option
 @port_option
+@baud_option
 @click.option(
     "--input",
     "input_path",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     help="With --model: activations, a .npy file; its first sample is used.",
 )
 @click.option(
@@ -99,7 +103,7 @@ depends on the data. With a power sensor (INA2xx, INA3221, Raspberry Pi 5) the b
 )
 @json_option
 @click.option(
-    "--output", "output_path", type=click.Path(path_type=Path), help="Also write the JSON document here."
+    "--output", "output_path", type=UserPath(), help="Also write the JSON document here."
 )
 @click.pass_context
 def command(
@@ -110,6 +114,7 @@ def command(
     model_path: Path | None,
     board_name: str | None,
     port: str | None,
+    baud: int | None,
     input_path: Path | None,
     rounds: int,
     coverage: str,
@@ -134,8 +139,9 @@ def command(
             raise click.UsageError("an emulated board needs --model: it holds no head yet")
         idle = ("input_path", "sustained", "kernels", "runtime_name")
         refuse_given(idle, "not on a microcontroller, which runs a golden input on its own kernels")
-        _report_board(board_name, port or "", model_path, rounds, as_json, output_path)
+        _report_board(board_name, port or "", baud, model_path, rounds, as_json, output_path)
         return
+    refuse_given(("baud",), NO_LINE)
     if sustained:
         assert model_path is not None
         found = _sustained(model_path, input_path, minutes, runtime_name, kernels, as_json)
@@ -193,7 +199,8 @@ def _report_sustained(found: Sustained, as_json: bool, output_path: Path | None)
 
 
 def _report_board(
-    board_name: str | None, port: str, model: Path | None, repeats: int, as_json: bool, output_path: Path | None
+    board_name: str | None, port: str, baud: int | None, model: Path | None, repeats: int, as_json: bool,
+    output_path: Path | None,
 ) -> None:
     from nasc_sdk.mcu.boards import find_board
     from nasc_sdk.mcu.profile import profile_on_board, profile_present
@@ -202,7 +209,7 @@ def _report_board(
     from nasc_sdk.profiling.table import format_profile
 
     board = find_board(board_name) if board_name else None
-    with open_session(board, port) as session, progress_bar("measuring", quiet=as_json) as progress:
+    with open_session(board, port, baud=baud) as session, progress_bar("measuring", quiet=as_json) as progress:
         tell = partial(_tell, progress)
         found = profile_on_board(session, model, repeats, tell) if model else profile_present(session, repeats, tell)
     _write(found, output_path)

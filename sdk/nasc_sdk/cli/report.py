@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from nasc_sdk.cli.output import json_option, print_json
+from nasc_sdk.cli.paths import UserPath
 
 
 @click.command(
@@ -20,11 +21,11 @@ With --json nothing is written: the checked summary is printed, and matplotlib i
 """
 )
 @click.option(
-    "--summary", "source", type=click.Path(path_type=Path), default=Path("nasc-demo/summary.json"), show_default=True,
+    "--summary", "source", type=UserPath(), default=Path("nasc-demo/summary.json"), show_default=True,
     help="What a demo left.",
 )  # fmt: skip
 @click.option(
-    "--output", type=click.Path(path_type=Path), default=Path("nasc-demo/report.html"), show_default=True,
+    "--output", type=UserPath(), default=Path("nasc-demo/report.html"), show_default=True,
     help="Page to write; its directory is made when missing.",
 )  # fmt: skip
 @json_option

@@ -26,8 +26,8 @@ Examples:
   nasc-sdk status --broker mqtt://broker.local --json
 \b
 States and deployments are retained and come at once; a link or a latency that is not reported while listening is the
-last one that the search service knows, which also says what was asked for. "-": nobody knows one. A link is medians of
-throughput and round trip."""
+last one that the search service knows, which also says what was asked for, and how far a profile is that it works on.
+"-": nobody knows one. A link is medians of throughput and round trip."""
 )
 @broker_option
 @site_option
@@ -41,13 +41,14 @@ def command(broker_url: str, site: str, wait_s: float, as_json: bool) -> None:
     known = dict(_remembered(broker_url, site, heard))
     heard = [*_last_reports(known, heard), *heard]
     if as_json:
-        print_json(heard)
+        print_json([*heard, *running(known)])
         return
     rows = summarise(heard)
     if not rows:
         click.echo(f"no device has been seen at site {site}")
         return
-    click.echo("\n".join([format_table(HEADER, rows), *details(heard, known)]))
+    works = [_working(work) for work in running(known)]
+    click.echo("\n".join([format_table(HEADER, rows), *details(heard, known), *works]))
 
 
 def _remembered(broker_url: str, site: str, heard: Sequence[Message]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -116,6 +117,19 @@ def details(heard: Sequence[Message], known: Mapping[str, dict[str, Any]]) -> It
         for what, text in told:
             if text:
                 yield from wrap(f"{device} {what}: {text}", WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+
+
+def running(known: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The one request that the search service works on, where it does; it says so whatever device it is asked about."""
+    return [told["running"] for told in list(known.values())[:1] if told.get("running")]
+
+
+def _working(work: Mapping[str, Any]) -> str:
+    from datetime import UTC, datetime
+
+    far = f": {work['done']} of {work['total']}, {work['label']}" if work["total"] else ""
+    since = datetime.fromtimestamp(work["since_unix_s"], UTC)
+    return f"search service: {work['verb']} of {work['device']} since {since:%H:%M:%SZ}{far}"
 
 
 def _since(state: State) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from nasc_sdk.cli.output import site_option
+from nasc_sdk.cli.paths import UserPath
 
 
 @click.command(
@@ -32,7 +33,7 @@ Examples:
 @click.option("--listen", default="127.0.0.1:7700", show_default=True, metavar="HOST:PORT", help="Tensor port.")
 @click.option("--advertise", default="", metavar="HOST:PORT", help="Where boards reach the tensor port.")
 @click.option(
-    "--state-dir", type=click.Path(file_okay=False, path_type=Path), default=Path("nasc-state"), show_default=True,
+    "--state-dir", type=UserPath(file_okay=False), default=Path("nasc-state"), show_default=True,
     help="Profiles, deployments and logs of everything started here.",
 )
 @click.option("--pretrained", help="Folder of a supernet of your own  [default: the shipped one].")

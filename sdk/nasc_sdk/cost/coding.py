@@ -1,7 +1,9 @@
-"""What packing and entropy coding of a cut take on a device: a straight line over bytes for each step.
+"""What a device takes beside the network itself, for each step a straight line over bytes: packing and entropy coding
+of a cut, and the serial line to a board behind a bridge.
 
-``us = fixed_us + us_per_byte * bytes``. Bytes are those of the int8 tensor for packing and unpacking, and those of the
-packed codes for entropy coding, whatever is left of them.
+``us = fixed_us + us_per_byte * bytes``. Bytes are those of the int8 tensor for packing and unpacking, those of the
+packed codes for entropy coding, whatever is left of them, and those of a request's input and its head's int8 output
+together for the serial line (:mod:`nasc_sdk.mcu.serial_line`).
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from nasc_sdk.candidate import Entropy
 
 
 class Step(StrEnum):
-    """Between a head's int8 output and the payload, or back; what it is called in tables."""
+    """Around the head's blocks, or the tail's; what it is called in tables."""
 
     PACK_8 = "pack int8"
     PACK_4 = "pack int4"
@@ -29,6 +31,8 @@ class Step(StrEnum):
     UNPACK_2 = "unpack int2"
     INFLATE = "inflate"
     UNZSTD = "unzstd"
+    LINE = "serial line"
+    """Nothing where it was not measured: most boards run their agent themselves."""
 
 
 PACK: Final = {8: Step.PACK_8, 4: Step.PACK_4, 2: Step.PACK_2}
@@ -71,6 +75,7 @@ ASSUMED: Final = {
         StepTime(Step.UNPACK_2, 7.0, 0.0018),
         StepTime(Step.INFLATE, 5.0, 0.004),
         StepTime(Step.UNZSTD, 5.0, 0.0012),
+        StepTime(Step.LINE, 0.0, 0.0),
     )
 }
 """Where nobody measured: an x86-64 machine at its full speed, cuts of 784 to 12,544 bytes."""
@@ -79,6 +84,11 @@ ASSUMED: Final = {
 def time_of(measured: Sequence[StepTime], step: Step) -> StepTime:
     """The device's own line, else the assumed one, which has no spread."""
     return next((time for time in measured if time.step is step), ASSUMED[step])
+
+
+def is_coding_measured(measured: Sequence[StepTime]) -> bool:
+    """Whether packing or entropy coding is among these steps."""
+    return any(time.step is not Step.LINE for time in measured)
 
 
 def unit_key(step: Step, size: int) -> str:

@@ -17,7 +17,7 @@ from nasc_sdk.cost.features import describe_block
 from nasc_sdk.cost.model import Z95, CostModel, predict_blocks
 from nasc_sdk.errors import InputError
 
-STEP_HEADER: Final = ("packing and entropy coding", "us", "+ us per KiB", "90 % interval")
+STEP_HEADER: Final = ("beside the network", "us", "+ us per KiB", "90 % interval")
 _HEADER: Final = ("block", "operators", "us", "low_us", "high_us", "extrapolated")
 
 

@@ -23,6 +23,7 @@ from nasc_sdk.errors import InputError
 FOLDER_VARIABLE: Final = "NASC_BOARDS"
 _Size = Annotated[int, msgspec.Meta(ge=0, le=1 << 30)]
 _Address = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
+_Baud = Annotated[int, msgspec.Meta(ge=1200, le=12_000_000)]
 _UsbId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{4}:[0-9a-f]{4}$")]
 
 
@@ -50,7 +51,19 @@ class Tool(StrEnum):
 class Serial:
     """The port that the firmware speaks on."""
 
-    baud: Annotated[int, msgspec.Meta(ge=1200, le=12_000_000)] = 115_200
+    baud: _Baud = 115_200
+    """What firmware is built for unless another of its rates is asked for."""
+    rates: tuple[_Baud, ...] = ()
+    """All that the board offers; empty for ``baud`` alone."""
+
+    def __post_init__(self) -> None:
+        if self.rates and self.baud not in self.rates:
+            raise ValueError(f"baud {self.baud} is not among rates")
+
+    @property
+    def offered(self) -> tuple[int, ...]:
+        """Every rate, ``baud`` included."""
+        return self.rates or (self.baud,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,9 @@ class BoardOperator:
     shapes: str
     macs: int
     count: float
-    """Median, in ``unit``."""
+    """Median of the repeats, in ``unit``, as are the other two."""
+    minimum: float
+    maximum: float
     unit: TimeUnit
 
 
@@ -80,14 +82,13 @@ def profile_present(session: BoardSession, repeats: int, progress: Progress | No
 
 
 def operators_of(session: BoardSession, plan: Plan, runs: Sequence[Counts]) -> tuple[BoardOperator, ...]:
-    """Each operator of a plan, with the median of its counts."""
-    timings = _timings([run.operators for run in runs])
-    return tuple(
-        BoardOperator(
-            operator.name, *_kind_and_shape(operator.title), operator.macs, timing.median, session.counter.unit
-        )
-        for operator, timing in zip(plan.operators, timings, strict=True)
-    )
+    """Each operator of a plan, with its counts."""
+    unit, counted = session.counter.unit, zip(*(run.operators for run in runs), strict=True)
+    found = []
+    for operator, counts in zip(plan.operators, counted, strict=True):
+        spread = float(median(counts)), min(counts), max(counts)
+        found.append(BoardOperator(operator.name, *_kind_and_shape(operator.title), operator.macs, *spread, unit))
+    return tuple(found)
 
 
 def _golden_answer(session: BoardSession, plan: Plan) -> bytes:
@@ -122,7 +123,8 @@ def _timings(runs: Sequence[Sequence[float]]) -> list[Timing]:
 
 
 def _timing(values: Sequence[float]) -> Timing:
-    return Timing(float(median(values)), float(np.percentile(values, 95)), float(min(values)), len(values))
+    p95 = float(np.percentile(values, 95))
+    return Timing(float(median(values)), p95, float(min(values)), len(values), float(max(values)))
 
 
 def _conditions(session: BoardSession) -> Conditions:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,7 @@ from nasc_sdk.mcu.compile import compile_model, with_golden
 from nasc_sdk.mcu.packing import Packing
 from nasc_sdk.mcu.plan import Plan, header_crc32
 from nasc_sdk.mcu.ports import find_port
-from nasc_sdk.mcu.serial_wire import SerialWire
+from nasc_sdk.mcu.rates import at_rate, open_any_client, open_client
 from nasc_sdk.mcu.smp_client import Progress, SmpClient
 from nasc_sdk.mcu.smp_messages import Hello, SlotState, TimeUnit
 from nasc_sdk.profiling import profile as profiles
@@ -31,7 +31,6 @@ from nasc_sdk.profiling import profile as profiles
 _UNITS: Final = {
     TimeUnit.CYCLES: profiles.TimeUnit.CYCLES,
     TimeUnit.TICKS: profiles.TimeUnit.TICKS,
-    TimeUnit.INSTRUCTIONS: profiles.TimeUnit.INSTRUCTIONS,
 }
 _HOLDING: Final = frozenset({SlotState.COMPLETE, SlotState.ACTIVE, SlotState.PREVIOUS})
 
@@ -116,16 +115,20 @@ class BoardSession:
         plan = with_golden(compile_model(model, self.packing, name), model, open_runtime("auto"), name)
         return Compiled(name, plan, plan.pack())
 
-    def bring(self, compiled: Compiled, *, keep: bool = False, progress: Progress | None = None) -> None:
+    def bring(
+        self, compiled: Compiled, *, keep: bool = False, beside: Collection[str] = (), progress: Progress | None = None
+    ) -> None:
         """Run a plan from now on: from the slot that holds it, or uploaded.
 
-        Until the board's next reset, unless it is to ``keep`` it: then it is what the board starts with. RefusedError
-        with the figures where it does not fit, before anything is written.
+        Until the board's next reset, unless it is to ``keep`` it: then it is what the board starts with. An upload
+        spares a slot with one of the digests ``beside``, where the other has none. RefusedError with the figures where
+        it does not fit, before anything is written.
         """
         _check_fits(compiled, self.hello)
-        states = {slot.sha256: slot.state for slot in self._client.slots() if slot.state in _HOLDING}
+        states = self._states()
         state = states.get(compiled.sha256)
         if state is None:
+            self._spare(beside, states)
             self._client.upload(compiled.packed, progress)
         if keep and state is SlotState.PREVIOUS:
             self._client.revert()
@@ -134,6 +137,24 @@ class BoardSession:
         else:
             self._client.select(compiled.sha256)
         self._plan_crc32 = compiled.crc32
+
+    def has_committed(self, compiled: Compiled) -> bool:
+        """Whether a slot holds it so that it outlives a reset."""
+        return self._states().get(compiled.sha256) in (SlotState.ACTIVE, SlotState.PREVIOUS)
+
+    def _states(self) -> dict[str, SlotState]:
+        return {slot.sha256: slot.state for slot in self._client.slots() if slot.state in _HOLDING}
+
+    def _spare(self, beside: Collection[str], states: dict[str, SlotState]) -> None:
+        """The firmware overwrites the slot that is not active, never the other: so the one to be spared becomes active.
+
+        A power cut leaves one of the two active as at any revert, and after it the one that is spared.
+        """
+        found = {states[sha256] for sha256 in beside if sha256 in states}
+        if SlotState.PREVIOUS in found and SlotState.ACTIVE not in found:
+            # What does not run any more need not be spared.
+            with suppress(RefusedError):
+                self._client.revert()
 
     def use_present(self) -> tuple[str, ...]:
         """Go on with the head that the board runs, whoever brought it; the names of what its operators write.
@@ -182,17 +203,22 @@ class BoardSession:
 
 
 @contextmanager
-def open_session(board: Board | None, port: str = "", *, flash_image: Path | None = None) -> Iterator[BoardSession]:
+def open_session(
+    board: Board | None, port: str = "", *, baud: int | None = None, flash_image: Path | None = None
+) -> Iterator[BoardSession]:
     """The board at a serial port; without a port an emulated one, or the one that is attached.
 
-    Without a ``board`` it is what the board at the port says it is. ``flash_image`` is the file that an emulated board
-    keeps its flash in, from one session to the next. Raises InputError, BuildError, MissingToolError, and what
-    :class:`BoardSession` does.
+    Without a ``board`` it is what the board at the port says it is. ``baud`` is the rate that its firmware was built
+    for, where that is not the board's usual one. ``flash_image`` is the file that an emulated board keeps its flash
+    in, from one session to the next. Raises InputError, BuildError, MissingToolError, and what :class:`BoardSession`
+    does.
     """
+    if board is not None:
+        board = at_rate(board, baud)
     if board is None or board.emulator is None:
         port = port or find_port(_needed(board), load_boards())
     if port:
-        board = board or board_at(port)
+        board = board or board_at(port, baud)
         with _session(board, port, emulated=False) as session:
             yield session
         return
@@ -209,11 +235,11 @@ def open_session(board: Board | None, port: str = "", *, flash_image: Path | Non
             yield session
 
 
-def board_at(port: str) -> Board:
-    """What the board at a port says it is; it is asked at the usual rate."""
-    client = SmpClient(SerialWire(port))
+def board_at(port: str, baud: int | None = None) -> Board:
+    """What the board at a port says it is; it is asked at the usual rate unless another is said."""
+    client = open_any_client(port, baud)
     try:
-        return find_board(client.hello().board)
+        return at_rate(find_board(client.hello().board), baud)
     finally:
         client.close()
 
@@ -226,7 +252,7 @@ def _needed(board: Board | None) -> Board:
 
 @contextmanager
 def _session(board: Board, port: str, *, emulated: bool) -> Iterator[BoardSession]:
-    session = BoardSession(board, lambda: SmpClient(SerialWire(port, board.serial.baud)), emulated=emulated)
+    session = BoardSession(board, lambda: open_client(port, board), emulated=emulated)
     try:
         yield session
     finally:
@@ -244,8 +270,6 @@ def _check_fits(compiled: Compiled, hello: Hello) -> None:
 
 
 def _counter(board: Board, hello: Hello, emulated: bool) -> Counter:
-    if not hello.time_hz:
-        return Counter(_UNITS[hello.time_unit], 1.0)
     if emulated and board.emulator is not None:
         # The emulator lets each instruction take this long of its machine's time, whatever it is.
         instruction_ns = 1 << board.emulator.icount_shift

@@ -35,6 +35,12 @@ _ATTEMPTS_BEFORE_FLUSH: Final = 2
 _FLUSH_BYTES: Final = 2048
 """Where the board's largest packet is not known yet."""
 _FRAME_OVERHEAD: Final = 16
+_FIRST_WAIT: Final = 1 / 8
+"""Of the longest wait for an answer; doubled until then, so that a lost one is soon asked for again."""
+_STALLED_WAITS: Final = 2
+"""An upload waits so many times as long for the next byte to arrive as a request for its answer."""
+_LEAST_BYTES_PER_S: Final = 100
+"""Of an upload: slower ones would not end before somebody gives up."""
 T = TypeVar("T")
 
 Waits = tuple[float, ...]
@@ -59,8 +65,9 @@ class Wire(Protocol):
 class SmpClient:
     """Not thread-safe. ``timeout_s`` is for an answer that needs no work, ``slow_timeout_s`` for erasing and running.
 
-    Starts in the console framing and goes over to the raw one when the board's hello offers it, unless ``framing``
-    says which.
+    What needs no work is asked for ``attempts`` times that long, and an upload is given up when no byte arrived for
+    twice as long. Starts in the console framing and goes over to the raw one when the board's hello offers it, unless
+    ``framing`` says which. ``hint`` is what to try when nothing was ever heard.
     """
 
     def __init__(
@@ -71,14 +78,15 @@ class SmpClient:
         slow_timeout_s: float = 30.0,
         attempts: int = 5,
         framing: Framing | None = None,
+        hint: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._wire, self._clock = wire, clock
-        self._timeout_s, self._attempts = timeout_s, max(attempts, 1)
-        self._quick_s: Waits = (timeout_s,) * self._attempts
+        self._timeout_s, self._slow_timeout_s, self._attempts = timeout_s, slow_timeout_s, max(attempts, 1)
+        self._hint, self._heard = hint, False
+        self._quick_s = _waits(timeout_s, self._attempts * timeout_s)
         # To ask early for what the board still works on does no harm: it finds it done.
-        growing_s = (min(timeout_s * 2**attempt, slow_timeout_s) for attempt in range(self._attempts - 1))
-        self._growing_s: Waits = (*growing_s, slow_timeout_s)
+        self._growing_s = _waits(timeout_s, slow_timeout_s)
         # To ask early for a run would have it made twice.
         self._patient_s: Waits = (slow_timeout_s,) * self._attempts
         self._framing_is_fixed, self._framing = framing is not None, framing or Framing.CONSOLE
@@ -190,10 +198,9 @@ class SmpClient:
 
         RefusedError with the code ``too_large``, ``bad_digest`` or ``flash_failed``.
         """
-        sha256 = hashlib.sha256(plan)
+        sha256, limits = hashlib.sha256(plan), self._limits()
         for _ in range(self._attempts):
             start = self._begin(plan, sha256.digest())
-            limits = self._limits()
             window = UploadWindow(
                 len(plan),
                 start,
@@ -216,11 +223,9 @@ class SmpClient:
         return start
 
     def _pump(self, plan: bytes, window: UploadWindow, progress: Progress | None) -> None:
-        """Send until all has arrived, or the board has lost what it had.
-
-        Each turn sends, hears an answer, or is one of a bounded number of timeouts without progress.
-        """
-        told = -1
+        """Send until all has arrived, or the board has lost what it had; bounded since the last byte and as a whole."""
+        told, began_s = -1, self._clock()
+        moved_s, deadline_s = began_s, began_s + self._slow_timeout_s + len(plan) / _LEAST_BYTES_PER_S
         while not (window.done or window.lost):
             while (chunk := window.next_chunk()) is not None:
                 window.sent(self._send_chunk(plan, chunk), chunk, self._clock())
@@ -228,16 +233,20 @@ class SmpClient:
             if response is None:
                 window.expire()
                 self._flush(window.silent_timeouts)
-                if window.silent_timeouts >= self._attempts:
-                    missing = f"{window.confirmed} of {len(plan)} bytes arrived; a new upload goes on from there"
-                    raise UnreachableError(_PEER, f"does not answer; {missing}")
             elif response.command == Command.UPLOAD:
                 messages.raise_refusal(response)
                 answer = messages.decode_upload(response.fields)
                 window.answered(response.sequence, answer.next_offset, self._clock())
-            if progress is not None and window.confirmed > told:
-                told = window.confirmed
-                progress(told, len(plan))
+            now_s = self._clock()
+            if window.confirmed > told:
+                told, moved_s = window.confirmed, now_s
+                if progress is not None:
+                    progress(told, len(plan))
+            stalled_s = moved_s + _STALLED_WAITS * self._attempts * self._timeout_s
+            if not window.done and now_s >= min(stalled_s, deadline_s):
+                arrived = f"{window.confirmed} of {len(plan)} bytes arrived in {now_s - began_s:.0f} s"
+                silence = f"none in the last {now_s - moved_s:.0f} s"
+                raise UnreachableError(_PEER, f"{arrived}, {silence}; a new upload goes on from there")
 
     def _send_chunk(self, plan: bytes, chunk: Chunk) -> int:
         return self._send(Command.UPLOAD, {"off": chunk.offset, "data": plan[chunk.offset : chunk.end]})
@@ -292,7 +301,8 @@ class SmpClient:
                     messages.raise_refusal(response)
                     return decode(response.fields)
         asked = f"asked {len(waits_s)} times in {sum(waits_s):g} s"
-        raise UnreachableError(_PEER, f"does not answer {command.name.lower()}, {asked}")
+        hint = f"; {self._hint}" if self._hint and not self._heard else ""
+        raise UnreachableError(_PEER, f"does not answer {command.name.lower()}, {asked}{hint}")
 
     def _flush(self, failures: int) -> None:
         if failures == _ATTEMPTS_BEFORE_FLUSH:
@@ -312,6 +322,7 @@ class SmpClient:
         while True:
             while self._packets:
                 if (response := messages.decode_response(self._packets.popleft().content)) is not None:
+                    self._heard = True
                     return response
             remaining_s = deadline_s - self._clock()
             if remaining_s <= 0:
@@ -322,3 +333,11 @@ class SmpClient:
                 continue
             self._receiver.receive_data(self._wire.receive(remaining_s))
             self._packets += self._receiver.packets()
+
+
+def _waits(most_s: float, whole_s: float) -> Waits:
+    """Doubled up to ``most_s``, together ``whole_s``."""
+    waits_s: list[float] = []
+    while (left_s := whole_s - sum(waits_s)) > most_s * _FIRST_WAIT / 2:
+        waits_s.append(min(most_s * _FIRST_WAIT * 2 ** len(waits_s), most_s, left_s))
+    return tuple(waits_s)

@@ -85,6 +85,7 @@ class Status(IntEnum):
     NO_HEAD = 9
     FLASH_FAILED = 10
     BUSY = 11
+    """Flash worked for longer than any of its operations takes."""
 
 
 class SlotState(IntEnum):
@@ -103,8 +104,6 @@ class TimeUnit(IntEnum):
 
     CYCLES = 0
     TICKS = 1
-    INSTRUCTIONS = 2
-    """Emulated: never cycles or milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,6 @@ class Hello:
     time_source: str
     time_unit: TimeUnit
     time_hz: int
-    """0 where counts are instructions."""
     slot_bytes: int
     """Largest plan."""
     packet_bytes: int
@@ -272,6 +270,8 @@ def decode_hello(fields: Mapping[str, object]) -> Hello:
     protocol = _uint(fields, "protocol")
     if protocol != PROTOCOL_VERSION:
         raise RemoteProtocolError(_WHERE, f"its firmware speaks protocol {protocol}, this side {PROTOCOL_VERSION}")
+    if not _uint(fields, "time_hz"):
+        raise RemoteProtocolError(_WHERE, "its time source counts 0 a second")
     return Hello(
         firmware_version=_text(fields, "firmware"),
         board=_text(fields, "board"),

@@ -27,6 +27,8 @@ HELLO_S: Final = 5.0
 """How long a service may take to say that it is there; it answers ``status`` at once, also while it works."""
 STILL_S: Final = 60.0
 """A service that tells of its progress has at least so long to say more, whatever the asker's patience was."""
+CANCEL_S: Final = 12.0
+"""How long a service may take to stop what it does: it gives a device five seconds."""
 # After the asker's connection came back; the service's may come back later, up to the longest reconnect delay.
 _AGAIN_S: Final = (0.0, 2.0, 6.0)
 _LOOK_AGAIN_S: Final = 0.5
@@ -51,6 +53,20 @@ def ask(
         return _exchange(client, topics, request, deadline, on_progress, greeted=True)
     deadline = min(deadline, time.monotonic() + HELLO_S)
     return _exchange(client, topics, request, deadline, on_progress)
+
+
+def cancel(client: MqttClient, topics: Topics, request: ServiceRequest) -> ServiceReply:
+    """Give a request up: once it has ended, or at once where it has not begun, the reply's ``text`` says so.
+
+    Raises UnreachableError.
+    """
+    asking = ServiceRequest(
+        request_id=f"{request.request_id[:120]}-cancel",
+        verb=ServiceVerb.CANCEL,
+        device=request.device,
+        options={"request_id": request.request_id},
+    )
+    return _exchange(client, topics, asking, time.monotonic() + CANCEL_S, lambda step: None)
 
 
 def _exchange(

@@ -60,6 +60,8 @@ class Timing:
     p95: float
     minimum: float
     samples: int
+    maximum: float | None = None
+    """Of a microcontroller's few repeats, which have no p95 worth the name; None of a Linux board's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,4 +145,4 @@ class Profile:
     power: Power | None = None
     """None where the device has no sensor, or it could not be read."""
     coding: tuple[Measurement, ...] = ()
-    """Steps between a head's output and its payload, or back (:mod:`nasc_sdk.cost.coding`)."""
+    """Steps beside the network: coding of its cut, a board's serial line (:mod:`nasc_sdk.cost.coding`)."""

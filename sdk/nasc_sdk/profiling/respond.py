@@ -2,7 +2,8 @@
 
 A request is answered once: results are kept on disk by ``request_id``, so that asking again, also after a
 restart, gives the same answer without measuring again. Failures are not kept: asking again then tries again.
-Measuring runs in the thread of the responder, one request at a time: two would disturb each other.
+Measuring runs in the thread of the responder, one request at a time: two would disturb each other. A request that is
+cancelled is answered with the code ``cancelled``, at its next call of progress or when its turn comes.
 """
 
 from __future__ import annotations
@@ -30,7 +31,14 @@ from nasc_sdk.mqtt.artifacts import fetch
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.profiling.plan import MAX_PLAN_BYTES, ProfilePlan, unpack
 from nasc_sdk.profiling.profile import Profile
-from nasc_sdk.protocol.messages import ProfileProgress, ProfileRequest, ProfileResult, decode, encode
+from nasc_sdk.protocol.messages import (
+    ProfileCancel,
+    ProfileProgress,
+    ProfileRequest,
+    ProfileResult,
+    decode,
+    encode,
+)
 from nasc_sdk.protocol.topics import Topics
 
 Progress = Callable[[int, int, str], None]
@@ -71,11 +79,14 @@ class ProfileResponder:
         self._fetch_timeout_s = fetch_timeout_s
         self._waiting: queue.Queue[ProfileRequest | None] = queue.Queue(MAX_WAITING)
         self._known: set[str] = set()
+        self._cancelled: set[str] = set()
+        """Among the known ones."""
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._work, name="profile-responder", daemon=True)
         self._thread.start()
         client.subscribe(topics.profile_request, self._on_request)
+        client.subscribe(topics.profile_cancel, self._on_cancel)
 
     def close(self, timeout_s: float = 10.0) -> None:
         """Stop answering; a measurement in progress is given up."""
@@ -105,6 +116,12 @@ class ProfileResponder:
                 return
             self._known.add(request.request_id)
 
+    def _on_cancel(self, topic: str, payload: bytes) -> None:
+        cancel = decode(ProfileCancel, payload, topic)
+        with self._lock:
+            if cancel.request_id in self._known:
+                self._cancelled.add(cancel.request_id)
+
     def _work(self) -> None:
         while not self._closed.is_set():
             request = self._waiting.get()
@@ -112,8 +129,10 @@ class ProfileResponder:
                 return
             try:
                 self._answer(request)
-            except StoppedError:
-                return
+            except StoppedError as error:
+                if self._closed.is_set():
+                    return
+                self._refuse(request, "cancelled", str(error))
             except Exception as error:
                 # Whatever a model does to the runtime must not end the thread: later requests are answered.
                 _log.exception("profile %s failed", request.request_id)
@@ -121,9 +140,11 @@ class ProfileResponder:
             finally:
                 with self._lock:
                     self._known.discard(request.request_id)
+                    self._cancelled.discard(request.request_id)
 
     def _answer(self, request: ProfileRequest) -> None:
         try:
+            self._check(request)
             profile = self._run(self._plan(request), request, self._reporter(request))
             result = encode(ProfileResult(request_id=request.request_id, profile=profile))
             self._store(request.request_id, result)
@@ -142,19 +163,25 @@ class ProfileResponder:
             self._plans,
             timeout_s=self._fetch_timeout_s,
             max_bytes=MAX_PLAN_BYTES,
+            should_stop=lambda: self._closed.is_set() or request.request_id in self._cancelled,
         )
         try:
             return unpack(path.read_bytes())
         finally:
             path.unlink(missing_ok=True)
 
+    def _check(self, request: ProfileRequest) -> None:
+        if self._closed.is_set():
+            raise StoppedError("the process is ending")
+        if request.request_id in self._cancelled:
+            raise StoppedError("whoever asked for it asked to stop")
+
     def _reporter(self, request: ProfileRequest) -> Progress:
         last = 0.0
 
         def report(done: int, total: int, label: str) -> None:
             nonlocal last
-            if self._closed.is_set():
-                raise StoppedError("the process is ending")
+            self._check(request)
             now = time.monotonic()
             if now - last < _PROGRESS_INTERVAL_S and done < total:
                 return

@@ -30,7 +30,7 @@ def format_profile(profile: Profile, top: int = 0) -> str:
     unit = profile.conditions.unit.value
     parts = [f"{profile.device}: {format_conditions(profile.conditions)}"]
     units = profile.blocks or profile.heads
-    header = ("block", "op", "shape", f"median {unit}", f"p95 {unit}", "share %", "cumulated %", "validity")
+    header = ("block", "op", "shape", *_names(unit, units), "share %", "cumulated %", "validity")
     shown = units
     if 0 < top < len(units):
         shown = tuple(sorted(units, key=lambda found: -found.timing.median)[:top])
@@ -45,12 +45,12 @@ def format_profile(profile: Profile, top: int = 0) -> str:
                 (found.title, found.shape, *_times(found.timing), _validity(found)) for found in profile.heads
             ]
             parts.append(
-                _table(("whole network", "shape", f"median {unit}", f"p95 {unit}", "validity"), heads)
+                _table(("whole network", "shape", *_names(unit, profile.heads), "validity"), heads)
             )
     if profile.coding:
         steps = [(found.title, found.shape, *_times(found.timing), _validity(found)) for found in profile.coding]
         parts.append(
-            _table(("coding (measured)", "of", f"median {unit}", f"p95 {unit}", "validity"), steps)
+            _table(("beside the network (measured)", "of", *_names(unit, profile.coding), "validity"), steps)
         )
     if profile.power is not None:
         parts.append(format_power(profile.power))
@@ -136,8 +136,16 @@ def _rows(units: tuple[Measurement, ...], total: float) -> list[Row]:
     return rows
 
 
+def _names(unit: str, units: Sequence[Measurement]) -> Row:
+    """Of the columns that :func:`_times` fills."""
+    few = bool(units) and units[0].timing.maximum is not None
+    return tuple(f"{name} {unit}" for name in (("min", "median", "max") if few else ("median", "p95")))
+
+
 def _times(timing: Timing) -> Row:
-    return f"{timing.median:.1f}", f"{timing.p95:.1f}"
+    few = timing.maximum is not None
+    shown = (timing.minimum, timing.median, timing.maximum) if few else (timing.median, timing.p95)
+    return tuple(f"{figure:.1f}" for figure in shown)
 
 
 def _shares(part: float, cumulated: float, total: float) -> Row:
@@ -167,4 +175,4 @@ def _table(header: Row, rows: list[Row]) -> str:
 
 
 def _is_figure(name: str) -> bool:
-    return name.startswith(("median", "p95")) or name.endswith("%")
+    return name.startswith(("min", "median", "max", "p95")) or name.endswith("%")

@@ -119,6 +119,12 @@ class ProfileResult(Message, frozen=True, kw_only=True):
     reason: Text = ""
 
 
+class ProfileCancel(Message, frozen=True, kw_only=True):
+    """Nobody waits for this profile any more; the device stops measuring and answers with the code ``cancelled``."""
+
+    request_id: Id
+
+
 class LinkReport(Message, frozen=True, kw_only=True):
     """The link as the board's own transfers show it."""
 
@@ -186,6 +192,8 @@ class ServiceVerb(StrEnum):
     MAP = "map"
     DEPLOY = "deploy"
     STATUS = "status"
+    CANCEL = "cancel"
+    """Of the request whose ``request_id`` is among the options; the document says in ``text`` what became of it."""
 
 
 class ServiceRequest(Message, frozen=True, kw_only=True):
@@ -210,7 +218,7 @@ class ServiceReply(Message, frozen=True, kw_only=True):
     """The answer; ``document`` is the verb's JSON document, ``exit_code`` what the command should end with."""
 
     request_id: Id
-    exit_code: Annotated[int, Meta(ge=0, le=127)] = 0
+    exit_code: Annotated[int, Meta(ge=0, le=255)] = 0
     document: msgspec.Raw = msgspec.Raw(b"null")
     error: Text = ""
 
@@ -230,6 +238,7 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
     ProfileRequest,
     ProfileProgress,
     ProfileResult,
+    ProfileCancel,
     LinkReport,
     DeployDesired,
     DeployReported,

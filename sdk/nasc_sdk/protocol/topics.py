@@ -49,6 +49,11 @@ class Topics:
         return self._topic("profile/progress")
 
     @property
+    def profile_cancel(self) -> str:
+        """ProfileCancel, to the device."""
+        return self._topic("profile/cancel")
+
+    @property
     def profile_result(self) -> str:
         """ProfileResult, from the device."""
         return self._topic("profile/result")

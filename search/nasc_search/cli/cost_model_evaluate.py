@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nasc_sdk.cli.output import format_table, json_option, print_json
+from nasc_sdk.cli.paths import UserPath
 from nasc_sdk.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ Examples:
 )
 @click.option("--space", type=click.Choice(["nb201", "fbnet"]), help="Search space  [default: what the file shows].")
 @click.option(
-    "--measurements", "path", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True,
+    "--measurements", "path", type=UserPath(exists=True, dir_okay=False), required=True,
     help="Whole-network figures, one array a device; it may hold only the device asked for.",
 )
 @click.option("--device", required=True, help="The device to treat as never seen.")
@@ -46,7 +47,7 @@ Examples:
     help="Known devices to start from, comma-separated  [default: all but those named like --device].",
 )
 @click.option(
-    "--prior", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    "--prior", type=UserPath(exists=True, dir_okay=False),
     help="A table made by nasc-sdk prior fit  [default: the shipped one].",
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of all draws.")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from nasc_sdk.cli.output import broker_option, site_option
+from nasc_sdk.cli.paths import UserPath
 
 
 @click.command(
@@ -20,7 +21,7 @@ Examples:
 )
 @click.argument("source", metavar="DEVICE|FILE")
 @click.option(
-    "--output", "path", type=click.Path(dir_okay=False, path_type=Path),
+    "--output", "path", type=UserPath(dir_okay=False),
     help="File to write  [default: standard output].",
 )
 @click.option(

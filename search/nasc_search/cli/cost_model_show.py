@@ -38,6 +38,7 @@ def command(source: str, top: int, broker_url: str, site: str, as_json: bool) ->
 
 
 def _text(document: CostDocument, top: int) -> str:
+    from nasc_sdk.cost.coding import is_coding_measured
     from nasc_sdk.cost.model import Z95
     from nasc_sdk.cost.table import STEP_HEADER, tabulate_steps
 
@@ -64,7 +65,7 @@ def _text(document: CostDocument, top: int) -> str:
     ]
     if model.coding:
         lines += ["", format_table(STEP_HEADER, tabulate_steps(model.coding))]
-    else:
+    if not is_coding_measured(model.coding):
         lines += ["", "packing and entropy coding: assumed, as on an x86-64 machine; nasc-sdk calibrate measures them"]
     if top < len(document.blocks):
         lines.append(f"... and {len(document.blocks) - top} more; --top 0 shows all, cost-model export writes them")

@@ -11,6 +11,7 @@ import click
 
 from nasc_sdk.cli.numbers import POSITIVE
 from nasc_sdk.cli.output import print_json
+from nasc_sdk.cli.paths import UserPath
 
 
 @click.command(
@@ -50,7 +51,7 @@ everywhere.
 )
 @click.option("--requests", default=1000, show_default=True, type=click.IntRange(100, 10_000), help="Test images.")
 @click.option(
-    "--output", type=click.Path(file_okay=False, path_type=Path), default=Path("nasc-demo"), show_default=True
+    "--output", type=UserPath(file_okay=False), default=Path("nasc-demo"), show_default=True
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON at the end instead of text.")
 @click.pass_context

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from nasc_sdk.cli.output import format_table, json_option, print_json
+from nasc_sdk.cli.paths import UserPath
 
 
 def _numbers(_: click.Context, option: click.Parameter, text: str | None) -> tuple[float, ...] | None:
@@ -53,7 +54,7 @@ Examples:
     show_default=True, help="How totals, or what a table of layers has in common, fall to blocks; others are compared.",
 )
 @click.option(
-    "--coding", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    "--coding", type=UserPath(exists=True, dir_okay=False),
     help="Points lost by encodings, JSON as in experiment/coding.json  [default: the shipped table].",
 )
 @click.option("--fixed-cut", type=int, help="Of that baseline  [default: after the block that halves the map first].")
@@ -63,7 +64,7 @@ Examples:
 @click.option("--round-trips", callback=_numbers, metavar="N,N,...", help="ms, ascending  [default: 7 from 2 to 100].")
 @click.option("--limits-ms", callback=_numbers, metavar="N,N,...", help="Ascending  [default: 5 that suit the board].")
 @click.option(
-    "--output", type=click.Path(file_okay=False, path_type=Path),
+    "--output", type=UserPath(file_okay=False),
     help="Folder for README.md, saved.csv, result.json and plots (needs the extra 'report').",
 )
 @json_option

@@ -9,6 +9,7 @@ import click
 
 from nasc_sdk.cli.numbers import NOT_NEGATIVE, POSITIVE
 from nasc_sdk.cli.output import json_option, print_json
+from nasc_sdk.cli.paths import UserPath
 
 if TYPE_CHECKING:
     from nasc_search.experiment.searching import Found
@@ -48,7 +49,7 @@ Examples:
 @click.option("--seed", default=0, show_default=True, help="Of every random draw.")
 @click.option("--budget", default=100, show_default=True, help="Distinct evaluations, those resumed included.")
 @click.option(
-    "--resume", type=click.Path(dir_okay=False, path_type=Path),
+    "--resume", type=UserPath(dir_okay=False),
     help="File written after every evaluation, and gone on from where it exists.",
 )
 @json_option

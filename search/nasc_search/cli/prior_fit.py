@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from nasc_sdk.cli.output import format_table, json_option, print_json
+from nasc_sdk.cli.paths import UserPath
 
 
 @click.command(
@@ -20,7 +21,7 @@ Examples:
 """
 )
 @click.option(
-    "--measurements", "files", type=click.Path(exists=True, dir_okay=False, path_type=Path), multiple=True,
+    "--measurements", "files", type=UserPath(exists=True, dir_okay=False), multiple=True,
     required=True, help="Files of whole-network figures, one array a device; may be given several times.",
 )
 @click.option(
@@ -30,7 +31,7 @@ Examples:
 @click.option("--origin", default="the user's measurements", show_default=True, help="Whose measurements they are.")
 @click.option("--licence", default="unknown", show_default=True, help="Licence of the measurements.")
 @click.option(
-    "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The table of priors to write."
+    "--output", type=UserPath(dir_okay=False), required=True, help="The table of priors to write."
 )
 @json_option
 def command(

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from nasc_sdk.cli.output import json_option, print_json
+from nasc_sdk.cli.paths import UserPath
 
 
 @click.command(
@@ -18,8 +19,8 @@ Examples:
   nasc-sdk prior import mine_us.npz --into tables       microseconds become milliseconds
 """,
 )
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--into", type=click.Path(path_type=Path), help="Folder for tables (default: per user).")
+@click.argument("file", type=UserPath())
+@click.option("--into", type=UserPath(), help="Folder for tables (default: per user).")
 @json_option
 def command(file: Path, into: Path | None, as_json: bool) -> None:
     """Import measurements: HW-NAS-Bench's pickle, or an .npz with its unit in its name (_ms, _us, _s, _mj).

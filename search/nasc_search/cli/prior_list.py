@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from nasc_sdk.cli.output import format_table, json_option, print_json
+from nasc_sdk.cli.paths import UserPath
 
 _HEADER = ("table", "rows", "devices", "unit", "source", "sha256")
 
@@ -19,7 +20,7 @@ Examples:
   nasc-sdk prior list --into tables --json
 """,
 )
-@click.option("--into", type=click.Path(path_type=Path), help="Folder of tables (default: per user).")
+@click.option("--into", type=UserPath(), help="Folder of tables (default: per user).")
 @json_option
 def command(into: Path | None, as_json: bool) -> None:
     """List imported tables with the digest of the file they come from; a table that has changed is an error."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from nasc_sdk.cli.output import broker_option, site_option
+from nasc_sdk.cli.paths import UserPath
 
 
 @click.command(
@@ -21,18 +22,18 @@ Examples:
 @broker_option
 @site_option
 @click.option(
-    "--state-dir", type=click.Path(file_okay=False, path_type=Path), default=Path("nasc-state"), show_default=True,
+    "--state-dir", type=UserPath(file_okay=False), default=Path("nasc-state"), show_default=True,
     help="Where the service remembers devices, profiles and deployments.",
 )
 @click.option(
-    "--pretrained", type=click.Path(exists=True, file_okay=False, path_type=Path),
+    "--pretrained", type=UserPath(exists=True, file_okay=False),
     help="Folder made by nasc-sdk train  [default: the shipped Fashion-MNIST supernet].",
 )
 @click.option(
     "--dataset", default="fashion-mnist", show_default=True,
     help="What the supernet was trained on: fashion-mnist, cifar10, cifar100, folder.",
 )
-@click.option("--data", type=click.Path(path_type=Path), help="Folder that holds the data set's files.")
+@click.option("--data", type=UserPath(), help="Folder that holds the data set's files.")
 @click.option(
     "--accuracy-table", metavar="FILE.npz:KEY",
     help="Search by this table's accuracies, in per cent, instead of the supernet's: docs/accuracy.md.",

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from nasc_sdk.cli.output import json_option, print_json
+from nasc_sdk.cli.paths import UserPath
 from nasc_search.cli.train_options import (
     DataOptions,
     RecipeOptions,
@@ -27,7 +28,7 @@ Examples:
 """,
 )
 @click.option(
-    "--pretrained", type=click.Path(path_type=Path), required=True, help="Folder that nasc-sdk train left."
+    "--pretrained", type=UserPath(), required=True, help="Folder that nasc-sdk train left."
 )
 @click.option("--arch", default="", help="Only of this sub-network, and its own weights with them  [default: shared]")
 @click.option("--cut", type=click.IntRange(1), help="Only this cut of --arch, with its --bits and --bottleneck.")

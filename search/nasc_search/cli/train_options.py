@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nasc_sdk.cli.numbers import Finite
+from nasc_sdk.cli.paths import UserPath
 from nasc_sdk.errors import UnreachableError
 from nasc_search.data.augmentations import DEFAULT, Augmentation
 from nasc_search.supernet.options import SamplingRule, TrainOptions
@@ -91,7 +92,7 @@ def data_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--dataset", default="fashion-mnist", show_default=True, help="fashion-mnist, cifar10, cifar100, folder."
         ),
-        click.option("--data", type=click.Path(path_type=Path), help="Folder that holds the data set's files."),
+        click.option("--data", type=UserPath(), help="Folder that holds the data set's files."),
     )(command)
 
 

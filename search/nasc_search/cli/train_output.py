@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nasc_sdk.cli.paths import UserPath
 from nasc_sdk.errors import InputError, StorageError
 from nasc_search.cli.train_options import Decorator, saved_when_ended
 
@@ -25,7 +26,7 @@ def output_options(default: str) -> Decorator:
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         command = click.option(
-            "--output", type=click.Path(path_type=Path), default=Path(default), show_default=True
+            "--output", type=UserPath(), default=Path(default), show_default=True
         )(command)
         return click.option("--resume", is_flag=True, help="Go on from --output, with the same options.")(command)
 

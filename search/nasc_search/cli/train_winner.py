@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nasc_sdk.cli.output import json_option, print_json
+from nasc_sdk.cli.paths import UserPath
 from nasc_search.cli.train_options import (
     DataOptions,
     RecipeOptions,
@@ -32,12 +33,12 @@ Examples:
 """,
 )
 @click.option(
-    "--pretrained", type=click.Path(path_type=Path), required=True, help="Folder that nasc-sdk train left."
+    "--pretrained", type=UserPath(), required=True, help="Folder that nasc-sdk train left."
 )
-@click.option("--arch", help="The sub-network  [default: the most accurate evaluated one]")
+@click.option("--arch", help="The sub-network  [default: the most promising evaluated one]")
 @click.option(
     "--finalists", type=click.IntRange(1, 100), default=1, show_default=True,
-    help="So many of the most accurate evaluated ones, one after another; --json lists the best first.",
+    help="So many of the most promising evaluated ones, one after another; --json lists the best first.",
 )  # fmt: skip
 @click.option("--from-nothing", is_flag=True, help="Not from the shared weights.")
 @data_options
@@ -49,16 +50,17 @@ def command(
 ) -> None:  # fmt: skip
     """Train sub-networks of a supernet alone, and keep their weights for the search service where they are better.
 
+    Promising is what has a high accuracy with shared weights and much depth, which these make look worse than it is.
     Trained for int8 as well where int8 costs more than 0.5 points. Ctrl-C saves; the same command goes on.
     """
     from nasc_search.torch_extra import require_torch
 
     require_torch()
-    from nasc_search.pretrained.finalists import most_accurate, train_finalists
+    from nasc_search.pretrained.finalists import most_promising, train_finalists
 
     if arch is not None and finalists > 1:
         raise click.UsageError("--arch names one sub-network, --finalists several: give one of them")
-    archs = most_accurate(pretrained, finalists) if arch is None else (arch,)
+    archs = most_promising(pretrained, finalists) if arch is None else (arch,)
     task = data.load()
     options, teacher = recipe.options(), recipe.load_teacher(task)
     finished = (lambda one: None) if as_json else _tell

@@ -260,13 +260,12 @@ class Play:
         import torch
 
         from nasc_search.pretrained.load import open_pretrained
-        from nasc_search.service.workshop import Workshop
-        from nasc_search.supernet.own_weights import OwnWeights
+        from nasc_search.service.workshop import open_workshop
 
         torch.set_num_threads(1)
         trained = open_pretrained(None, self._options.directory)
-        own = OwnWeights(self._options.directory / "own-weights", trained.weights, trained.own_folder)
-        prepared = Workshop(trained.supernet, self._images, own).prepare(deployment.candidate.arch)
+        workshop = open_workshop(trained, self._images, self._options.directory)
+        prepared = workshop.prepare(deployment.candidate.arch)
         part = self._images.test.take(self._options.requests)
         accuracy = prepared.folded.accuracy(
             torch.from_numpy(self._images.normalise(part.images)), torch.from_numpy(part.labels)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from nasc_sdk.bundle import Quantization
-from nasc_sdk.candidate import INT8, CutEncoding, Entropy
+from nasc_sdk.candidate import BITS, INT8, CutEncoding, Entropy
 from nasc_sdk.ir.network import INPUT, Activation, Block, BlockKind, Network, Op, OpKind, TensorSpec
 
 BOTTLENECKS: Final = (2, 4, 8)
@@ -35,7 +35,10 @@ def fits(encoding: CutEncoding, cut: int, cuts: int, spec: TensorSpec) -> bool:
         return encoding in PLAIN
     if cut == cuts:
         return encoding == INT8
-    return 2 * encoding.bottleneck <= spec.channels and (spec.height > 1 or not encoding.bottleneck)
+    if not encoding.bottleneck:
+        return encoding.bits in BITS
+    narrows = encoding.bottleneck in BOTTLENECKS and 2 * encoding.bottleneck <= spec.channels
+    return narrows and encoding.bits in BITS and spec.height > 1
 
 
 def encoder_block(cut: int, spec: TensorSpec, channels: int) -> Block:

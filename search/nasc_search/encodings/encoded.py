@@ -8,11 +8,11 @@ from typing import Final
 import torch
 
 from nasc_sdk.bundle import Quantization
-from nasc_sdk.candidate import CutEncoding
+from nasc_sdk.candidate import BITS, CutEncoding
 from nasc_sdk.contract import Contract
 from nasc_sdk.errors import InputError
 from nasc_sdk.ir.network import Block, Network
-from nasc_search.encodings.blocks import bottleneck_codes, fits, narrowed
+from nasc_search.encodings.blocks import BOTTLENECKS, bottleneck_codes, fits, narrowed
 from nasc_search.encodings.codes import CodedCut, calibrated_codes
 from nasc_search.export.quantize import QuantizedNetwork, quantize
 from nasc_search.supernet.fold import FoldedNetwork, recalibrate
@@ -100,7 +100,14 @@ def _check(network: Network, cut: int, encoding: CutEncoding) -> None:
         raise InputError(f"cut {cut} is outside 0..{last}")
     spec = network.cut_spec(cut)
     if not fits(encoding, cut, last, spec):
-        raise InputError(f"encoding {encoding} does not exist at cut {cut} ({spec})")
+        raise InputError(
+            f"encoding {encoding} does not exist at cut {cut} ({spec}): bits are {_listed(BITS)}, bottlenecks "
+            f"{_listed(BOTTLENECKS)} channels, at most half of the cut's, and only inside the network"
+        )
+
+
+def _listed(values: tuple[int, ...]) -> str:
+    return ", ".join(map(str, values))
 
 
 def _calibrated(

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from nasc_sdk.candidate import INT8, CutEncoding, Entropy
-from nasc_sdk.cost.coding import COMPRESS, EXPAND, PACK, UNPACK, Step, time_of
+from nasc_sdk.cost.coding import COMPRESS, EXPAND, PACK, UNPACK, Step, StepTime, is_coding_measured, time_of
 from nasc_sdk.cost.features import block_key
 from nasc_sdk.cost.model import CostModel, Prediction, predict_blocks, predict_prefixes, spread_us
 from nasc_sdk.errors import InputError
 from nasc_sdk.ir.network import Block, TensorSpec
 from nasc_search.encodings.blocks import decoder_block, encoder_block, fits
 from nasc_search.joint.catalogue import Catalogue
-from nasc_search.joint.coding import Coding
+from nasc_search.joint.coding import Coding, Line
 from nasc_search.joint.memory import activation_bytes, model_bytes
 from nasc_search.joint.table import Array, CandidateTable, Overheads
 
@@ -88,7 +88,7 @@ def _coding(
     specs: tuple[TensorSpec, ...], encodings: tuple[CutEncoding, ...],
     legal: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], board: CostModel, edge: CostModel,
 ) -> Coding:  # fmt: skip
-    assumed = tuple(model.device for model in (board, edge) if not model.coding)
+    assumed = tuple(model.device for model in (board, edge) if not is_coding_measured(model.coding))
     coding = replace(Coding.none(*legal.shape), assumed=assumed)
     sides = (
         (board, PACK, COMPRESS, encoder_block, coding.head_ms, coding.head_sd_ms),
@@ -106,7 +106,23 @@ def _coding(
         if channels := encodings[at].bottleneck:
             encoder = encoder_block(int(cut), specs[cut], channels)
             coding.arena_bytes[cut, at], coding.flash_bytes[cut, at] = activation_bytes(encoder), model_bytes(encoder)
-    return coding
+    measured = next((time for time in board.coding if time.step is Step.LINE), None)
+    return coding if measured is None else _over_line(coding, measured, specs, encodings, legal)
+
+
+def _over_line(
+    coding: Coding, measured: StepTime, specs: tuple[TensorSpec, ...], encodings: tuple[CutEncoding, ...],
+    legal: np.ndarray[tuple[int, ...], np.dtype[np.bool_]],
+) -> Coding:  # fmt: skip
+    """With the input to the board and the head's output back, which is int8 until the bridge packs it."""
+    line = Line(*np.zeros((2, *legal.shape)))
+    for cut, at in zip(*np.nonzero(legal), strict=True):
+        if cut:
+            size = specs[0].elements + replace(encodings[at], bits=INT8.bits).payload_bytes(specs[cut])
+            line.ms[cut, at] = measured.us(size) / _US_PER_MS
+            line.sd_ms[cut, at] = measured.spread_us(size) / _US_PER_MS
+    head_sd_ms = np.hypot(coding.head_sd_ms, line.sd_ms)
+    return replace(coding, head_ms=coding.head_ms + line.ms, head_sd_ms=head_sd_ms, line=line)
 
 
 def _steps_us(

@@ -11,11 +11,21 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """What a request's input and its head's output take on the board's serial line, ``[K, E]``; nothing at cut 0."""
+
+    ms: Array
+    """Median."""
+    sd_ms: Array
+    """As in :class:`Coding`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Coding:
     """What each encoding adds at each cut, ``[K, E]``, whatever the architecture."""
 
     head_ms: Array
-    """Encoder, packing and entropy coding, on the board; median."""
+    """Encoder, packing and entropy coding, on the board, and its serial line; median."""
     head_sd_ms: Array
     """Jitter and model error, one standard deviation."""
     tail_ms: Array
@@ -27,6 +37,8 @@ class Coding:
     """Of the encoder in the head's model file."""
     assumed: tuple[str, ...] = ()
     """Devices on which packing and entropy coding were never measured."""
+    line: Line | None = None
+    """In ``head_ms`` already; None for a board without one."""
 
     @classmethod
     def none(cls, cuts: int, encodings: int) -> Coding:

@@ -176,6 +176,7 @@ def _parts(chosen: Scored) -> str:
 
     rows = [
         row("head", chosen.head_ms),
+        *([row("of it on the board's serial line", chosen.line_ms)] if chosen.line_ms else []),
         row(f"transfer of {chosen.payload_bytes} B and round trip", chosen.transfer_ms),
         row("handing over and reply", (chosen.overhead_ms, chosen.overhead_ms)),
         row("tail", chosen.tail_ms),

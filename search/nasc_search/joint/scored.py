@@ -29,7 +29,7 @@ class Scored:
     """Accuracy was measured on images, or told exactly; otherwise it is predicted."""
     payload_bytes: int
     head_ms: Quantiles
-    """Encoding of the cut included."""
+    """Encoding of the cut and the board's serial line included."""
     transfer_ms: Quantiles
     """Round trip and time on the wire; nothing for all-local."""
     tail_ms: Quantiles
@@ -47,6 +47,8 @@ class Scored:
     """Of the board for one request (:mod:`nasc_search.joint.energy`), from medians; None in older records."""
     told_by: str = ""
     """Who told the accuracy, where it was not the supernet whose weights are deployed."""
+    line_ms: Quantiles | None = None
+    """Of ``head_ms``, what the board's serial line takes; None for a board without one."""
     own_accuracy: float | None = None
     """What these weights reach themselves on the validation images, where another tells and it was evaluated."""
 
@@ -93,6 +95,7 @@ def score(
         and _allowed(table, constraints, row, cut, code)
         and constraints.aim.admits(accuracy, energy),
         energy_mj=energy,
+        line_ms=part(float(line.ms[cut, code]), float(line.sd_ms[cut, code])) if (line := table.coding.line) else None,
         told_by=told_by.name if (told_by := table.told_by) else "",
         own_accuracy=told_by.own.get(accuracy_key(candidate)) if told_by else None,
     )

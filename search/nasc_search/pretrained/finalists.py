@@ -1,4 +1,4 @@
-"""The most accurate sub-networks of a pretrained folder, each trained alone: shared weights rank only roughly.
+"""The most promising sub-networks of a pretrained folder, each trained alone: shared weights rank only roughly.
 
 What is finished is kept in ``FOLDER/own/finalists.json`` until all are, so that an interrupted run trains none twice.
 """
@@ -14,9 +14,11 @@ import msgspec
 
 from nasc_sdk.durable import write_durably
 from nasc_sdk.errors import InputError
+from nasc_search.accuracy.alone import alone_score
 from nasc_search.data.dataset import Dataset
 from nasc_search.pretrained.load import ACCURACY, OWN, SUPERNET, load_accuracies
 from nasc_search.pretrained.winner import Winner, train_winner
+from nasc_search.supernet.checkpoint import load
 from nasc_search.supernet.loss import Teacher
 from nasc_search.supernet.options import TrainOptions
 from nasc_search.supernet.pace import StepReport
@@ -49,12 +51,14 @@ class _Progress(msgspec.Struct, frozen=True):
     done: tuple[Finalist, ...] = ()
 
 
-def most_accurate(folder: Path, count: int) -> tuple[str, ...]:
-    """Architectures by evaluated accuracy, the best first; InputError when fewer than one were evaluated."""
+def most_promising(folder: Path, count: int) -> tuple[str, ...]:
+    """Evaluated architectures by :func:`alone_score`, the best first; InputError when fewer than one were evaluated."""
     accuracies = load_accuracies(folder / ACCURACY)
     if not accuracies:
         raise InputError(f"{folder / ACCURACY} is empty; name the sub-network with --arch")
-    return tuple(sorted(accuracies, key=lambda arch: (-accuracies[arch], arch))[:count])
+    space = load(folder / SUPERNET).supernet.space
+    scores = {arch: alone_score(space.network(arch), accuracy) for arch, accuracy in accuracies.items()}
+    return tuple(sorted(scores, key=lambda arch: (-scores[arch], arch))[:count])
 
 
 def train_finalists(

@@ -22,10 +22,9 @@ from nasc_search.pretrained.load import (
     save_accuracies,
 )
 from nasc_search.pretrained.shares import SHARES, measure_shares, save_shares
-from nasc_search.service.workshop import Workshop
+from nasc_search.service.workshop import open_workshop
 from nasc_search.spaces.space import listed
 from nasc_search.supernet.checkpoint import load, save
-from nasc_search.supernet.own_weights import OwnWeights
 
 
 def ship(checkpoint_path: Path, target: Path) -> None:
@@ -43,10 +42,8 @@ def ship_shares(target: Path, dataset: Dataset) -> None:
     """What entropy coding leaves of the cuts of a shipped folder's most accurate network."""
     with tempfile.TemporaryDirectory() as cache:
         trained = open_pretrained(target, Path(cache))
-        own = OwnWeights(Path(cache) / "own-weights", trained.weights, trained.own_folder)
-        measured = measure_shares(
-            trained.weights, trained.evaluated, Workshop(trained.supernet, dataset, own).shares
-        )
+        workshop = open_workshop(trained, dataset, Path(cache))
+        measured = measure_shares(trained.weights, trained.evaluated, workshop.shares)
     save_shares(target / SHARES, measured)
 
 

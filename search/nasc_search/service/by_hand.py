@@ -32,6 +32,8 @@ def describe(chosen: Scored, goal: Goal, link: Link, power: Power) -> str:
         f"asked for by hand: {chosen.candidate}, {accuracy_text(chosen)}\n"
         f"predicted over {link}: p50 {chosen.total_ms[0]:.2f} ms, p95 {chosen.total_ms[1]:.2f} ms"
     )
+    if chosen.line_ms is not None:
+        text += f", of it on the board's serial line p50 {chosen.line_ms[0]:.2f} ms, p95 {chosen.line_ms[1]:.2f} ms"
     if constraints.aim.saves_energy:
         text += f"; {chosen.energy_mj:.4g} mJ at watts {power}"
     if not chosen.feasible:

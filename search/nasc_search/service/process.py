@@ -13,7 +13,6 @@ from typing import Any, Final, TextIO
 import torch
 
 from nasc_sdk.durable import sole_user
-from nasc_sdk.errors import InputError
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_search.accuracy.function import output_aside
 from nasc_search.data.registry import load_dataset
@@ -25,8 +24,7 @@ from nasc_search.service.heartbeat import Say, heartbeat
 from nasc_search.service.planner import Planner
 from nasc_search.service.service import Service
 from nasc_search.service.store import Store
-from nasc_search.service.workshop import Workshop
-from nasc_search.supernet.own_weights import OwnWeights
+from nasc_search.service.workshop import open_workshop
 
 _NICE: Final = 10
 
@@ -80,16 +78,10 @@ def open_service(options: Options, speak: Say) -> tuple[Service, dict[str, Any]]
         options.pretrained, directory, lambda done, total: speak(f"listing architectures: {done} of {total}")
     )
     dataset = load_dataset(options.dataset, options.data)
+    workshop = open_workshop(trained, dataset, directory)
     space = trained.supernet.space
-    network = space.network(trained.catalogue.archs[0])
-    if dataset.input != network.input or len(dataset.classes) != network.output.channels:
-        raise InputError(
-            f"the supernet {space.name} is not for {dataset.name}: {dataset.input}, {len(dataset.classes)} classes"
-        )
     store = Store(directory / "service.sqlite")
     evaluated = store.accuracies(trained.weights) | trained.coded | trained.evaluated
-    own = OwnWeights(directory / "own-weights", trained.weights, trained.own_folder)
-    workshop = Workshop(trained.supernet, dataset, own)
     outside = open_outside(options.accuracy, space, tuple(trained.evaluated), store, speak)
     speak("measuring what entropy coding leaves of the cuts")
     sent = open_shares(trained.shares, directory, trained.weights, trained.evaluated, workshop.shares)

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
-from nasc_sdk.errors import InputError, NascError, UnreachableError
+from nasc_sdk.errors import InputError, NascError, StoppedError, UnreachableError
 from nasc_sdk.mqtt.artifacts import ArtifactShelf
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.protocol.messages import (
@@ -43,16 +43,19 @@ from nasc_search.service.calibrating import Calibrating
 from nasc_search.service.deploying import Deploying
 from nasc_search.service.mailbox import Mailbox
 from nasc_search.service.mapping import map_regimes
-from nasc_search.service.measuring import Measuring
+from nasc_search.service.measuring import PROGRESS, RESULT, Measuring
 from nasc_search.service.planner import Planner
 from nasc_search.service.profiling import Profiling
 from nasc_search.service.records import Deployment, Goal
+from nasc_search.service.requests import Requests
 from nasc_search.service.rollout import REPORTED, Rollout
 from nasc_search.service.searching import Searching
 from nasc_search.service.store import Store
 from nasc_search.service.workshop import Workshop
 
 MAX_JOBS: Final = 32
+INTERRUPTED: Final = 130
+"""What a command ends with whose request was given up, as after Ctrl-C."""
 
 _log = logging.getLogger(__name__)
 
@@ -77,15 +80,14 @@ class Service:
         rollout = Rollout(client, site, shelf, store, self._mailbox)
         self._rollout = rollout
         self._searching = Searching(store, planner, self._mailbox)
-        self._measuring = Measuring(client, site, shelf, self._mailbox)
+        self._requests = Requests()
+        self._measuring = Measuring(client, site, shelf, self._mailbox, self._requests.check)
         self._profiling = Profiling(self._measuring, store, workshop, planner.catalogue)
         self._calibrating = Calibrating(self._measuring, store, workshop, planner)
         self._deploying = Deploying(store, self._mailbox, workshop, planner, self._searching, rollout, weights)
         self._adapting = Adapting(store, self._mailbox, self._deploying, self._enqueue, self._event)
         self._jobs: queue.Queue[_Job | None] = queue.Queue(MAX_JOBS)
         self._answered: dict[str, bytes] = {}
-        self._accepted: set[str] = set()
-        """Requests that wait or are worked on: at most as many as there are jobs."""
         self._worker = threading.Thread(target=self._work, name="service", daemon=True)
 
     def start(self, timeout_s: float = 10.0) -> None:
@@ -93,8 +95,8 @@ class Service:
         every = Topics(self._site, "+")
         self._on(every.state, State, self._on_state)
         self._on(every.deploy_reported, DeployReported, lambda m: self._mailbox.put(REPORTED, m.device, m))
-        self._on(every.profile_result, ProfileResult, lambda m: self._mailbox.put("profile", m.request_id, m))
-        self._on(every.profile_progress, ProfileProgress, self._measuring.on_progress)
+        self._on(every.profile_result, ProfileResult, lambda m: self._mailbox.put(RESULT, m.request_id, m))
+        self._on(every.profile_progress, ProfileProgress, lambda m: self._mailbox.put(PROGRESS, m.request_id, m))
         self._on(every.link, LinkReport, self._adapting.on_link)
         self._on(every.latency, LatencyReport, self._adapting.on_latency)
         self._on(Topics(self._site, SERVICE).service_request, ServiceRequest, self._on_request)
@@ -123,20 +125,20 @@ class Service:
 
     def _on_request(self, request: ServiceRequest) -> None:
         done = self._answered.get(request.request_id)
-        if request.request_id in self._accepted:
-            return  # asked again after a lost connection: the answer is on its way
         if done is not None:
             self._client.publish(Topics(self._site, SERVICE).service_reply(request.request_id), done)
-            return
-        if request.verb is ServiceVerb.STATUS:
+        elif request.verb is ServiceVerb.STATUS:
             self._reply(request, self._status(request.device))
-            return
-        try:
-            self._accepted.add(request.request_id)
-            self._enqueue(request.verb.value, lambda: self._serve(request))
-        except UnreachableError as error:
-            self._accepted.discard(request.request_id)
-            self._refuse(request, error)
+        elif request.verb is ServiceVerb.CANCEL:
+            text = self._requests.give_up(request)
+            if text is not None:
+                self._reply(request, {"text": text})
+        elif self._requests.accept(request):  # else it was asked again after a lost connection
+            try:
+                self._enqueue(request.verb.value, lambda: self._serve(request))
+            except UnreachableError as error:
+                self._requests.end(request, error)
+                self._refuse(request, error)
 
     def _enqueue(self, name: str, run: Callable[[], None]) -> None:
         try:
@@ -153,38 +155,53 @@ class Service:
                 _log.exception("job %s failed", job.name)
 
     def _serve(self, request: ServiceRequest) -> None:
-        def progress(done: int, total: int, label: str) -> None:
+        failure: Exception | None = None
+        try:
+            self._requests.begin(request)
+            self._reply(request, self._answer(request))
+        except NascError as error:
+            failure = error
+            self._refuse(request, error)
+        except Exception as error:
+            failure = error
+            self._refuse(request, error)
+            raise
+        finally:
+            given_up = self._requests.end(request, failure)
+            if given_up is not None:
+                self._reply(given_up[0], {"text": given_up[1]})
+
+    def _answer(self, request: ServiceRequest) -> Any:
+        """The document of a request."""
+
+        def tell(done: int, total: int, label: str) -> None:
+            self._requests.tell(done, total, label)
             message = ServiceProgress(request_id=request.request_id, done=done, total=total, label=label)
             topic = Topics(self._site, SERVICE).service_progress(request.request_id)
             self._client.publish(topic, encode(message), qos=0)
 
-        try:
-            document: Any
-            match request.verb:
-                case ServiceVerb.PROFILE:
-                    document = self._profiling.run(request.device, request.options, progress)
-                case ServiceVerb.CALIBRATE:
-                    document = self._calibrating.run(request.device, request.options, progress)
-                case ServiceVerb.COST_MODEL:
-                    document = self._searching.cost_document(request.device)
-                case ServiceVerb.SEARCH:
-                    document = self._searching.run(request.device, request.options)
-                case ServiceVerb.MAP:
-                    document = map_regimes(self._searching, request.device, request.options)
-                case ServiceVerb.DEPLOY:
-                    document = self._deploying.run(request.device, request.options, progress)
-                    deployment = document.deployment
-                    self._event(request.device, "deployed", announcement(deployment), deployment)
-                case _:
-                    raise InputError(f"unknown verb {request.verb}")
-            self._reply(request, document)
-        except NascError as error:
-            self._refuse(request, error)
-        except Exception as error:
-            self._refuse(request, error)
-            raise
-        finally:
-            self._accepted.discard(request.request_id)
+        def tell_and_check(done: int, total: int, label: str) -> None:
+            tell(done, total, label)
+            self._requests.check()
+
+        match request.verb:
+            case ServiceVerb.PROFILE:
+                return self._profiling.run(request.device, request.options, tell_and_check)
+            case ServiceVerb.CALIBRATE:
+                return self._calibrating.run(request.device, request.options, tell_and_check)
+            case ServiceVerb.COST_MODEL:
+                return self._searching.cost_document(request.device)
+            case ServiceVerb.SEARCH:
+                return self._searching.run(request.device, request.options)
+            case ServiceVerb.MAP:
+                return map_regimes(self._searching, request.device, request.options)
+            case ServiceVerb.DEPLOY:
+                answer = self._deploying.run(request.device, request.options, tell)
+                deployment = answer.deployment
+                self._event(request.device, "deployed", announcement(deployment), deployment)
+                return answer
+            case _:
+                raise InputError(f"unknown verb {request.verb}")
 
     def _event(self, device: str, event: str, text: str, document: Any = None) -> None:
         message = ServiceEvent(
@@ -205,6 +222,7 @@ class Service:
             "link": self._mailbox.get("link", device, LinkReport),
             "latency": self._mailbox.get("latency", device, LatencyReport),
             "jobs_waiting": self._jobs.qsize(),
+            "running": self._requests.running,
         }
 
     def _reply(self, request: ServiceRequest, document: Any) -> None:
@@ -213,6 +231,7 @@ class Service:
 
     def _refuse(self, request: ServiceRequest, error: Exception) -> None:
         code = error.exit_code if isinstance(error, NascError) else 1
+        code = INTERRUPTED if isinstance(error, StoppedError) else code
         text = str(error) if isinstance(error, NascError) else f"{type(error).__name__}: {error}"
         self._send(request, ServiceReply(request_id=request.request_id, exit_code=code, error=text[:4096]))
 

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -14,12 +15,14 @@ from numpy.typing import NDArray
 
 from nasc_sdk.candidate import Candidate
 from nasc_sdk.entropy import known_codings
+from nasc_sdk.errors import InputError
 from nasc_sdk.ir.network import Network
 from nasc_search.accuracy.keys import accuracy_key
 from nasc_search.data.dataset import Dataset
 from nasc_search.encodings.encoded import EncodedNetwork, encode, encode_plainly
 from nasc_search.encodings.shares import Shares, measure_shares, narrowed_cuts, packed_cuts
 from nasc_search.export.quantize import QuantizedNetwork, quantize
+from nasc_search.pretrained.load import Pretrained
 from nasc_search.supernet.finetune import finetune
 from nasc_search.supernet.fold import FoldedNetwork, recalibrate
 from nasc_search.supernet.model import Supernet
@@ -126,3 +129,18 @@ class Workshop:
         folded = FoldedNetwork(network, weights)
         quantized = quantize(network, weights, folded.ranges(self._calibration[:range_images]))
         return Prepared(network, supernet, folded, quantized, folded.version)
+
+
+def open_workshop(trained: Pretrained, dataset: Dataset, directory: Path) -> Workshop:
+    """With the weights that sub-networks have of their own: of ``directory``, or else of the pretrained folder.
+
+    InputError when the supernet was trained for other images or classes.
+    """
+    space = trained.supernet.space
+    network = space.network(trained.catalogue.archs[0])
+    if dataset.input != network.input or len(dataset.classes) != network.output.channels:
+        raise InputError(
+            f"the supernet {space.name} is not for {dataset.name}: {dataset.input}, {len(dataset.classes)} classes"
+        )
+    own = OwnWeights(directory / "own-weights", trained.weights, trained.own_folder)
+    return Workshop(trained.supernet, dataset, own)

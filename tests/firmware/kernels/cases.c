@@ -1,7 +1,8 @@
 /* Calls the kernel that a case names. */
 #include "cases.h"
 
-static void add(const case_t *given, void *const regions[REGIONS]) {
+static void add(const case_t *given, void *const regions[REGIONS])
+{
     const nasc_window_t *window = &given->window;
     const nasc_add_t parameters = {
         given->scales[0],   given->scales[1], given->scales[2], window->in_zero, given->second_zero,
@@ -11,14 +12,16 @@ static void add(const case_t *given, void *const regions[REGIONS]) {
              given->bytes[SECOND]);
 }
 
-static void rescale(const case_t *given, void *const regions[REGIONS]) {
+static void rescale(const case_t *given, void *const regions[REGIONS])
+{
     const nasc_window_t *window = &given->window;
     const nasc_rescale_t parameters = {given->scales[0], window->in_zero, window->out_zero, window->low,
                                        window->high};
     nasc_rescale(&parameters, regions[INPUT], regions[OUTPUT], given->bytes[INPUT]);
 }
 
-void run_case(const case_t *given, void *const regions[REGIONS]) {
+void run_case(const case_t *given, void *const regions[REGIONS])
+{
     switch (given->operator) {
     case CONVOLVE:
         if (nasc_convolve_scratch_bytes(&given->window) != given->bytes[SCRATCH] ||

@@ -19,29 +19,34 @@ void reset(void);
 
 static volatile uint32_t rounds;
 
-static void count_round(void) {
+static void count_round(void)
+{
     rounds = rounds + 1;
 }
 
-static uint32_t semihosting(uint32_t operation, const void *block) {
+static uint32_t semihosting(uint32_t operation, const void *block)
+{
     register uint32_t r0 __asm__("r0") = operation;
     register const void *r1 __asm__("r1") = block;
     __asm__ volatile("bkpt 0xAB" : "+r"(r0) : "r"(r1) : "memory");
     return r0;
 }
 
-static void leave(uint32_t status) {
+static void leave(uint32_t status)
+{
     const uint32_t block[] = {APPLICATION_EXIT, status};
     semihosting(SYS_EXIT_EXTENDED, block);
     for (;;) {
     }
 }
 
-static void fault(void) {
+static void fault(void)
+{
     leave(3);
 }
 
-static uint32_t now(void) {
+static uint32_t now(void)
+{
     uint32_t before, value;
     do {
         before = rounds;
@@ -50,14 +55,16 @@ static uint32_t now(void) {
     return before * TICKS_OF_ROUND + (TICKS_OF_ROUND - 1 - value);
 }
 
-static uint32_t known_loop(void) {
+static uint32_t known_loop(void)
+{
     const uint32_t start = now();
     uint32_t left = LOOPS;
     __asm__ volatile(".syntax unified\n1: subs %0, %0, #1\n\tbne 1b" : "+l"(left) : : "cc");
     return now() - start;
 }
 
-int main(void) {
+int main(void)
+{
     uint8_t *file = (uint8_t *)CASES_AT;
     cases_t *head = (cases_t *)file;
     if (head->case_bytes != sizeof(case_t)) {
@@ -84,7 +91,8 @@ int main(void) {
     return semihosting(SYS_WRITE, write) == 0 ? 0 : 2;
 }
 
-static void start(void) {
+static void start(void)
+{
     COPROCESSORS |= 0xFu << 20; /* FPU and MVE, where there are any */
     __asm__ volatile("dsb\n\tisb" ::: "memory");
     const uint32_t *from = data_load;
@@ -97,7 +105,8 @@ static void start(void) {
     leave((uint32_t)main());
 }
 
-void reset(void) {
+void reset(void)
+{
     start();
 }
 

@@ -6,7 +6,8 @@
 
 #include "cases.h"
 
-static void run(uint8_t *file, const case_t *given) {
+static void run(uint8_t *file, const case_t *given)
+{
     void *regions[REGIONS];
     for (int i = 0; i < REGIONS; i++) {
         regions[i] = malloc(given->bytes[i]);
@@ -19,7 +20,8 @@ static void run(uint8_t *file, const case_t *given) {
     }
 }
 
-int main(int count, char **arguments) {
+int main(int count, char **arguments)
+{
     cases_t head;
     FILE *cases = count == 3 ? fopen(arguments[1], "rb") : NULL;
     if (cases == NULL || fread(&head, sizeof head, 1, cases) != 1 || head.case_bytes != sizeof(case_t)) {

@@ -8,12 +8,12 @@ import tty
 
 
 @contextlib.contextmanager
-def terminal_board(program):
-    """The port's name, and a function that unplugs the board."""
+def terminal_board(program, *words):
+    """The port's name, and a function that unplugs the board; other programs than the server are told ``words``."""
     board_end, host_end = pty.openpty()
     for end in (board_end, host_end):
         tty.setraw(end)
-    process = subprocess.Popen([program, "terminal"], stdin=board_end, stdout=board_end)
+    process = subprocess.Popen([program, *(words or ("terminal",))], stdin=board_end, stdout=board_end)
     os.close(board_end)
     name = os.ttyname(host_end)
     # Held open, or the terminal hangs up between two users of the port.

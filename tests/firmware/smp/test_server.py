@@ -34,9 +34,9 @@ def fields_of(board, packet):
 
 
 def test_parameters(board):
-    assert fields_of(board, request(OS, 6)) == {"buf_size": 1280, "buf_count": 2}
-    assert fields_of(board, request(OS, 6, payload=b"")) == {"buf_size": 1280, "buf_count": 2}
-    assert fields_of(board, request(OS, 6, payload=b"\xbf\xff", version=0)) == {"buf_size": 1280, "buf_count": 2}
+    assert fields_of(board, request(OS, 6)) == {"buf_size": 768, "buf_count": 4}
+    assert fields_of(board, request(OS, 6, payload=b"")) == {"buf_size": 768, "buf_count": 4}
+    assert fields_of(board, request(OS, 6, payload=b"\xbf\xff", version=0)) == {"buf_size": 768, "buf_count": 4}
 
 
 def test_echo_skips_what_it_does_not_know(board):
@@ -46,7 +46,7 @@ def test_echo_skips_what_it_does_not_know(board):
 
 
 def test_what_fits_a_request_fits_its_answer(board):
-    longest = "x" * (1280 - 8 - 1 - 2 - 3)
+    longest = "x" * (768 - 8 - 1 - 2 - 3)
     assert fields_of(board, request(OS, 0, {"d": longest}, operation=WRITE)) == {"r": longest}
 
 

@@ -25,9 +25,10 @@ enum { PROBE_READS = 16 };
 static bool has_dwt;
 static volatile uint32_t wraps;
 
-/* Cores without the counter, and emulators, read 0 for ever. */
+/* Cores without the counter, and emulators, read 0 for ever. Armv6-M has none to ask. */
 static bool dwt_counts(void)
 {
+#if __ARM_ARCH >= 7
     uint32_t first;
     DEMCR |= DEMCR_TRCENA;
     DWT_LAR = LAR_KEY;
@@ -39,6 +40,7 @@ static bool dwt_counts(void)
             return true;
         }
     }
+#endif
     return false;
 }
 

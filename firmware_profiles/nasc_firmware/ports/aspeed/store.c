@@ -7,6 +7,7 @@
 #include "ports/arm/registers.h"
 #include "ports/parts.h"
 #include "ports/power_cut.h"
+#include "ports/wait.h"
 
 enum { SECTOR = 4096, PAGE = 256 };
 
@@ -23,6 +24,9 @@ enum {
 };
 
 enum { WRITE_STATUS = 0x01, PROGRAM = 0x02, READ_STATUS = 0x05, WRITE_ENABLE = 0x06, ERASE = 0x20, STATUS_BUSY = 1 };
+
+/* About twice what such chips allow themselves for a sector. */
+enum { LONGEST_MS = 1000 };
 
 static void begin(uint8_t command)
 {
@@ -50,14 +54,18 @@ static void enable_writing(void)
     end();
 }
 
-static void finish(void)
+static nasc_status_t finish(void)
 {
+    uint32_t polls = NASC_POLLS(LONGEST_MS);
+    bool busy;
     end();
     begin(READ_STATUS);
-    while (PIPE & STATUS_BUSY) {
-    }
+    do {
+        busy = PIPE & STATUS_BUSY;
+    } while (busy && polls-- > 0);
     end();
     CONTROLLER(CHIP) = CHIP_READ;
+    return busy ? NASC_BUSY : NASC_OK;
 }
 
 void nasc_flash_start(void)
@@ -67,7 +75,7 @@ void nasc_flash_start(void)
     enable_writing();
     begin(WRITE_STATUS);
     PIPE = 0; /* no block is protected */
-    finish();
+    (void)finish();
 }
 
 uint32_t nasc_port_flash_bytes(void)
@@ -86,9 +94,10 @@ const uint8_t *nasc_port_flash_map(uint32_t offset, uint32_t count)
     return (const uint8_t *)(uintptr_t)(NASC_FMC_WINDOW + NASC_STORE_ORIGIN + offset);
 }
 
-static void program(uint32_t offset, const uint8_t *bytes, uint32_t count)
+static nasc_status_t program(uint32_t offset, const uint8_t *bytes, uint32_t count)
 {
-    while (count > 0) {
+    nasc_status_t status = NASC_OK;
+    while (count > 0 && status == NASC_OK) {
         uint32_t part = PAGE - offset % PAGE;
         part = part < count ? part : count;
         enable_writing();
@@ -96,52 +105,54 @@ static void program(uint32_t offset, const uint8_t *bytes, uint32_t count)
         for (uint32_t place = 0; place < part; place++) {
             PIPE = bytes[place];
         }
-        finish();
+        status = finish();
         offset += part;
         bytes += part;
         count -= part;
     }
+    return status;
 }
 
 nasc_status_t nasc_port_flash_program(uint32_t offset, const void *bytes, uint32_t count)
 {
     uint32_t done = nasc_power_cut_before(count);
-    program(offset, bytes, done);
+    nasc_status_t status = program(offset, bytes, done);
     nasc_power_cut_after(done, count);
-    return NASC_OK;
+    return status;
 }
 
-static void erase(uint32_t offset)
+static nasc_status_t erase(uint32_t offset)
 {
     enable_writing();
     begin_at(ERASE, NASC_STORE_ORIGIN + offset);
-    finish();
+    return finish();
 }
 
 #ifdef NASC_POWER_CUT
 /* The chip erases a whole sector or nothing; the rest of a torn erase is written again. */
-static void erase_first(uint32_t offset, uint32_t count)
+static nasc_status_t erase_first(uint32_t offset, uint32_t count)
 {
     static uint8_t rest[SECTOR];
     uint32_t left = SECTOR - count;
-    if (count > 0) {
-        memcpy(rest, nasc_port_flash_map(offset + count, left), left);
-        erase(offset);
-        program(offset + count, rest, left);
+    if (count == 0) {
+        return NASC_OK;
     }
+    memcpy(rest, nasc_port_flash_map(offset + count, left), left);
+    nasc_status_t status = erase(offset);
+    return status == NASC_OK ? program(offset + count, rest, left) : status;
 }
 #else
-static void erase_first(uint32_t offset, uint32_t count)
+static nasc_status_t erase_first(uint32_t offset, uint32_t count)
 {
     (void)count;
-    erase(offset);
+    return erase(offset);
 }
 #endif
 
 nasc_status_t nasc_port_flash_erase(uint32_t offset)
 {
     uint32_t done = nasc_power_cut_before(SECTOR);
-    erase_first(offset, done);
+    nasc_status_t status = erase_first(offset, done);
     nasc_power_cut_after(done, SECTOR);
-    return NASC_OK;
+    return status;
 }

@@ -4,6 +4,7 @@
 #include "port.h"
 #include "ports/arm/registers.h"
 #include "ports/parts.h"
+#include "ports/wait.h"
 
 #define UART(offset) NASC_REGISTER(NASC_UART + (offset))
 
@@ -54,7 +55,8 @@ uint32_t nasc_port_receive(uint8_t *bytes, uint32_t most)
 void nasc_port_send(const uint8_t *bytes, uint32_t count)
 {
     for (uint32_t place = 0; place < count; place++) {
-        while (UART(STATE) & STATE_SENDING) {
+        if (!nasc_wait(&UART(STATE), STATE_SENDING, 0, NASC_SEND_POLLS)) {
+            return;
         }
         UART(DATA) = bytes[place];
     }

@@ -5,14 +5,16 @@
 #include "ports/esp32c3/registers.h"
 #include "ports/parts.h"
 #include "ports/ring.h"
+#include "ports/wait.h"
 
 #define UART(offset) NASC_REGISTER(0x60000000u + (offset))
 #define MATRIX(offset) NASC_REGISTER(0x600C2000u + (offset))
 
 enum { QUEUE = 0x00, INTERRUPTS = 0x0C, INTERRUPT_CLEAR = 0x10, DIVIDER = 0x14, STATUS = 0x1C, CONFIGURATION_1 = 0x24 };
 enum { CLOCK = 0x78, CLOCK_FRACTION_BITS = 0x000FFFFF, CLOCK_SOURCE = 3 << 20, CLOCK_CRYSTAL = 3 << 20 };
-enum { RECEIVED = 1 << 0, RECEIVED_AT_LEAST = 0x1FF, COUNT = 0x3FF, SENDING_SHIFT = 16, QUEUE_BYTES = 128 };
-enum { FSM = 0x6C, FSM_SENDING_SHIFT = 4, FSM_STATE = 0xF };
+enum { RECEIVED = 1 << 0, RECEIVED_AT_LEAST = 0x1FF, COUNT = 0x3FF, SENDING = COUNT << 16 };
+enum { FSM = 0x6C, FSM_SENDING = 0xF << 4 };
+enum { HALF_FULL = 0x3C0 << 16 }; /* the count's bits from 64 on; the queue has 128 bytes */
 enum { LINE = 5, MAP_UART0 = 0x54, ENABLE = 0x104, TYPE = 0x108, PRIORITY = 0x114, THRESHOLD = 0x194 };
 enum { MSTATUS_MIE = 1 << 3 };
 
@@ -43,11 +45,12 @@ void nasc_uart_handler(void)
 void nasc_port_send(const uint8_t *bytes, uint32_t count)
 {
     for (uint32_t place = 0; place < count; place++) {
-        while ((UART(STATUS) >> SENDING_SHIFT & COUNT) >= QUEUE_BYTES - 1) {
+        if (!nasc_wait(&UART(STATUS), HALF_FULL, 0, NASC_SEND_POLLS)) {
+            return;
         }
         UART(QUEUE) = bytes[place];
     }
     /* The queue is empty, and so is the transmitter (UART_FSM_STATUS_REG, UART_ST_UTX_OUT). */
-    while ((UART(STATUS) >> SENDING_SHIFT & COUNT) || (UART(FSM) >> FSM_SENDING_SHIFT & FSM_STATE)) {
-    }
+    (void)nasc_wait(&UART(STATUS), SENDING, 0, NASC_SEND_POLLS);
+    (void)nasc_wait(&UART(FSM), FSM_SENDING, 0, NASC_SEND_POLLS);
 }

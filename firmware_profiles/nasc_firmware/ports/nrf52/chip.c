@@ -4,19 +4,19 @@
 
 #include "ports/arm/registers.h"
 #include "ports/parts.h"
+#include "ports/wait.h"
 
 #define TASKS_HFCLKSTART NASC_REGISTER(0x40000000u)
 #define EVENTS_HFCLKSTARTED NASC_REGISTER(0x40000100u)
 #define DEVICE_ID 0x10000060u
 
-enum { DEVICE_ID_BYTES = 8 };
+enum { DEVICE_ID_BYTES = 8, CRYSTAL_MS = 100 };
 
 void nasc_chip_start(void)
 {
     EVENTS_HFCLKSTARTED = 0;
     TASKS_HFCLKSTART = 1;
-    while (!EVENTS_HFCLKSTARTED) {
-    }
+    (void)nasc_wait(&EVENTS_HFCLKSTARTED, 1, 1, NASC_POLLS(CRYSTAL_MS));
 }
 
 void nasc_chip_id(uint8_t id[12])

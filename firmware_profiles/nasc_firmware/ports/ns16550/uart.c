@@ -2,6 +2,7 @@
  * until they were taken. NASC_UART_STRIDE is the distance of its registers in bytes. */
 #include "port.h"
 #include "ports/parts.h"
+#include "ports/wait.h"
 
 #define UART(number) (*(volatile uint8_t *)(uintptr_t)(NASC_UART + (number) * NASC_UART_STRIDE))
 
@@ -40,11 +41,20 @@ uint32_t nasc_port_receive(uint8_t *bytes, uint32_t most)
     return count;
 }
 
+static bool can_send(void)
+{
+    uint32_t polls = NASC_SEND_POLLS;
+    while (!(UART(LINE_STATE) & STATE_CAN_SEND)) {
+        if (polls-- == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void nasc_port_send(const uint8_t *bytes, uint32_t count)
 {
-    for (uint32_t place = 0; place < count; place++) {
-        while (!(UART(LINE_STATE) & STATE_CAN_SEND)) {
-        }
+    for (uint32_t place = 0; place < count && can_send(); place++) {
         UART(DATA) = bytes[place];
     }
 }

@@ -3,6 +3,7 @@
 #include "port.h"
 #include "ports/arm/registers.h"
 #include "ports/parts.h"
+#include "ports/wait.h"
 
 #define RESETS_RESET_CLEAR NASC_REGISTER(0x4000F000u) /* by its alias that clears bits, "Atomic Register Access" */
 #define RESETS_DONE NASC_REGISTER(0x4000C008u)
@@ -14,40 +15,32 @@
 #define CLK_SYS_CTRL NASC_REGISTER(0x4000803Cu)
 #define CLK_SYS_SELECTED NASC_REGISTER(0x40008044u)
 #define CLK_PERI_CTRL NASC_REGISTER(0x40008048u)
-#define PSM_WDSEL NASC_REGISTER(0x40010008u)     /* "Power-On State Machine" */
-#define WATCHDOG_CTRL NASC_REGISTER(0x40058000u) /* "Watchdog" */
 
 enum { IO_BANK0 = 1 << 5, PADS_BANK0 = 1 << 8, UART0 = 1 << 22 };
 enum { XOSC_ENABLE = 0xFAB << 12, XOSC_1_TO_15_MHZ = 0xAA0, XOSC_STARTUP_DELAY = 282 /* 6 ms, times 256 cycles */ };
 enum { REF_FROM_XOSC = 2, PERI_ENABLE = 1 << 11, SELECTED_XOSC = 1 << 2, SELECTED_REF = 1 << 0 };
+enum { CRYSTAL_MS = 100, SWITCH_MS = 1, RESET_MS = 1 };
 
 #define XOSC_STABLE (1u << 31)
-#define WATCHDOG_TRIGGER (1u << 31)
-#define ALL_BUT_OSCILLATORS 0x0001FFFCu
 
-void nasc_chip_start(void)
+/* Without a crystal that swings, the core stays where it is: a switch to a dead clock would stop it. */
+static void clock_from_crystal(void)
 {
     XOSC_STARTUP = XOSC_STARTUP_DELAY;
     XOSC_CTRL = XOSC_ENABLE | XOSC_1_TO_15_MHZ;
-    while (!(XOSC_STATUS & XOSC_STABLE)) {
-    }
-    CLK_REF_CTRL = REF_FROM_XOSC;
-    while (!(CLK_REF_SELECTED & SELECTED_XOSC)) {
-    }
-    CLK_SYS_CTRL = 0; /* from the reference clock */
-    while (!(CLK_SYS_SELECTED & SELECTED_REF)) {
-    }
-    CLK_PERI_CTRL = PERI_ENABLE; /* from the system clock */
-    RESETS_RESET_CLEAR = IO_BANK0 | PADS_BANK0 | UART0;
-    while (~RESETS_DONE & (IO_BANK0 | PADS_BANK0 | UART0)) {
+    if (nasc_wait(&XOSC_STATUS, XOSC_STABLE, XOSC_STABLE, NASC_POLLS(CRYSTAL_MS))) {
+        CLK_REF_CTRL = REF_FROM_XOSC;
+        (void)nasc_wait(&CLK_REF_SELECTED, SELECTED_XOSC, SELECTED_XOSC, NASC_POLLS(SWITCH_MS));
     }
 }
 
-/* By the watchdog, which also starts the boot ROM again. */
-void nasc_port_reset(void)
+void nasc_chip_start(void)
 {
-    PSM_WDSEL = ALL_BUT_OSCILLATORS;
-    WATCHDOG_CTRL = WATCHDOG_TRIGGER;
-    for (;;) {
-    }
+    const uint32_t used = IO_BANK0 | PADS_BANK0 | UART0;
+    clock_from_crystal();
+    CLK_SYS_CTRL = 0; /* from the reference clock */
+    (void)nasc_wait(&CLK_SYS_SELECTED, SELECTED_REF, SELECTED_REF, NASC_POLLS(SWITCH_MS));
+    CLK_PERI_CTRL = PERI_ENABLE; /* from the system clock */
+    RESETS_RESET_CLEAR = used;
+    (void)nasc_wait(&RESETS_DONE, used, used, NASC_POLLS(RESET_MS));
 }

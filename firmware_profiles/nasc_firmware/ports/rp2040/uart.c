@@ -4,6 +4,7 @@
 #include "ports/arm/registers.h"
 #include "ports/parts.h"
 #include "ports/ring.h"
+#include "ports/wait.h"
 
 #define UART(offset) NASC_REGISTER(0x40034000u + (offset))
 #define GPIO0_CTRL NASC_REGISTER(0x40014004u) /* "IO_BANK0" */
@@ -39,10 +40,10 @@ void nasc_uart_handler(void)
 void nasc_port_send(const uint8_t *bytes, uint32_t count)
 {
     for (uint32_t place = 0; place < count; place++) {
-        while (UART(FLAGS) & FLAG_FULL) {
+        if (!nasc_wait(&UART(FLAGS), FLAG_FULL, 0, NASC_SEND_POLLS)) {
+            return;
         }
         UART(DATA) = bytes[place];
     }
-    while (UART(FLAGS) & FLAG_BUSY) {
-    }
+    (void)nasc_wait(&UART(FLAGS), FLAG_BUSY, 0, NASC_SEND_POLLS);
 }

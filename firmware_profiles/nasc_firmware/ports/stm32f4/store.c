@@ -9,6 +9,7 @@
 #include "port.h"
 #include "ports/arm/registers.h"
 #include "ports/parts.h"
+#include "ports/wait.h"
 #include "words.h"
 
 #define FLASH(offset) NASC_REGISTER(0x40023C00u + (offset))
@@ -21,6 +22,9 @@ enum { PROGRAM = 1 << 0, SECTOR_ERASE = 1 << 1, SECTOR_SHIFT = 3, BY_WORDS = 2 <
 #define LOCK (1u << 31)
 #define BUSY (1u << 16)
 #define FAULTS 0xF2u /* PGSERR, PGPERR, PGAERR, WRPERR, OPERR */
+
+/* About twice what the data sheet allows an erase and a word. */
+enum { ERASE_MS = 4000, WORD_MS = 1 };
 
 enum { SECTOR_BITS = 17, SECTOR = 1 << SECTOR_BITS, SECTORS = 4 };
 
@@ -60,43 +64,45 @@ static void unlock(void)
     FLASH(STATUS) = FAULTS;
 }
 
-static nasc_status_t lock(void)
+/* While the flash is busy, a write to its control register would stall the core ("FLASH_CR"). */
+static nasc_status_t lock(bool done)
 {
     uint32_t status = FLASH(STATUS);
+    if (!done) {
+        return NASC_BUSY;
+    }
     FLASH(CONTROL) = LOCK;
     return status & FAULTS ? NASC_FLASH_FAILED : NASC_OK;
 }
 
-NASC_IN_RAM static void start_and_wait(uint32_t control)
+NASC_IN_RAM static bool start_and_wait(uint32_t control)
 {
     FLASH(CONTROL) = control;
     FLASH(CONTROL) = control | START;
-    while (FLASH(STATUS) & BUSY) {
-    }
+    return nasc_wait(&FLASH(STATUS), BUSY, 0, NASC_POLLS(ERASE_MS));
 }
 
-NASC_IN_RAM static void write_and_wait(volatile uint32_t *to, uint32_t word)
+NASC_IN_RAM static bool write_and_wait(volatile uint32_t *to, uint32_t word)
 {
     *to = word;
-    while (FLASH(STATUS) & BUSY) {
-    }
+    return nasc_wait(&FLASH(STATUS), BUSY, 0, NASC_POLLS(WORD_MS));
 }
 
 nasc_status_t nasc_port_flash_erase(uint32_t offset)
 {
     unlock();
-    start_and_wait(SECTOR_ERASE | BY_WORDS | sectors[offset >> SECTOR_BITS].number << SECTOR_SHIFT);
-    return lock();
+    return lock(start_and_wait(SECTOR_ERASE | BY_WORDS | sectors[offset >> SECTOR_BITS].number << SECTOR_SHIFT));
 }
 
 nasc_status_t nasc_port_flash_program(uint32_t offset, const void *bytes, uint32_t count)
 {
     uintptr_t to = (uintptr_t)nasc_port_flash_map(offset, count);
     const uint8_t *from = bytes;
+    bool done = true;
     unlock();
     FLASH(CONTROL) = PROGRAM | BY_WORDS;
-    for (uint32_t place = 0; place + 4 <= count; place += 4) {
-        write_and_wait(&NASC_REGISTER(to + place), nasc_u32(from + place));
+    for (uint32_t place = 0; place + 4 <= count && done; place += 4) {
+        done = write_and_wait(&NASC_REGISTER(to + place), nasc_u32(from + place));
     }
-    return lock();
+    return lock(done);
 }

@@ -5,6 +5,7 @@
 #include "ports/parts.h"
 #include "ports/ring.h"
 #include "ports/stm32/gpio.h"
+#include "ports/wait.h"
 
 #define RCC_AHB1ENR NASC_REGISTER(0x40023830u) /* RM0390, "RCC registers" */
 #define RCC_APB1ENR NASC_REGISTER(0x40023840u)
@@ -40,10 +41,10 @@ NASC_IN_RAM void nasc_uart_handler(void)
 void nasc_port_send(const uint8_t *bytes, uint32_t count)
 {
     for (uint32_t place = 0; place < count; place++) {
-        while (!(UART(STATUS) & STATUS_CAN_SEND)) {
+        if (!nasc_wait(&UART(STATUS), STATUS_CAN_SEND, STATUS_CAN_SEND, NASC_SEND_POLLS)) {
+            return;
         }
         UART(DATA) = bytes[place];
     }
-    while (!(UART(STATUS) & STATUS_SENT)) {
-    }
+    (void)nasc_wait(&UART(STATUS), STATUS_SENT, STATUS_SENT, NASC_SEND_POLLS);
 }

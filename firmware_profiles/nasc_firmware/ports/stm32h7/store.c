@@ -7,6 +7,7 @@
 #include "port.h"
 #include "ports/arm/registers.h"
 #include "ports/parts.h"
+#include "ports/wait.h"
 #include "words.h"
 
 #define FLASH(offset) NASC_REGISTER(0x52002100u + (offset)) /* registers of bank 2 */
@@ -19,6 +20,9 @@ enum { QUEUED = 1 << 2 };
 #define KEY_2 0xCDEF89ABu
 #define WRITE_FAULTS 0x006E0000u /* WRPERR, PGSERR, STRBERR, INCERR, OPERR */
 #define ALL_FAULTS 0x07EE0000u   /* and those of reading */
+
+/* About twice what the data sheet allows an erase and 32 bytes. */
+enum { ERASE_MS = 8000, WRITE_MS = 2 };
 
 enum { BANK = 0x08100000, SECTOR = 1 << 17, FLASH_WORD = 32, IGNORE_BUS_FAULTS = 1 << 8 };
 
@@ -70,12 +74,17 @@ static void unlock(void)
     FLASH(CLEAR) = ALL_FAULTS;
 }
 
-static nasc_status_t wait_and_lock(void)
+static bool wait(uint32_t milliseconds)
 {
-    uint32_t status;
-    do {
-        status = FLASH(STATUS);
-    } while (status & QUEUED);
+    return nasc_wait(&FLASH(STATUS), QUEUED, 0, NASC_POLLS(milliseconds));
+}
+
+static nasc_status_t lock(bool done)
+{
+    uint32_t status = FLASH(STATUS);
+    if (!done) {
+        return NASC_BUSY;
+    }
     FLASH(CONTROL) = LOCK;
     return status & WRITE_FAULTS ? NASC_FLASH_FAILED : NASC_OK;
 }
@@ -86,26 +95,26 @@ nasc_status_t nasc_port_flash_erase(uint32_t offset)
     unlock();
     FLASH(CONTROL) = control;
     FLASH(CONTROL) = control | START;
-    return wait_and_lock();
+    return lock(wait(ERASE_MS));
 }
 
-static void program_flash_word(uintptr_t to, const uint8_t *from)
+static bool program_flash_word(uintptr_t to, const uint8_t *from)
 {
     for (uint32_t place = 0; place < FLASH_WORD; place += 4) {
         NASC_REGISTER(to + place) = nasc_u32(from + place);
     }
     __asm__ volatile("dsb" ::: "memory");
-    while (FLASH(STATUS) & QUEUED) {
-    }
+    return wait(WRITE_MS);
 }
 
 nasc_status_t nasc_port_flash_program(uint32_t offset, const void *bytes, uint32_t count)
 {
     const uint8_t *from = bytes;
+    bool done = true;
     unlock();
     FLASH(CONTROL) = PROGRAM | BY_64_BITS;
-    for (uint32_t place = 0; place + FLASH_WORD <= count; place += FLASH_WORD) {
-        program_flash_word(BANK + offset + place, from + place);
+    for (uint32_t place = 0; place + FLASH_WORD <= count && done; place += FLASH_WORD) {
+        done = program_flash_word(BANK + offset + place, from + place);
     }
-    return wait_and_lock();
+    return lock(done);
 }

@@ -26,11 +26,13 @@ static uint32_t rotate_right(uint32_t word, unsigned bits)
     return (word >> bits) | (word << (32u - bits));
 }
 
-/* FIPS 180-4, 6.2.2. The message schedule needs only its last 16 words, so it is kept as a ring of 16. */
+/* FIPS 180-4, 6.2.2. The message schedule needs only its last 16 words, so it is kept as a ring of 16. The working
+ * variables are no array: moving one along costs more than the round itself, and an upload waits for it. */
 static void compress(uint32_t state[8], const uint8_t block[64])
 {
-    uint32_t schedule[16], work[8];
-    memcpy(work, state, sizeof work);
+    uint32_t schedule[16];
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
     for (unsigned t = 0; t < 64; t++) {
         uint32_t word;
         if (t < 16) {
@@ -43,18 +45,27 @@ static void compress(uint32_t state[8], const uint8_t block[64])
                    (rotate_right(late, 17) ^ rotate_right(late, 19) ^ late >> 10);
         }
         schedule[t & 15u] = word;
-        uint32_t a = work[0], e = work[4];
-        uint32_t first = work[7] + (rotate_right(e, 6) ^ rotate_right(e, 11) ^ rotate_right(e, 25)) +
-                         ((e & work[5]) ^ (~e & work[6])) + constants[t] + word;
-        uint32_t second = (rotate_right(a, 2) ^ rotate_right(a, 13) ^ rotate_right(a, 22)) +
-                          ((a & work[1]) ^ (a & work[2]) ^ (work[1] & work[2]));
-        memmove(work + 1, work, 7 * sizeof *work);
-        work[4] += first;
-        work[0] = first + second;
+        uint32_t first = h + (rotate_right(e, 6) ^ rotate_right(e, 11) ^ rotate_right(e, 25)) + ((e & f) ^ (~e & g)) +
+                         constants[t] + word;
+        uint32_t second =
+            (rotate_right(a, 2) ^ rotate_right(a, 13) ^ rotate_right(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+        h = g;
+        g = f;
+        f = e;
+        e = d + first;
+        d = c;
+        c = b;
+        b = a;
+        a = first + second;
     }
-    for (unsigned i = 0; i < 8; i++) {
-        state[i] += work[i];
-    }
+    state[0] += a;
+    state[1] += b;
+    state[2] += c;
+    state[3] += d;
+    state[4] += e;
+    state[5] += f;
+    state[6] += g;
+    state[7] += h;
 }
 
 void nasc_sha256_start(nasc_sha256_t *sha256)

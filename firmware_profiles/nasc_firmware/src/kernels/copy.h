@@ -9,7 +9,8 @@
 #if defined(__ARM_FEATURE_UNALIGNED)
 enum { NASC_ANY_ADDRESS = 1 };
 #define NASC_WORD(address) (address)
-static inline bool nasc_by_words(const int8_t *to, const int8_t *from) {
+static inline bool nasc_by_words(const int8_t *to, const int8_t *from)
+{
     (void)to;
     (void)from;
     return true;
@@ -17,25 +18,29 @@ static inline bool nasc_by_words(const int8_t *to, const int8_t *from) {
 #else
 enum { NASC_ANY_ADDRESS = 0 };
 #define NASC_WORD(address) __builtin_assume_aligned(address, 4)
-static inline bool nasc_by_words(const int8_t *to, const int8_t *from) {
+static inline bool nasc_by_words(const int8_t *to, const int8_t *from)
+{
     return (((uintptr_t)to | (uintptr_t)from) & 3) == 0;
 }
 #endif
 
-static inline uint32_t nasc_get_word(const int8_t *from) {
+static inline uint32_t nasc_get_word(const int8_t *from)
+{
     uint32_t word;
     __builtin_memcpy(&word, NASC_WORD(from), sizeof word);
     return word;
 }
 
-static inline void nasc_put_word(int8_t *to, uint32_t word) {
+static inline void nasc_put_word(int8_t *to, uint32_t word)
+{
     __builtin_memcpy(NASC_WORD(to), &word, sizeof word);
 }
 
 #if defined(__ARM_FEATURE_MVE)
 #include <arm_mve.h>
 
-static inline void nasc_copy(int8_t *to, const int8_t *from, uint32_t count) {
+static inline void nasc_copy(int8_t *to, const int8_t *from, uint32_t count)
+{
     for (; count >= 16; count -= 16, to += 16, from += 16) {
         vstrbq_s8(to, vldrbq_s8(from));
     }
@@ -45,7 +50,8 @@ static inline void nasc_copy(int8_t *to, const int8_t *from, uint32_t count) {
     }
 }
 
-static inline void nasc_fill(int8_t *to, int8_t value, uint32_t count) {
+static inline void nasc_fill(int8_t *to, int8_t value, uint32_t count)
+{
     const int8x16_t values = vdupq_n_s8(value);
     for (; count >= 16; count -= 16, to += 16) {
         vstrbq_s8(to, values);
@@ -57,7 +63,8 @@ static inline void nasc_fill(int8_t *to, int8_t value, uint32_t count) {
 
 #else
 
-static inline void nasc_copy(int8_t *to, const int8_t *from, uint32_t count) {
+static inline void nasc_copy(int8_t *to, const int8_t *from, uint32_t count)
+{
     if (nasc_by_words(to, from)) {
         for (; count >= 16; count -= 16, to += 16, from += 16) {
             const uint32_t a = nasc_get_word(from), b = nasc_get_word(from + 4);
@@ -76,7 +83,8 @@ static inline void nasc_copy(int8_t *to, const int8_t *from, uint32_t count) {
     }
 }
 
-static inline void nasc_fill(int8_t *to, int8_t value, uint32_t count) {
+static inline void nasc_fill(int8_t *to, int8_t value, uint32_t count)
+{
     const uint32_t word = (uint8_t)value * UINT32_C(0x01010101);
     if (nasc_by_words(to, to)) {
         for (; count >= 8; count -= 8, to += 8) {

@@ -2,7 +2,8 @@
 #include "copy.h"
 #include "kernels.h"
 
-void nasc_pad(const nasc_window_t *window, const int8_t *input, int8_t *output) {
+void nasc_pad(const nasc_window_t *window, const int8_t *input, int8_t *output)
+{
     const uint32_t out_row = (uint32_t)window->out_width * window->in_channels;
     const uint32_t in_row = (uint32_t)window->in_width * window->in_channels;
     const uint32_t left = (uint32_t)window->pad_left * window->in_channels;

@@ -8,22 +8,26 @@ typedef struct {
     int32_t y, x;
 } corner_t;
 
-static corner_t corner(const nasc_window_t *window, uint32_t y, uint32_t x) {
+static corner_t corner(const nasc_window_t *window, uint32_t y, uint32_t x)
+{
     const corner_t at = {(int32_t)(y * window->stride_height) - window->pad_top,
                          (int32_t)(x * window->stride_width) - window->pad_left};
     return at;
 }
 
-static bool is_inside(const nasc_window_t *window, corner_t at) {
+static bool is_inside(const nasc_window_t *window, corner_t at)
+{
     return at.y >= 0 && at.x >= 0 && at.y + window->kernel_height <= window->in_height &&
            at.x + window->kernel_width <= window->in_width;
 }
 
-static const int8_t *pixel(const nasc_window_t *window, const int8_t *input, int32_t y, int32_t x) {
+static const int8_t *pixel(const nasc_window_t *window, const int8_t *input, int32_t y, int32_t x)
+{
     return input + (y * window->in_width + x) * window->in_channels;
 }
 
-static void gather(const nasc_window_t *window, const int8_t *input, corner_t at, int8_t *patch) {
+static void gather(const nasc_window_t *window, const int8_t *input, corner_t at, int8_t *patch)
+{
     const uint32_t channels = window->in_channels;
     const int32_t width = window->kernel_width, in_width = window->in_width, in_height = window->in_height;
     const int8_t zero = window->in_zero;
@@ -45,7 +49,8 @@ static void gather(const nasc_window_t *window, const int8_t *input, corner_t at
     }
 }
 
-nasc_patch_t nasc_patch(const nasc_window_t *window, const int8_t *input, uint32_t y, uint32_t x, int8_t *scratch) {
+nasc_patch_t nasc_patch(const nasc_window_t *window, const int8_t *input, uint32_t y, uint32_t x, int8_t *scratch)
+{
     const corner_t at = corner(window, y, x);
     nasc_patch_t patch = {scratch, (uint32_t)window->kernel_width * window->in_channels};
     if (is_inside(window, at)) {
@@ -58,7 +63,8 @@ nasc_patch_t nasc_patch(const nasc_window_t *window, const int8_t *input, uint32
 }
 
 const int8_t *nasc_patch_contiguous(const nasc_window_t *window, const int8_t *input, uint32_t y, uint32_t x,
-                                    int8_t *scratch) {
+                                    int8_t *scratch)
+{
     const corner_t at = corner(window, y, x);
     const bool rows_touch = window->kernel_height == 1 || window->kernel_width == window->in_width;
     if (rows_touch && is_inside(window, at)) {

@@ -18,7 +18,8 @@ const int8_t *nasc_patch_contiguous(const nasc_window_t *window, const int8_t *i
                                     int8_t *scratch);
 
 /* Steps under one window: height x width x channels of the kernel. */
-static inline uint32_t nasc_patch_steps(const nasc_window_t *window) {
+static inline uint32_t nasc_patch_steps(const nasc_window_t *window)
+{
     return (uint32_t)window->kernel_height * window->kernel_width * window->in_channels;
 }
 

@@ -13,7 +13,8 @@ typedef struct {
 } span_t;
 
 /* The part of a window that lies inside the input, along one axis. */
-static span_t inside(int32_t origin, int32_t kernel, int32_t size) {
+static span_t inside(int32_t origin, int32_t kernel, int32_t size)
+{
     const span_t span = {origin < 0 ? 0 : origin, origin + kernel > size ? size : origin + kernel};
     return span;
 }
@@ -30,20 +31,23 @@ typedef struct {
     int32_t positive_from; /* raised sums below it get one less */
 } mean_t;
 
-static mean_t mean_of(uint32_t taps) {
+static mean_t mean_of(uint32_t taps)
+{
     const mean_t mean = {((UINT32_C(1) << MEAN_SHIFT) + taps - 1) / taps, taps / 2,
                          taps % 2 == 0 ? (int32_t)(NASC_TAP_BIAS * taps) : 0};
     return mean;
 }
 
-static inline int32_t divide(uint32_t raised, const mean_t *mean) {
+static inline int32_t divide(uint32_t raised, const mean_t *mean)
+{
     const uint32_t less = (uint32_t)((int32_t)(raised - (uint32_t)mean->positive_from) >> 31);
     return (int32_t)((raised + mean->half + less) * mean->multiplier >> MEAN_SHIFT) - NASC_TAP_BIAS;
 }
 
 /* Four channels at a time; the last four reach back over some that are done. */
 static void average_by_fours(const nasc_window_t *window, const nasc_taps_t *taps, const mean_t *mean,
-                             const int8_t *steps, int8_t *output) {
+                             const int8_t *steps, int8_t *output)
+{
     const mean_t own = *mean; /* or all of it would be loaded again after each store of a byte */
     const int32_t low = window->low, high = window->high;
     for (uint32_t channel = 0; channel < window->in_channels; channel += BLOCK) {
@@ -61,7 +65,8 @@ static void average_by_fours(const nasc_window_t *window, const nasc_taps_t *tap
 
 /* Any number of taps and channels. */
 static void average_one_by_one(const nasc_window_t *window, const nasc_taps_t *taps, const int8_t *steps,
-                               int8_t *output) {
+                               int8_t *output)
+{
     const int32_t count = (int32_t)(taps->rows * taps->columns);
     for (uint32_t channel = 0; channel < window->in_channels; channel++) {
         const int8_t *row = steps + channel;
@@ -77,7 +82,8 @@ static void average_one_by_one(const nasc_window_t *window, const nasc_taps_t *t
     }
 }
 
-void nasc_average_pool(const nasc_window_t *window, const int8_t *input, int8_t *output) {
+void nasc_average_pool(const nasc_window_t *window, const int8_t *input, int8_t *output)
+{
     const uint32_t channels = window->in_channels, row_bytes = window->in_width * channels;
     const bool words = channels % BLOCK == 0 || (NASC_ANY_ADDRESS && channels > BLOCK);
     uint32_t divisor = 0;

@@ -10,11 +10,13 @@
  * do more. */
 enum { WORTH_A_TABLE = 96, MOST_LEFT = 22, MOST_RIGHT = 10 };
 
-static int32_t unclamped(const nasc_rescale_t *rescale, int32_t step) {
+static int32_t unclamped(const nasc_rescale_t *rescale, int32_t step)
+{
     return nasc_scale(step - rescale->in_zero, &rescale->scale) + rescale->out_zero;
 }
 
-static void directly(const nasc_rescale_t *rescale, const int8_t *input, int8_t *output, uint32_t count) {
+static void directly(const nasc_rescale_t *rescale, const int8_t *input, int8_t *output, uint32_t count)
+{
     const nasc_rescale_t own = *rescale; /* or all of it would be loaded again after each store of a byte */
     for (uint32_t i = 0; i < count; i++) {
         output[i] = (int8_t)nasc_clamp(unclamped(&own, input[i]), own.low, own.high);
@@ -22,7 +24,8 @@ static void directly(const nasc_rescale_t *rescale, const int8_t *input, int8_t 
 }
 
 /* The first step whose output is not below a value, 128 where there is none: outputs never fall as steps rise. */
-static int32_t first_reaching(const nasc_rescale_t *rescale, int32_t value) {
+static int32_t first_reaching(const nasc_rescale_t *rescale, int32_t value)
+{
     int32_t from = NASC_LOWEST;
     for (int32_t half = NASC_STEPS / 2; half != 0; half /= 2) {
         if (unclamped(rescale, from + half - 1) < value) {
@@ -33,7 +36,8 @@ static int32_t first_reaching(const nasc_rescale_t *rescale, int32_t value) {
 }
 
 /* Steps on one side of the zero point. */
-static void fill_rising(const nasc_rescale_t *rescale, int8_t *of_zero, int32_t from, int32_t end) {
+static void fill_rising(const nasc_rescale_t *rescale, int8_t *of_zero, int32_t from, int32_t end)
+{
     const nasc_scale_t *const scale = &rescale->scale;
     const int32_t right = scale->right < MOST_RIGHT ? scale->right : MOST_RIGHT;
     nasc_rising_t rising = nasc_rising(from - rescale->in_zero, scale->left, scale, right,
@@ -45,11 +49,13 @@ static void fill_rising(const nasc_rescale_t *rescale, int8_t *of_zero, int32_t 
     }
 }
 
-static int32_t between(int32_t low, int32_t value, int32_t high) {
+static int32_t between(int32_t low, int32_t value, int32_t high)
+{
     return value < low ? low : value > high ? high : value;
 }
 
-static void by_table(const nasc_rescale_t *rescale, const int8_t *input, int8_t *output, uint32_t count) {
+static void by_table(const nasc_rescale_t *rescale, const int8_t *input, int8_t *output, uint32_t count)
+{
     int8_t table[NASC_STEPS];
     int8_t *const of_zero = table - NASC_LOWEST;
     const int32_t after = NASC_LOWEST + NASC_STEPS, low_end = first_reaching(rescale, rescale->low);
@@ -62,7 +68,8 @@ static void by_table(const nasc_rescale_t *rescale, const int8_t *input, int8_t 
     nasc_map(table, input, output, count);
 }
 
-void nasc_rescale(const nasc_rescale_t *rescale, const int8_t *input, int8_t *output, uint32_t count) {
+void nasc_rescale(const nasc_rescale_t *rescale, const int8_t *input, int8_t *output, uint32_t count)
+{
     if (count >= WORTH_A_TABLE && rescale->scale.left <= MOST_LEFT) {
         by_table(rescale, input, output, count);
     } else {

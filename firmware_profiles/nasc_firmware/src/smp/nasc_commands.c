@@ -177,7 +177,8 @@ static nasc_status_t commit(const nasc_request_t *request, nasc_reply_t *reply)
 }
 
 /* {sha}: runs the plan with this digest until the next reset. */
-static nasc_status_t choose(const nasc_request_t *request, nasc_reply_t *reply) {
+static nasc_status_t choose(const nasc_request_t *request, nasc_reply_t *reply)
+{
     const uint8_t *sha = find_digest(request);
     if (sha == NULL) {
         return NASC_BAD_REQUEST;

@@ -30,6 +30,12 @@ static const uint8_t mgmt_errors[] = {
     [NASC_BUSY] = MGMT_BUSY,
 };
 
+/* In words, where the handler has none. */
+static const char *const reasons[] = {
+    [NASC_FLASH_FAILED] = "flash does not hold what was written",
+    [NASC_BUSY] = "flash stays busy",
+};
+
 /* "Res: This is reserved, not-used field and must be always set to 0." Then version, two bits, and operation, three. */
 enum { VERSION_SHIFT = 3, VERSION_MASK = 3, OPERATION_MASK = 7 };
 enum { VERSION_1 = 0, VERSION_2 = 1 };
@@ -73,7 +79,8 @@ static void write_smp_error(nasc_reply_t *reply, uint32_t error)
 static void write_status(nasc_reply_t *reply, const nasc_request_t *request, nasc_status_t status)
 {
     nasc_cbor_writer_t *writer = &reply->writer;
-    bool has_reason = reply->reason != NULL && reply->reason[0] != '\0';
+    const char *reason = reply->reason != NULL && reply->reason[0] != '\0' ? reply->reason : reasons[status];
+    bool has_reason = reason != NULL;
     nasc_cbor_put_map(writer, 1u + reply->has_offset + has_reason);
     if (request->version == VERSION_2 && request->group >= NASC_GROUP_NASC) {
         nasc_cbor_put_text(writer, "err");
@@ -87,7 +94,7 @@ static void write_status(nasc_reply_t *reply, const nasc_request_t *request, nas
         nasc_cbor_put_pair(writer, "off", reply->offset);
     }
     if (has_reason) {
-        nasc_cbor_put_text_pair(writer, "rsn", reply->reason);
+        nasc_cbor_put_text_pair(writer, "rsn", reason);
     }
 }
 

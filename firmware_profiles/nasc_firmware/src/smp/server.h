@@ -10,11 +10,12 @@
 #include "smp/frame.h"
 #include "status.h"
 
-/* Packets that a host may keep in flight. One is in the receiver's buffer while it is worked on; room for the others,
+/* Packets that a host may keep in flight: enough that the line is not idle while one is written to flash and its answer
+ * finds its way through the host's adapter. One is in the receiver's buffer while it is worked on; room for the others,
  * NASC_FRAME_BUFFER_BYTES each, is the port's receive ring. With less, bytes are lost while flash is written and the
  * host sends them again. */
 #ifndef NASC_SMP_WINDOW
-#define NASC_SMP_WINDOW 2
+#define NASC_SMP_WINDOW 4
 #endif
 
 /* Largest answer, with its SMP header. */

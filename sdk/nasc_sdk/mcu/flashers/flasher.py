@@ -17,8 +17,7 @@ from nasc_sdk.mcu.flashers.pyocd import Pyocd
 from nasc_sdk.mcu.flashers.step import Job, PortNeed, Step
 from nasc_sdk.mcu.flashers.stm32flash import Stm32flash
 from nasc_sdk.mcu.flashers.uf2 import Uf2
-from nasc_sdk.mcu.serial_wire import SerialWire
-from nasc_sdk.mcu.smp_client import SmpClient
+from nasc_sdk.mcu.rates import open_client
 from nasc_sdk.mcu.smp_messages import Hello
 
 HELLO_TIMEOUT_S: Final = 15.0
@@ -94,7 +93,7 @@ def wait_for_hello(board: Board, port: str, timeout_s: float = HELLO_TIMEOUT_S) 
 
 
 def _ask(board: Board, port: str) -> Hello:
-    client = SmpClient(SerialWire(port, board.serial.baud), timeout_s=_ASK_TIMEOUT_S, attempts=2)
+    client = open_client(port, board, timeout_s=_ASK_TIMEOUT_S, attempts=2)
     try:
         return client.hello_of(board.name)
     finally:

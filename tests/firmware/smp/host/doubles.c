@@ -1,5 +1,6 @@
 /* Doubles of store.h, head.h, port.h and the kernel set: in RAM, and steered by the plan's first two bytes.
- * plan[0]: 0xFF is refused as NASC_BAD_PLAN, 0xFE as NASC_GOLDEN_FAILED; it is added to the output otherwise.
+ * plan[0]: 0xFF is refused as NASC_BAD_PLAN, 0xFE as NASC_GOLDEN_FAILED, 0xFD as NASC_BUSY while it is written; it is
+ * added to the output otherwise.
  * plan[1]: the number of operators. */
 #include "doubles.h"
 
@@ -94,6 +95,9 @@ nasc_status_t nasc_store_write(uint32_t offset, const uint8_t *bytes, uint32_t c
         return NASC_TOO_LARGE;
     }
     memcpy(plans[spare()] + offset, bytes, count);
+    if (plans[spare()][0] == 0xFD) {
+        return NASC_BUSY;
+    }
     *next = slot->received += count;
     if (slot->received < slot->bytes) {
         return NASC_OK;
@@ -271,10 +275,10 @@ const char *nasc_port_time_source(void)
 
 uint8_t nasc_port_time_unit(void)
 {
-    return NASC_UNIT_INSTRUCTIONS;
+    return NASC_UNIT_TICKS;
 }
 
 uint32_t nasc_port_time_hz(void)
 {
-    return 0;
+    return 1000000;
 }

@@ -11,7 +11,8 @@ const uint16_t nasc_kernels_packing = NASC_PACKING_DSP;
 const char nasc_kernels_name[] = "dsp";
 
 static void convolve_two_pixels(const nasc_window_t *window, const uint32_t *lanes, const int8_t *weights,
-                                const nasc_channel_t *channels, int8_t *output) {
+                                const nasc_channel_t *channels, int8_t *output)
+{
     const nasc_limits_t limits = nasc_limits(window);
     const uint32_t words = nasc_padded_steps(window) / 4;
     const uint32_t count = window->out_channels;
@@ -34,7 +35,8 @@ static void convolve_two_pixels(const nasc_window_t *window, const uint32_t *lan
 
 /* The pixel without a partner: a dense layer's only one, or the last of an odd number. */
 static void convolve_pixel(const nasc_window_t *window, const uint32_t *lanes, const int8_t *weights,
-                           const nasc_channel_t *channels, int8_t *output) {
+                           const nasc_channel_t *channels, int8_t *output)
+{
     const nasc_limits_t limits = nasc_limits(window);
     const uint32_t words = nasc_padded_steps(window) / 4;
     for (uint32_t o = 0; o < window->out_channels; o += 2) {
@@ -59,7 +61,8 @@ static void convolve_pixel(const nasc_window_t *window, const uint32_t *lanes, c
 /* scratch: lanes of two pixels (of one, where the output is one pixel), then bytes of one patch where in_channels is
  * not a multiple of 4. */
 void nasc_convolve(const nasc_window_t *window, const int8_t *input, const void *weights,
-                   const nasc_channel_t *channels, int8_t *output, void *scratch) {
+                   const nasc_channel_t *channels, int8_t *output, void *scratch)
+{
     const uint32_t width = window->out_width;
     const uint32_t pixels = window->out_height * width;
     const uint32_t step_bytes = 2 * nasc_padded_steps(window);

@@ -9,7 +9,8 @@
 #include "depthwise.h"
 #include "requantize_row.h"
 
-static nasc_depthwise_t layout(const nasc_window_t *window, void *scratch) {
+static nasc_depthwise_t layout(const nasc_window_t *window, void *scratch)
+{
     nasc_depthwise_t depthwise;
     const uint32_t pairs = (window->out_width + 1u) / 2;
     depthwise.window = window;
@@ -23,7 +24,8 @@ static nasc_depthwise_t layout(const nasc_window_t *window, void *scratch) {
 }
 
 static void convolve_row(const nasc_depthwise_t *depthwise, uint32_t first, uint32_t count,
-                         const nasc_channel_t *channels, int8_t *output) {
+                         const nasc_channel_t *channels, int8_t *output)
+{
     const nasc_window_t *window = depthwise->window;
     const bool is_3x3 = window->kernel_height == 3 && window->kernel_width == 3 && window->stride_width <= 2;
     uint32_t *rows[3] = {0};
@@ -42,7 +44,8 @@ static void convolve_row(const nasc_depthwise_t *depthwise, uint32_t first, uint
 }
 
 static void convolve_block(const nasc_depthwise_t *depthwise, const int8_t *input, uint32_t count,
-                           const nasc_channel_t *channels, int8_t *output) {
+                           const nasc_channel_t *channels, int8_t *output)
+{
     const nasc_window_t *window = depthwise->window;
     const uint32_t out_row = (uint32_t)window->out_width * window->out_channels;
     uint32_t next = 0; /* row of the padded input that the ring holds not yet */
@@ -57,7 +60,8 @@ static void convolve_block(const nasc_depthwise_t *depthwise, const int8_t *inpu
 
 /* Weights are packed (channels, height, width). scratch: see layout(). */
 void nasc_convolve_depthwise(const nasc_window_t *window, const int8_t *input, const void *weights,
-                             const nasc_channel_t *channels, int8_t *output, void *scratch) {
+                             const nasc_channel_t *channels, int8_t *output, void *scratch)
+{
     const nasc_depthwise_t depthwise = layout(window, scratch);
     const uint32_t taps = (uint32_t)window->kernel_height * window->kernel_width;
     for (uint32_t c = 0; c < window->in_channels; c += NASC_DEPTHWISE_BLOCK) {

@@ -18,7 +18,8 @@ typedef struct {
 } nasc_depthwise_t;
 
 /* Where a row of the padded input lies in the ring. */
-static inline uint32_t *nasc_depthwise_row(const nasc_depthwise_t *depthwise, uint32_t row) {
+static inline uint32_t *nasc_depthwise_row(const nasc_depthwise_t *depthwise, uint32_t row)
+{
     const uint32_t slot = row % depthwise->window->kernel_height;
     return depthwise->rows + slot * depthwise->row_words * NASC_DEPTHWISE_BLOCK;
 }

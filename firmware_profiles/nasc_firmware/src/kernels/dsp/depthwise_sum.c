@@ -41,23 +41,27 @@ typedef struct {
                          : "cc", "memory");                                                                            \
     } while (0)
 
-static void add_one_word(const pass_t *pass) {
+static void add_one_word(const pass_t *pass)
+{
     const uint32_t *a = pass->taps, *b = pass->second_taps;
     ADD_TO_SUMS(MULTIPLY("0", "0"), a[0], a[0], a[0], b[0], b[0], b[0]);
 }
 
-static void add_two_words(const pass_t *pass) {
+static void add_two_words(const pass_t *pass)
+{
     const uint32_t *a = pass->taps, *b = pass->second_taps;
     ADD_TO_SUMS(MULTIPLY("0", "0") MULTIPLY("1", "16"), a[0], a[1], a[0], b[0], b[1], b[0]);
 }
 
-static void add_three_words(const pass_t *pass) {
+static void add_three_words(const pass_t *pass)
+{
     const uint32_t *a = pass->taps, *b = pass->second_taps;
     ADD_TO_SUMS(MULTIPLY("0", "0") MULTIPLY("1", "16") MULTIPLY("2", "32"), a[0], a[1], a[2], b[0], b[1], b[2]);
 }
 
 /* Moves pass on by as many words. */
-static void add_kernel_row(pass_t *pass, uint32_t words) {
+static void add_kernel_row(pass_t *pass, uint32_t words)
+{
     static void (*const add[])(const pass_t *) = {add_one_word, add_two_words, add_three_words};
     while (words != 0) {
         const uint32_t taken = words == 4 ? 2 : words < 3 ? words : 3;
@@ -69,7 +73,8 @@ static void add_kernel_row(pass_t *pass, uint32_t words) {
     }
 }
 
-void nasc_depthwise_sum_row(const nasc_depthwise_t *depthwise, uint32_t channel, uint32_t first) {
+void nasc_depthwise_sum_row(const nasc_depthwise_t *depthwise, uint32_t channel, uint32_t first)
+{
     const nasc_window_t *window = depthwise->window;
     const uint32_t stride = window->stride_width, words = depthwise->words, height = window->kernel_height;
     const uint32_t *taps = depthwise->taps + channel * height * 2 * words;

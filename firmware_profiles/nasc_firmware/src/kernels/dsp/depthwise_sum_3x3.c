@@ -52,7 +52,8 @@
                        [left_2] "r"(taps[8]), [right_2] "r"(taps[11]), [end] "r"(end)                                  \
                      : "cc", "memory")
 
-void nasc_depthwise_sum_row_3x3(const nasc_depthwise_t *depthwise, uint32_t channel, uint32_t *const rows[3]) {
+void nasc_depthwise_sum_row_3x3(const nasc_depthwise_t *depthwise, uint32_t channel, uint32_t *const rows[3])
+{
     const uint32_t *taps = depthwise->taps + channel * 12;
     const uint32_t *row_0 = rows[0] + channel, *row_1 = rows[1] + channel, *row_2 = rows[2] + channel;
     int32_t *sums = depthwise->sums;

@@ -4,7 +4,8 @@
 #include "depthwise.h"
 #include "instructions.h"
 
-void nasc_depthwise_widen_taps(const nasc_depthwise_t *depthwise, const int8_t *weights, uint32_t count) {
+void nasc_depthwise_widen_taps(const nasc_depthwise_t *depthwise, const int8_t *weights, uint32_t count)
+{
     const int32_t width = depthwise->window->kernel_width;
     uint32_t *words = depthwise->taps;
     for (uint32_t row = 0; row < count * depthwise->window->kernel_height; row++, weights += width) {
@@ -20,7 +21,8 @@ void nasc_depthwise_widen_taps(const nasc_depthwise_t *depthwise, const int8_t *
 }
 
 /* Two neighbouring columns of four channels to one word of each channel's row. */
-static inline void transpose(uint32_t left, uint32_t right, uint32_t *lanes) {
+static inline void transpose(uint32_t left, uint32_t right, uint32_t *lanes)
+{
     const uint32_t left_even = nasc_widen_even(left), right_even = nasc_widen_even(right);
     const uint32_t left_odd = nasc_widen_odd(left), right_odd = nasc_widen_odd(right);
     lanes[0] = nasc_pack_bottom(left_even, right_even);
@@ -38,7 +40,8 @@ typedef struct {
 } row_t;
 
 /* Four channels, or byte by byte where there are fewer, since a word may reach past the input. */
-static uint32_t load_column(const row_t *row, uint32_t x) {
+static uint32_t load_column(const row_t *row, uint32_t x)
+{
     if (x >= row->width) { /* also left of the input, where x has wrapped */
         return row->zero;
     }
@@ -54,14 +57,16 @@ static uint32_t load_column(const row_t *row, uint32_t x) {
 }
 
 /* Columns x and x + 1, and so on for `words` words. */
-static uint32_t *widen_columns(const row_t *row, uint32_t x, uint32_t words, uint32_t *lanes) {
+static uint32_t *widen_columns(const row_t *row, uint32_t x, uint32_t words, uint32_t *lanes)
+{
     for (; words != 0; words--, x += 2, lanes += NASC_DEPTHWISE_BLOCK) {
         transpose(load_column(row, x), load_column(row, x + 1), lanes);
     }
     return lanes;
 }
 
-static uint32_t *widen_columns_inside(const row_t *row, uint32_t x, uint32_t words, uint32_t *lanes) {
+static uint32_t *widen_columns_inside(const row_t *row, uint32_t x, uint32_t words, uint32_t *lanes)
+{
     const uint32_t pitch = row->pitch;
     const int8_t *steps = row->steps + x * pitch;
     for (uint32_t *const end = lanes + words * NASC_DEPTHWISE_BLOCK; lanes != end; lanes += NASC_DEPTHWISE_BLOCK) {
@@ -71,7 +76,8 @@ static uint32_t *widen_columns_inside(const row_t *row, uint32_t x, uint32_t wor
     return lanes;
 }
 
-void nasc_depthwise_widen_row(const nasc_depthwise_t *depthwise, const int8_t *input, uint32_t count, uint32_t row) {
+void nasc_depthwise_widen_row(const nasc_depthwise_t *depthwise, const int8_t *input, uint32_t count, uint32_t row)
+{
     const nasc_window_t *window = depthwise->window;
     const uint32_t left = window->pad_left, words = depthwise->row_words;
     uint32_t *lanes = nasc_depthwise_row(depthwise, row);

@@ -28,7 +28,8 @@
                      : [end] "r"(end)                                                                                  \
                      : "r2", "r3", "r4", "r5", "cc", "memory")
 
-void nasc_multiply_2x2(const uint32_t *lanes, const int8_t *weights, uint32_t words, nasc_sums_t *sums) {
+void nasc_multiply_2x2(const uint32_t *lanes, const int8_t *weights, uint32_t words, nasc_sums_t *sums)
+{
     int32_t s00 = 0, s01 = 0, s10 = 0, s11 = 0;
     uint32_t w0, w1, even;
     const int8_t *end = weights + 8 * (words & ~UINT32_C(3));

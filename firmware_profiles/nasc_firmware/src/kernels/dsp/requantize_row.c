@@ -3,7 +3,8 @@
 
 /* Two outputs a turn, for channels that are shifted to the right; returns where the next output goes. */
 static int8_t *requantize_pairs(const int32_t *sums, const int32_t *end, const nasc_rounding_t *rounding,
-                                const nasc_limits_t *limits, int8_t *output, uint32_t pitch) {
+                                const nasc_limits_t *limits, int8_t *output, uint32_t pitch)
+{
     int32_t a, b;
     __asm__ volatile(
         "1: ldrd %[a], %[b], [%[sums]], #8\n\t"
@@ -42,7 +43,8 @@ static int8_t *requantize_pairs(const int32_t *sums, const int32_t *end, const n
 }
 
 void nasc_requantize_row(const int32_t *sums, uint32_t count, const nasc_channel_t *channel,
-                         const nasc_limits_t *limits, int8_t *output, uint32_t pitch) {
+                         const nasc_limits_t *limits, int8_t *output, uint32_t pitch)
+{
     const nasc_rounding_t rounding = nasc_rounding(channel);
     const int32_t *const end = sums + count;
     if (rounding.right != 0 && count >= 2) {

@@ -3,7 +3,8 @@
 
 #include "instructions.h"
 
-void nasc_sum_four(const nasc_taps_t *taps, const int8_t *steps, uint32_t sums[4]) {
+void nasc_sum_four(const nasc_taps_t *taps, const int8_t *steps, uint32_t sums[4])
+{
     const uint32_t bias = NASC_TAP_BIAS * taps->rows * taps->columns * 0x10001u;
     uint32_t even = bias, odd = bias;
     for (uint32_t row = taps->rows; row != 0; row--, steps += taps->row_bytes) {

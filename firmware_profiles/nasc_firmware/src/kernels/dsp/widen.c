@@ -13,7 +13,8 @@
     "add %[lanes], %[lanes], %[pitch], lsl #2\n\t"
 
 /* words: of four steps each, aligned to 4. Returns where the next go. */
-static inline uint32_t *widen(const int8_t *steps, uint32_t words, uint32_t *lanes, uint32_t pitch) {
+static inline uint32_t *widen(const int8_t *steps, uint32_t words, uint32_t *lanes, uint32_t pitch)
+{
     uint32_t even;
     for (const int8_t *const end = steps + (words & ~UINT32_C(3)) * 4; steps != end;) {
         __asm__ volatile("ldmia %[steps]!, {r2, r3, r4, r5}\n\t" WIDEN("r2") WIDEN("r3") WIDEN("r4") WIDEN("r5")
@@ -29,7 +30,8 @@ static inline uint32_t *widen(const int8_t *steps, uint32_t words, uint32_t *lan
     return lanes;
 }
 
-static inline uint32_t *fill(uint32_t value, uint32_t words, uint32_t *lanes, uint32_t pitch) {
+static inline uint32_t *fill(uint32_t value, uint32_t words, uint32_t *lanes, uint32_t pitch)
+{
     for (; words != 0; words--, lanes += pitch) {
         lanes[0] = value;
         lanes[1] = value;
@@ -39,7 +41,8 @@ static inline uint32_t *fill(uint32_t value, uint32_t words, uint32_t *lanes, ui
 
 /* in_channels is a multiple of 4, so borders lie between words. */
 static void widen_rows(const nasc_window_t *window, const int8_t *input, int32_t y, int32_t x, uint32_t *lanes,
-                       uint32_t pitch) {
+                       uint32_t pitch)
+{
     const uint32_t words = window->in_channels / 4u;
     const int32_t width = window->kernel_width;
     const int32_t first = x < 0 ? 0 : x;
@@ -58,7 +61,8 @@ static void widen_rows(const nasc_window_t *window, const int8_t *input, int32_t
 }
 
 void nasc_widen_patch(const nasc_window_t *window, const int8_t *input, uint32_t y, uint32_t x, uint32_t *lanes,
-                      uint32_t pitch, int8_t *bytes) {
+                      uint32_t pitch, int8_t *bytes)
+{
     if (window->in_channels % 4u == 0) {
         widen_rows(window, input, (int32_t)(y * window->stride_height) - window->pad_top,
                    (int32_t)(x * window->stride_width) - window->pad_left, lanes, pitch);

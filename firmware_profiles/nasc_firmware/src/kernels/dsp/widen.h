@@ -11,7 +11,8 @@ void nasc_widen_patch(const nasc_window_t *window, const int8_t *input, uint32_t
                       uint32_t pitch, int8_t *bytes);
 
 /* Steps under a window, rounded up to whole words; weights are 0 in what is added. */
-static inline uint32_t nasc_padded_steps(const nasc_window_t *window) {
+static inline uint32_t nasc_padded_steps(const nasc_window_t *window)
+{
     return ((uint32_t)window->kernel_height * window->kernel_width * window->in_channels + 3) & ~UINT32_C(3);
 }
 

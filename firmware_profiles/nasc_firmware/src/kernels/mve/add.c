@@ -19,27 +19,32 @@ typedef struct {
     nasc_limits_t limits;
 } sum_t;
 
-static bool fits(const nasc_add_t *add) {
+static bool fits(const nasc_add_t *add)
+{
     return add->a_scale.left == 0 && add->b_scale.left == 0 && add->out_scale.left == 0 && add->out_scale.right != 0;
 }
 
-static operand_t operand(int32_t zero, const nasc_scale_t *scale) {
+static operand_t operand(int32_t zero, const nasc_scale_t *scale)
+{
     const operand_t own = {-zero * (INT32_C(1) << NASC_HEADROOM), scale->multiplier, scale->right};
     return own;
 }
 
 /* Ties away from zero, for shifts other than 0; requantize.h tells about the one less. */
-static inline int32x4_t divide(int32x4_t high, int32_t right) {
+static inline int32x4_t divide(int32x4_t high, int32_t right)
+{
     return vrshlq_n_s32(vaddq_s32(high, vshrq_n_s32(high, 31)), -right);
 }
 
-static inline int32x4_t scale(int32x4_t steps, const operand_t *operand, bool shifts) {
+static inline int32x4_t scale(int32x4_t steps, const operand_t *operand, bool shifts)
+{
     const int32x4_t shifted = vmlasq_n_s32(steps, vdupq_n_s32(INT32_C(1) << NASC_HEADROOM), operand->zero);
     const int32x4_t high = vqrdmulhq_n_s32(shifted, operand->multiplier);
     return shifts ? divide(high, operand->right) : high;
 }
 
-static inline int32x4_t add_four(int32x4_t a, int32x4_t b, const sum_t *sum, bool a_shifts, bool b_shifts) {
+static inline int32x4_t add_four(int32x4_t a, int32x4_t b, const sum_t *sum, bool a_shifts, bool b_shifts)
+{
     const int32x4_t total = vaddq_s32(scale(a, &sum->a, a_shifts), scale(b, &sum->b, b_shifts));
     const int32x4_t steps = divide(vqrdmulhq_n_s32(total, sum->multiplier), sum->right);
     return vminq_s32(vmaxq_s32(vaddq_n_s32(steps, sum->limits.zero), sum->limits.low), sum->limits.high);
@@ -47,7 +52,8 @@ static inline int32x4_t add_four(int32x4_t a, int32x4_t b, const sum_t *sum, boo
 
 /* b_step: LANES, or 0 where b is one value LANES times over. */
 static inline void add_all(const sum_t *given, const int8_t *a, const int8_t *b, int8_t *output, uint32_t count,
-                           uint32_t b_step, bool a_shifts, bool b_shifts) {
+                           uint32_t b_step, bool a_shifts, bool b_shifts)
+{
     const sum_t sum = *given;
     for (; count >= LANES; count -= LANES, a += LANES, b += b_step, output += LANES) {
         vstrbq_s32(output, add_four(vldrbq_s32(a), vldrbq_s32(b), &sum, a_shifts, b_shifts));
@@ -60,7 +66,8 @@ static inline void add_all(const sum_t *given, const int8_t *a, const int8_t *b,
 }
 
 void nasc_add(const nasc_add_t *add, const int8_t *a, const int8_t *b, int8_t *output, uint32_t count,
-              uint32_t b_count) {
+              uint32_t b_count)
+{
     const bool scalar = b_count == 1;
     if (!fits(add)) {
         nasc_add_directly(add, a, b, output, count, scalar ? 0 : 1);

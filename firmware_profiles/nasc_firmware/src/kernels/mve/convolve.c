@@ -17,7 +17,8 @@ typedef struct {
     uint32_t pixels; /* 1 or 2 */
 } pair_t;
 
-static int32_t multiply(const int8_t *steps, const int8_t *weights, uint32_t count) {
+static int32_t multiply(const int8_t *steps, const int8_t *weights, uint32_t count)
+{
     int32_t sum = 0;
     for (int32_t left = (int32_t)count; left > 0; left -= NASC_LANES, steps += NASC_LANES, weights += NASC_LANES) {
         const mve_pred16_t lanes = vctp8q((uint32_t)left);
@@ -28,7 +29,8 @@ static int32_t multiply(const int8_t *steps, const int8_t *weights, uint32_t cou
 
 /* Up to three channels, one by one. */
 static void convolve_rest(const nasc_window_t *window, const pair_t *pair, const int8_t *weights,
-                          const nasc_channel_t *channels, uint32_t from) {
+                          const nasc_channel_t *channels, uint32_t from)
+{
     const uint32_t count = nasc_patch_steps(window);
     for (uint32_t o = from; o < window->out_channels; o++, weights += count) {
         for (uint32_t pixel = 0; pixel < pair->pixels; pixel++) {
@@ -40,7 +42,8 @@ static void convolve_rest(const nasc_window_t *window, const pair_t *pair, const
 
 /* A single pixel is worked on twice. */
 static void convolve_pair(const nasc_window_t *window, const pair_t *pair, const int8_t *weights,
-                          const nasc_channel_t *channels) {
+                          const nasc_channel_t *channels)
+{
     const nasc_limits_t limits = nasc_limits(window);
     const uint32_t count = nasc_patch_steps(window), whole = window->out_channels - window->out_channels % NASC_BLOCK;
     const int8_t *const first = pair->steps[0], *const second = pair->steps[pair->pixels - 1];
@@ -57,7 +60,8 @@ static void convolve_pair(const nasc_window_t *window, const pair_t *pair, const
 
 /* scratch: two patches, where they are not contiguous in the input. */
 void nasc_convolve(const nasc_window_t *window, const int8_t *input, const void *weights,
-                   const nasc_channel_t *channels, int8_t *output, void *scratch) {
+                   const nasc_channel_t *channels, int8_t *output, void *scratch)
+{
     int8_t *const patches[2] = {scratch, (int8_t *)scratch + nasc_patch_steps(window)};
     pair_t pair = {{0, 0}, {0, 0}, 0};
     for (uint32_t y = 0; y < window->out_height; y++) {

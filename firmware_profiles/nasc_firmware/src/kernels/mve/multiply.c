@@ -18,7 +18,8 @@
         [s12] "+Te"(s12), [s13] "+Te"(s13)
 
 void nasc_multiply_2x4(const int8_t *first, const int8_t *second, const int8_t *weights, uint32_t count,
-                       nasc_sums_t *sums) {
+                       nasc_sums_t *sums)
+{
     int32_t s00 = 0, s01 = 0, s02 = 0, s03 = 0, s10 = 0, s11 = 0, s12 = 0, s13 = 0;
     uint32_t chunks = count / NASC_LANES;
     const uint32_t rest = count % NASC_LANES;

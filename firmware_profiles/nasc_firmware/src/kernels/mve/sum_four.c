@@ -3,7 +3,8 @@
 
 #include <arm_mve.h>
 
-void nasc_sum_four(const nasc_taps_t *taps, const int8_t *steps, uint32_t sums[4]) {
+void nasc_sum_four(const nasc_taps_t *taps, const int8_t *steps, uint32_t sums[4])
+{
     int32x4_t total = vdupq_n_s32((int32_t)(NASC_TAP_BIAS * taps->rows * taps->columns));
     for (uint32_t row = taps->rows; row != 0; row--, steps += taps->row_bytes) {
         const int8_t *step = steps;

@@ -14,12 +14,14 @@ enum { WORTH_A_TABLE = 512 };
  * twice as large as the sum, which leaves the upper word of the product rounded as it should be. */
 enum { EXACT_SHIFT = NASC_HEADROOM - 1 };
 
-static bool is_half(const nasc_scale_t *scale) {
+static bool is_half(const nasc_scale_t *scale)
+{
     return scale->multiplier == INT32_C(1) << 30 && scale->left == 0 && scale->right == 0;
 }
 
 /* Whether a is scaled by 1/2; beyond 22 bits the zero point does not fit beside the sum before the last shift. */
-static bool fits(const nasc_add_t *add) {
+static bool fits(const nasc_add_t *add)
+{
     return is_half(&add->a_scale) && add->b_scale.left == 0 && add->out_scale.left == 0 && add->out_scale.right >= 1 &&
            add->out_scale.right <= 22;
 }
@@ -33,7 +35,8 @@ typedef struct {
  * The factor is off by at most a half and so is a product by 128, a half of it by 64; two roundings of b, doubled, and
  * the shift add less than 4. */
 static void correct_rising(const nasc_scale_t *scale, int32_t factor, int32_t first, int32_t count,
-                           int8_t *correction) {
+                           int8_t *correction)
+{
     nasc_rising_t rising = nasc_rising(first, NASC_HEADROOM, scale, scale->right, 0);
     int32_t near = first * factor;
 #pragma GCC unroll 4
@@ -42,7 +45,8 @@ static void correct_rising(const nasc_scale_t *scale, int32_t factor, int32_t fi
     }
 }
 
-static second_t correct(const nasc_add_t *add, int8_t correction[NASC_STEPS]) {
+static second_t correct(const nasc_add_t *add, int8_t correction[NASC_STEPS])
+{
     const int32_t cut = NASC_HEADROOM + 1 - EXACT_SHIFT + 7 + add->b_scale.right;
     const int32_t factor = (int32_t)((add->b_scale.multiplier + (INT64_C(1) << (cut - 1))) >> cut);
     const int32_t lowest = NASC_LOWEST - add->b_zero, below = -lowest;
@@ -55,7 +59,8 @@ static second_t correct(const nasc_add_t *add, int8_t correction[NASC_STEPS]) {
 
 /* Not inline: a table in the caller's own frame has no register that its address stays in. */
 __attribute__((noinline)) static void add_all(const nasc_add_t *add, const second_t *given, const int8_t *a,
-                                              const int8_t *b, int8_t *output, uint32_t count) {
+                                              const int8_t *b, int8_t *output, uint32_t count)
+{
     const second_t second = *given;
     const int32_t multiplier = add->out_scale.multiplier, right = add->out_scale.right;
     const int32_t low = add->low, span = add->high - low;
@@ -73,14 +78,16 @@ __attribute__((noinline)) static void add_all(const nasc_add_t *add, const secon
 }
 
 static void add_corrected(const nasc_add_t *add, const int8_t *a, const int8_t *b, int8_t *output, uint32_t count,
-                          int8_t table[NASC_STEPS]) {
+                          int8_t table[NASC_STEPS])
+{
     const second_t second = correct(add, table);
     add_all(add, &second, a, b, output, count);
 }
 
 /* One operand is one value: 256 sums are all there are. */
 static void add_scalar(const nasc_add_t *add, const int8_t *a, const int8_t *b, int8_t *output, uint32_t count,
-                       int8_t table[NASC_STEPS]) {
+                       int8_t table[NASC_STEPS])
+{
     for (int32_t place = 0; place < NASC_STEPS; place++) {
         table[place] = (int8_t)(place + NASC_LOWEST);
     }
@@ -89,7 +96,8 @@ static void add_scalar(const nasc_add_t *add, const int8_t *a, const int8_t *b, 
 }
 
 void nasc_add(const nasc_add_t *add, const int8_t *a, const int8_t *b, int8_t *output, uint32_t count,
-              uint32_t b_count) {
+              uint32_t b_count)
+{
     const nasc_add_t exchanged = nasc_add_exchanged(add);
     const bool scalar = b_count == 1;
     int8_t table[NASC_STEPS]; /* one for both ways, or the stack would hold two */

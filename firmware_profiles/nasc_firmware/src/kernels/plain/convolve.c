@@ -11,7 +11,8 @@ typedef struct {
     int32_t of[2][2];
 } sums_t;
 
-static sums_t multiply_2x2(const int8_t *first, const int8_t *second, const int8_t *weights, uint32_t count) {
+static sums_t multiply_2x2(const int8_t *first, const int8_t *second, const int8_t *weights, uint32_t count)
+{
     const int8_t *other = weights + count;
     int32_t s00 = 0, s01 = 0, s10 = 0, s11 = 0;
 #define STEP(i)                                                                                                        \
@@ -44,7 +45,8 @@ static sums_t multiply_2x2(const int8_t *first, const int8_t *second, const int8
     return sums;
 }
 
-static int32_t multiply(const int8_t *steps, const int8_t *weights, uint32_t count) {
+static int32_t multiply(const int8_t *steps, const int8_t *weights, uint32_t count)
+{
     const int8_t *end = weights + (count & ~UINT32_C(3));
     int32_t sum = 0;
     for (; weights != end; weights += 4, steps += 4) {
@@ -61,7 +63,8 @@ static int32_t multiply(const int8_t *steps, const int8_t *weights, uint32_t cou
 
 /* Channels from `from` on, one by one. */
 static void convolve_pixel(const nasc_window_t *window, const int8_t *steps, const int8_t *weights,
-                           const nasc_channel_t *channels, uint32_t from, int8_t *output) {
+                           const nasc_channel_t *channels, uint32_t from, int8_t *output)
+{
     const uint32_t count = nasc_patch_steps(window);
     for (uint32_t o = from; o < window->out_channels; o++) {
         output[o] = nasc_requantize(multiply(steps, weights + o * count, count), &channels[o], window);
@@ -69,7 +72,8 @@ static void convolve_pixel(const nasc_window_t *window, const int8_t *steps, con
 }
 
 static void convolve_two_pixels(const nasc_window_t *window, const int8_t *first, const int8_t *second,
-                                const int8_t *weights, const nasc_channel_t *channels, int8_t *output) {
+                                const int8_t *weights, const nasc_channel_t *channels, int8_t *output)
+{
     const uint32_t count = nasc_patch_steps(window);
     const uint32_t even = window->out_channels & ~UINT32_C(1);
     int8_t *next = output + window->out_channels;
@@ -86,7 +90,8 @@ static void convolve_two_pixels(const nasc_window_t *window, const int8_t *first
 
 /* scratch: two patches, where they are not contiguous in the input. */
 void nasc_convolve(const nasc_window_t *window, const int8_t *input, const void *weights,
-                   const nasc_channel_t *channels, int8_t *output, void *scratch) {
+                   const nasc_channel_t *channels, int8_t *output, void *scratch)
+{
     int8_t *const patches[2] = {scratch, (int8_t *)scratch + nasc_patch_steps(window)};
     const int8_t *first = 0;
     uint32_t waiting = 0; /* pixels gathered, not yet multiplied: pairs go on across the ends of rows */

@@ -8,7 +8,8 @@ typedef struct {
     int32_t first, second;
 } sums_t;
 
-static inline sums_t multiply(const nasc_window_t *window, nasc_patch_t patch, const int8_t *weights, uint32_t next) {
+static inline sums_t multiply(const nasc_window_t *window, nasc_patch_t patch, const int8_t *weights, uint32_t next)
+{
     const uint32_t channels = window->in_channels, row = window->kernel_width * channels;
     sums_t sums = {0, 0};
     for (uint32_t ky = window->kernel_height; ky != 0; ky--) {
@@ -23,7 +24,8 @@ static inline sums_t multiply(const nasc_window_t *window, nasc_patch_t patch, c
 }
 
 static void convolve_pixel(const nasc_window_t *window, nasc_patch_t patch, const int8_t *weights,
-                           const nasc_channel_t *channels, int8_t *output) {
+                           const nasc_channel_t *channels, int8_t *output)
+{
     const uint32_t count = window->in_channels, even = count & ~UINT32_C(1);
     for (uint32_t c = 0; c < even; c += 2, patch.steps += 2) {
         const sums_t sums = multiply(window, patch, weights + c, 1);
@@ -37,7 +39,8 @@ static void convolve_pixel(const nasc_window_t *window, nasc_patch_t patch, cons
 
 /* scratch: one patch, where windows reach over a border. */
 void nasc_convolve_depthwise(const nasc_window_t *window, const int8_t *input, const void *weights,
-                             const nasc_channel_t *channels, int8_t *output, void *scratch) {
+                             const nasc_channel_t *channels, int8_t *output, void *scratch)
+{
     for (uint32_t y = 0; y < window->out_height; y++) {
         for (uint32_t x = 0; x < window->out_width; x++, output += window->out_channels) {
             convolve_pixel(window, nasc_patch(window, input, y, x, scratch), weights, channels, output);

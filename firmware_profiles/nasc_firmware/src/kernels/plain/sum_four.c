@@ -3,7 +3,8 @@
 
 #include "../copy.h"
 
-void nasc_sum_four(const nasc_taps_t *taps, const int8_t *steps, uint32_t sums[4]) {
+void nasc_sum_four(const nasc_taps_t *taps, const int8_t *steps, uint32_t sums[4])
+{
     const uint32_t lanes = UINT32_C(0x00ff00ff), bias = UINT32_C(0x80808080);
     uint32_t even = 0, odd = 0;
     for (uint32_t row = taps->rows; row != 0; row--, steps += taps->row_bytes) {

@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 demo: $(INSTALLED)
 	$(BIN)/nasc-sdk demo $(DEMO)
 
-# Two processes (tests/alone.py), each with one thread: more would only take each other's cores.
+# Two processes (tests/undisturbed.py), each with one thread: more would only take each other's cores.
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 $(TESTS)
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 from tests.conftest import pytest_runtest_makereport, pytest_xdist_make_scheduler
 
+from nasc_sdk.errors import InputError
 from nasc_sdk.mcu.boards import find_board, load_boards
 from nasc_sdk.mcu.build import build
 from nasc_sdk.mcu.emulator import EmulatedBoard
@@ -24,6 +25,18 @@ def pytest_addoption(parser):
     parser.addoption("--port", default="", help="the serial port of --board  [default: emulate it]")
     parser.addoption("--baud", type=int, help="what its firmware was built for  [default: its board file's]")
     parser.addoption("--heads", type=int, default=2, help="random heads of each search space")
+
+
+def pytest_configure(config):
+    chosen = config.getoption("board", None)
+    if chosen is None or config.getoption("port", ""):
+        return
+    try:
+        emulated = find_board(chosen).emulator is not None
+    except InputError as error:
+        raise pytest.UsageError(str(error)) from error
+    if not emulated:
+        raise pytest.UsageError(f"{chosen} is not emulated: say with --port where it is")
 
 
 def pytest_generate_tests(metafunc):

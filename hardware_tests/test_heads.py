@@ -161,9 +161,9 @@ def test_a_board_that_vanishes_is_an_error_and_another_session_goes_on(plug_in, 
         assert profile_on_board(another, path, 1).exact
 
 
-def test_another_board_at_the_port_is_refused(board, session, pytestconfig):
+def test_another_board_at_the_port_is_refused(board, plug_in, pytestconfig):
     if pytestconfig.getoption("port"):
         pytest.skip("there is one port")
     other = next(known for name, known in load_boards().items() if name != board.name)
-    with pytest.raises(RefusedError, match=f"firmware of {board.name}, not of {other.name}"):
-        BoardSession(other, lambda: session._client, emulated=True)
+    with plug_in() as (_, there), pytest.raises(RefusedError, match=f"firmware of {board.name}, not of {other.name}"):
+        BoardSession(other, lambda: there._client, emulated=True)

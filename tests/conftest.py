@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.alone import Worker, is_alone, unit_of
+from tests.undisturbed import Worker, is_undisturbed, unit_of
 
 _ALLOWED = Path(__file__).with_name("skips-allowed.txt")
 
@@ -34,7 +34,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: is_alone(item.nodeid))
+    items.sort(key=lambda item: is_undisturbed(item.nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -45,6 +45,6 @@ def pytest_xdist_make_scheduler(config, log):
         def _split_scope(self, nodeid):
             return unit_of(nodeid)
 
-    # As collected, where what runs alone is last.
+    # As collected, where what is not to be disturbed is last.
     config.option.loadscopereorder = False
     return ByUnit(config, log)

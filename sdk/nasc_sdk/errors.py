@@ -115,7 +115,7 @@ class StorageError(NascError):
 
 
 class StoppedError(NascError):
-    """Work was given up because its owner asked for that; nothing of it is kept."""
+    """Work was given up because its owner asked for that."""
 
 
 # --- The other side -------------------------------------------------------------------------------

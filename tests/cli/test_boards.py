@@ -66,6 +66,8 @@ def test_a_board_that_nobody_knows(model):
     [
         (("profile", "--board", BOARD), "an emulated board needs --model"),
         (("profile", "--board", BOARD, "--model", "x", "--sustained", "--input", "x"), "--input, --sustained: not"),
+        (("profile", "--board", BOARD, "--model", "x", "--top", "3"), "--top: only for the blocks of a device"),
+        (("profile", "--model", "x", "--coverage", "small"), "--coverage: only for the blocks of a device"),
         (("profile", "--board", BOARD, "--model", "x", "--kernels", "builtin"), "--kernels: not on a microcontroller"),
         (("infer", "--board", BOARD, "--input", "x"), "needs --model"),
         (
@@ -138,8 +140,9 @@ def test_a_port_that_is_not_there(model, board):
     assert "no such port" in found.stderr
 
 
-def test_a_board_that_is_not_emulated_and_not_attached(model):
-    found = run("profile", "--board", "nucleo-f446re", "--model", model)
+@pytest.mark.parametrize("of_a_model", [True, False])
+def test_a_board_that_is_not_emulated_and_not_attached(model, of_a_model):
+    found = run("profile", "--board", "nucleo-f446re", *(("--model", model) if of_a_model else ()))
     assert found.returncode == 3
     assert "no nucleo-f446re is attached" in found.stderr
 

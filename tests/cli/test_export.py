@@ -73,8 +73,10 @@ def test_what_does_not_exist_is_refused_and_nothing_is_written(workshop, tmp_pat
     assert not (tmp_path / "split").exists()
 
 
-def test_a_network_that_is_all_on_the_board_has_no_tail(workshop, tmp_path):
+def test_a_network_that_is_all_on_the_board_has_no_tail_nor_leaves_an_earlier_one(workshop, tmp_path):
+    (tmp_path / "tail.tflite").write_bytes(b"of another candidate")
     done = export_candidate(workshop, Candidate(CELL, 10), Form.XNNPACK, tmp_path)
+    assert sorted(done.files) == sorted(path.name for path in tmp_path.iterdir())
     assert "tail.tflite" not in done.files
     assert done.payload_bytes == np.load(tmp_path / "output.npy").size == 10
 

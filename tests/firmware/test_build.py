@@ -68,6 +68,11 @@ def crc_of_boot_rom(content):
     return crc
 
 
+def test_two_builds_are_the_same_file(built, tmp_path):
+    # The only one with a source in assembler, whose temporary file would give it a name.
+    assert build(find_board("rpi-pico"), tmp_path).sha256 == built("rpi-pico").sha256
+
+
 def test_the_rp2040_takes_its_second_stage(built, tmp_path):
     content = tmp_path / "boot2"
     command = ["arm-none-eabi-objcopy", "-O", "binary", "-j", ".boot2", str(built("rpi-pico").elf), str(content)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from nasc_sdk.errors import InputError, UnreachableError
+from nasc_sdk.errors import InputError, RefusedError, UnreachableError
+from nasc_sdk.mcu.boards import find_board
 from nasc_sdk.mcu.clock import Clock, clock_of
 from nasc_sdk.mcu.machine import BoardMachine
 from nasc_sdk.mcu.serial_wire import SerialWire
@@ -64,6 +66,44 @@ def test_a_board_that_is_plugged_in_again_goes_on(machine, socket):
         machine.run(head, IMAGE)
     socket.plug_in()
     np.testing.assert_array_equal(machine.run(head, IMAGE)[0], expected(MODELS[0]))
+
+
+class Client(SmpClient):
+    """Tells an id, which emulated boards have none of, and counts what writes the board's flash."""
+
+    unique_id, uploads = "first", 0
+
+    def hello(self):
+        return replace(super().hello(), unique_id=self.unique_id)
+
+    def upload(self, plan, progress=None):
+        Client.uploads += 1
+        return super().upload(plan, progress)
+
+
+def test_another_board_of_the_kind_is_refused_for_good_and_the_own_one_goes_on(socket, tmp_path, monkeypatch):
+    session = BoardSession(BOARD, lambda: Client(SerialWire(str(socket.name))), emulated=True)
+    machine = BoardMachine(session, CLOCK, "board", tmp_path / "unfinished", nullcontext)
+    head = machine.load(MODELS[0], "head")
+    socket.unplug()
+    socket.plug_in()
+    monkeypatch.setattr(Client, "unique_id", "second")
+    monkeypatch.setattr(Client, "uploads", 0)
+    for _ in range(3):
+        with pytest.raises(RefusedError, match="another mps2-an386 is at the port"):
+            machine.run(head, IMAGE)
+    assert Client.uploads == 0
+    monkeypatch.setattr(Client, "unique_id", "first")
+    np.testing.assert_array_equal(machine.run(head, IMAGE)[0], expected(MODELS[0]))
+    session.close()
+
+
+def test_a_port_where_another_board_answers_is_let_go_of(socket):
+    kept = []  # with what its frames hold
+    for _ in range(2):
+        with pytest.raises(RefusedError, match="firmware of mps2-an386, not of mps2-an385") as refused:
+            BoardSession(find_board("mps2-an385"), lambda: SmpClient(SerialWire(str(socket.name))), emulated=True)
+        kept.append(refused)
 
 
 def test_an_emulated_board_has_no_clock_unless_somebody_assumes_one(session):

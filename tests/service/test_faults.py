@@ -15,6 +15,7 @@ from nasc_sdk.errors import NascError
 from nasc_sdk.mqtt.client import MqttClient
 from nasc_sdk.protocol.messages import ServiceRequest, ServiceVerb, encode
 from nasc_sdk.protocol.topics import SERVICE, Topics
+from nasc_search.service.service import MAX_JOBS
 from tests.mqtt.brokers import Inbox, broker
 from tests.service.loops import BOARD, EDGE, SITE, SPACE, TIMEOUT_S, open_loop, serving
 
@@ -105,7 +106,7 @@ def test_a_limit_that_nothing_meets(loop, verb):
 
 
 def test_a_question_that_is_put_twice_is_worked_on_once(loop):
-    """Once while the first is waiting behind other work, once after it was answered."""
+    """Once while the first is waiting behind other work, once after it was answered and many looked at the status."""
     options = {"limit_ms": 1000.0, "automatic": False, **GOOD}
     request = encode(ServiceRequest(request_id="twice", verb=ServiceVerb.DEPLOY, device=BOARD, options=options))
     replies = Inbox(loop.client, SERVICE_TOPICS.service_reply("twice"))
@@ -115,6 +116,9 @@ def test_a_question_that_is_put_twice_is_worked_on_once(loop):
     for _ in range(3):
         loop.client.publish_and_wait(SERVICE_TOPICS.service_request, request, TIMEOUT_S)
     replies.wait(lambda messages: messages)
+    for number in range(MAX_JOBS + 1):
+        look = ServiceRequest(request_id=f"look-{number}", verb=ServiceVerb.STATUS, device=BOARD)
+        loop.client.publish_and_wait(SERVICE_TOPICS.service_request, encode(look), TIMEOUT_S)
     loop.client.publish_and_wait(SERVICE_TOPICS.service_request, request, TIMEOUT_S)
     replies.wait(lambda messages: len(messages) == 2)
     thread.join(TIMEOUT_S)

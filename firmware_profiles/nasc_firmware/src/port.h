@@ -1,5 +1,5 @@
-/* All porting: what a board provides. A port is one file that implements these, a start-up file and a linker script;
- * docs/porting.md. Nothing here may allocate or call back into the firmware. */
+/* All porting: what a board provides. A port is the parts that implement these (ports/parts.h), a start-up file and a
+ * linker script; docs/porting.md. Nothing here may allocate or call back into the firmware. */
 #ifndef NASC_PORT_H
 #define NASC_PORT_H
 
@@ -33,7 +33,7 @@ uint32_t nasc_port_receive(uint8_t *bytes, uint32_t most);
 void nasc_port_send(const uint8_t *bytes, uint32_t count);
 
 /* Flash of the store: sectors of nasc_port_flash_sector() bytes, pages of 256; offsets count from the store's start.
- * read_pointer is where plans are run from: memory-mapped flash, or a copy that the port keeps in RAM. */
+ * map is where plans are run from: memory-mapped flash, or a copy that the port keeps in RAM. */
 uint32_t nasc_port_flash_bytes(void);
 uint32_t nasc_port_flash_sector(void);
 nasc_status_t nasc_port_flash_read(uint32_t offset, void *bytes, uint32_t count);

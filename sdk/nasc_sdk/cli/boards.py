@@ -18,6 +18,9 @@ Examples:
   nasc-sdk boards                      what is known of each board
   nasc-sdk boards detect               boards at this machine's USB ports, and which port
   nasc-sdk boards --boards my-boards   with board files (*.toml) of your own; also: NASC_BOARDS=my-boards
+\b
+kernels: the form of the operators that suits the core (plain, dsp, mve). arena: RAM that a head computes in. serial:
+rates that its firmware can be built for (flash --baud). emulated: the machine of QEMU that stands in for it.
 """
 
 _boards_option = click.option(

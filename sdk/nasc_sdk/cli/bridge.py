@@ -16,6 +16,7 @@ from nasc_sdk.cli.paths import UserPath
     epilog="""\b
 Examples:
   nasc-sdk bridge --port /dev/ttyACM0 --device cell-3              the board says what it is
+  nasc-sdk bridge --board nucleo-f446re --port /dev/ttyACM0 --baud 230400      flashed for a faster line
   nasc-sdk bridge --board mps2-an386 --instructions-per-s 25e6     an emulated board, its speed assumed
 \b
 It profiles, installs and runs heads on the board, and talks to broker and edge server for it; packing what
@@ -32,7 +33,7 @@ again."""
 @baud_option
 @click.option(
     "--instructions-per-s", type=Finite(1, 1e10), default=None,
-    help="Of an emulated board, whose counts are no time: what is assumed.",
+    help="Needed for an emulated board, whose counts are no time: what is assumed.",
 )  # fmt: skip
 @click.option(
     "--edge", default="", metavar="HOST:PORT", help="Tensor port of the edge server  [default: by the broker]."

@@ -42,7 +42,9 @@ _OF_LINUX = (
 
 @click.command(epilog=EPILOG)
 @click.option("--board", "board_name", metavar="NAME", required=True, help="One of nasc-sdk boards.")
-@click.option("--dry-run", is_flag=True, help="Show the plan, touch nothing; needs neither board nor flasher.")
+@click.option(
+    "--dry-run", is_flag=True, help="Show the plan and what is lacking; touch nothing, need neither board nor tools."
+)
 @click.option("--port", metavar="PORT", help="Microcontroller: its serial port  [default: the one attached].")
 @baud_option
 @click.option(
@@ -54,8 +56,10 @@ _OF_LINUX = (
     help="UF2 boards: where their boot drive is mounted  [default: look for it].",
 )  # fmt: skip
 @click.option("--host", metavar="USER@HOST", help="Board with Linux: where SSH finds it.")
-@click.option("--identity", type=UserPath(), metavar="KEY", help="With --host: private key of SSH.")
-@click.option("--ssh-port", type=click.IntRange(1, 65535), help="With --host: port of SSH.")
+@click.option(
+    "--identity", type=UserPath(), metavar="KEY", help="With --host: private key of SSH  [default: as ssh does]."
+)
+@click.option("--ssh-port", type=click.IntRange(1, 65535), help="With --host: port of SSH  [default: as ssh does].")
 @click.option(
     "--broker", metavar="URL", envvar="NASC_BROKER",
     help="With --host: the agent's broker  [default: port 1883 of this machine, as the board sees it].",

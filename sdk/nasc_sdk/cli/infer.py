@@ -35,7 +35,8 @@ Examples:
   nasc-sdk infer --agent 127.0.0.1:7800 --input images.npy --output logits.npy --json
   nasc-sdk infer --model ANY.tflite --input X.npy --output Y.npy
   nasc-sdk infer --model ANY.tflite --input X.npy --output Y.npy --real-output --json
-  nasc-sdk infer --board mps2-an386 --model ANY.tflite --input X.npy --output Y.npy    on a microcontroller
+  nasc-sdk infer --board mps2-an386 --model ANY.tflite --input X.npy --output Y.npy    on an emulated microcontroller
+  nasc-sdk infer --port /dev/ttyACM0 --model ANY.tflite --input X.npy --output Y.npy   on a real one
 \b
 Without --model: images.npy holds uint8 images, N x height x width (x channels); the board's agent answers them
 through its head and the edge server, or alone. Latencies are measured on the board.
@@ -76,7 +77,7 @@ def command(
     port: str | None, baud: int | None, input_path: Path, labels_path: Path | None, output_path: Path | None,
     runtime_name: str, kernels: str, real_output: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Run inputs through the deployed split, or through any int8 model here."""
+    """Run inputs through the deployed split, or through any int8 model here or on a microcontroller."""
     if board_name is None and port is None:
         refuse_given(("baud",), NO_LINE)
     elif model_path is None:

@@ -55,11 +55,16 @@ Examples:
   nasc-sdk profile --device pi4          time every block on the board
   nasc-sdk calibrate --device pi4        or only the few heads that tell most
   nasc-sdk search --device pi4 --limit-ms 8
-  nasc-sdk map --device pi4              who wins over which links
-  nasc-sdk deploy --device pi4
+  nasc-sdk map --device pi4 --limit-ms 8             who wins over which links
+  nasc-sdk deploy --device pi4 --limit-ms 8
+  nasc-sdk infer --device pi4 --input images.npy
+\b
+  nasc-sdk boards                        microcontrollers: what is known of each
+  nasc-sdk flash --board nucleo-f446re --port /dev/ttyACM0     firmware, built and written
+  nasc-sdk bridge --board nucleo-f446re --port /dev/ttyACM0    its agent; then profile, search, deploy as above
 \b
 Exit status: 0 done; 1 a promise was not held; 2 usage; 3 bad input; 4 a peer is unreachable or broke
-the protocol; 5 no candidate meets the limit; 6 an extra or runtime is missing; 7 the disk refused a
+the protocol; 5 no candidate meets the limit; 6 an extra, runtime or tool is missing; 7 the disk refused a
 write; 8 a device refused; 130 interrupted. Errors go to standard error."""
 
 

@@ -25,7 +25,7 @@ port_option = click.option(
 )
 baud_option = click.option(
     "--baud", type=click.IntRange(1), metavar="RATE",
-    help="The microcontroller's serial rate: what its firmware is built for  [default: its board file's].",
+    help="The microcontroller's serial rate in baud: what its firmware is built for  [default: its board file's].",
 )
 NO_LINE = "only with a microcontroller: --board or --port"
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")

@@ -44,8 +44,9 @@ Examples:
   nasc-sdk profile --port /dev/ttyACM0                      the head that it runs at present
   nasc-sdk profile --model ANY.tflite --sustained      without a pause, until heat has settled
 \b
-All figures are measured. Without --input a model is fed with random values, never zeros: latency
-depends on the data. With a power sensor (INA2xx, INA3221, Raspberry Pi 5) the board's power as well."""
+All figures are measured, and their unit is named: time here and on boards with Linux; on a microcontroller what it
+counts, cycles or ticks of a timer; on an emulated one instructions. Without --input a model is fed with random values,
+never zeros: latency depends on the data. With a power sensor (INA2xx, INA3221, Raspberry Pi 5) the power as well."""
 
 
 @click.command(epilog=EPILOG)
@@ -65,7 +66,8 @@ depends on the data. With a power sensor (INA2xx, INA3221, Raspberry Pi 5) the b
     help="With --model: activations, a .npy file; its first sample is used.",
 )
 @click.option(
-    "--rounds", type=click.IntRange(1, 1000), default=9, show_default=True, help="Interleaved rounds."
+    "--rounds", type=click.IntRange(1, 1000), default=9, show_default=True,
+    help="Interleaved rounds; on a microcontroller, runs of the model.",
 )
 @click.option(
     "--coverage",
@@ -127,16 +129,16 @@ def command(
     as_json: bool,
     output_path: Path | None,
 ) -> None:
-    """Measure per-block latency on a device, or any int8 model here."""
+    """Measure per-block latency on a device, or any int8 model here or on a microcontroller."""
     if model_path is None and input_path is not None:
         raise click.UsageError("--input goes with --model")
     if sustained and model_path is None:
         raise click.UsageError("--sustained goes with --model: it runs on this machine")
     if minutes is not None and not sustained:
         raise click.UsageError("--minutes goes with --sustained")
+    if any(named is not None for named in (model_path, board_name, port)):
+        refuse_given(("coverage", "top"), "only for the blocks of a device: without --model, --board and --port")
     if board_name is not None or port is not None:
-        if model_path is None and port is None:
-            raise click.UsageError("an emulated board needs --model: it holds no head yet")
         idle = ("input_path", "sustained", "kernels", "runtime_name")
         refuse_given(idle, "not on a microcontroller, which runs a golden input on its own kernels")
         _report_board(board_name, port or "", baud, model_path, rounds, as_json, output_path)
@@ -209,6 +211,8 @@ def _report_board(
     from nasc_sdk.profiling.table import format_profile
 
     board = find_board(board_name) if board_name else None
+    if model is None and not port and board is not None and board.emulator is not None:
+        raise click.UsageError("an emulated board needs --model: it holds no head yet")
     with open_session(board, port, baud=baud) as session, progress_bar("measuring", quiet=as_json) as progress:
         tell = partial(_tell, progress)
         found = profile_on_board(session, model, repeats, tell) if model else profile_present(session, repeats, tell)

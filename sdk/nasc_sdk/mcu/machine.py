@@ -41,7 +41,8 @@ from nasc_sdk.profiling.coding import Direction, measure_coding
 from nasc_sdk.profiling.conditions import conditions_after, read_conditions
 from nasc_sdk.profiling.measure import Progress
 from nasc_sdk.profiling.plan import PlanItem, ProfilePlan
-from nasc_sdk.profiling.profile import Measurement, Profile, Timing
+from nasc_sdk.profiling.profile import Measurement, Profile
+from nasc_sdk.profiling.samples import summarize
 from nasc_sdk.profiling.speed import process_speed
 from nasc_sdk.protocol.messages import Capabilities, ProfileRequest
 from nasc_sdk.runtime.arrays import fit_dtype
@@ -96,14 +97,15 @@ class BoardMachine:
     @contextmanager
     def installing(self, staying: Sequence[Session]) -> Iterator[None]:
         """As :class:`nasc_sdk.agent.machine.Machine`."""
-        before = self._held
         with self._lock:
+            before = self._held
             self._held = [head for head in before if head in staying]
             self._leaving = [head for head in before if head not in staying] if staying else []
         try:
             yield
         except BaseException:
-            self._held = before
+            with self._lock:
+                self._held = before
             raise
         finally:
             self._leaving = []
@@ -229,9 +231,8 @@ class BoardMachine:
             brought = f"{len(item.input)} bytes of {item.dtype}"
             raise InputError(f"{item.key}: the plan brings {brought}, the model takes {head.inputs[0]}")
         runs = self._with_head(head, lambda: [self._timed(item.input) for _ in range(repeats)], tell)
-        us = [run_us for run_us, _, _ in runs]
         output = runs[-1][2]
-        timing = Timing(float(np.median(us)), float(np.percentile(us, 95)), min(us), len(us))
+        timing = summarize([1e3 * run_us for run_us, _, _ in runs])
         digest = hashlib.sha256(output).hexdigest()
         measurement = Measurement(item.key, item.title, item.shape, timing, output_sha256=digest)
         # An emulated board has no line: what this machine takes to emulate it says nothing.

@@ -12,6 +12,8 @@ from nasc_sdk.mcu.serial_wire import BAUD_RATE, SerialWire
 from nasc_sdk.mcu.smp_client import SmpClient
 
 _FLASHED: Final = "nasc-sdk flash writes it anew"
+_LONGEST_PACKET_BYTES: Final = 1100
+"""On the line: 768 bytes in the console's base64, ten bits each, and what an adapter at USB hesitates meanwhile."""
 
 
 def at_rate(board: Board, baud: int | None) -> Board:
@@ -30,7 +32,8 @@ def open_client(port: str, board: Board, *, timeout_s: float = 1.0, attempts: in
     others = [rate for rate in board.serial.offered if rate != baud]
     other = f", firmware built for another rate is asked with --baud {_list(others)}" if others else ""
     hint = f"nothing came at {baud} baud{other}; {_FLASHED}"
-    return SmpClient(SerialWire(port, baud), timeout_s=timeout_s, attempts=attempts, hint=hint)
+    wire = SerialWire(port, baud)
+    return SmpClient(wire, timeout_s=timeout_s, attempts=attempts, packet_s=packet_s(baud), hint=hint)
 
 
 def open_any_client(port: str, baud: int | None, *, attempts: int = 5) -> SmpClient:
@@ -38,7 +41,12 @@ def open_any_client(port: str, baud: int | None, *, attempts: int = 5) -> SmpCli
     rate = BAUD_RATE if baud is None else baud
     other = "firmware built for another rate is asked with --baud RATE (nasc-sdk boards lists them)"
     hint = f"nothing came at {rate} baud, {other}; {_FLASHED}"
-    return SmpClient(SerialWire(port, rate), attempts=attempts, hint=hint)
+    return SmpClient(SerialWire(port, rate), attempts=attempts, packet_s=packet_s(rate), hint=hint)
+
+
+def packet_s(baud: int) -> float:
+    """What the longest packet takes at that rate."""
+    return 10 * _LONGEST_PACKET_BYTES / baud
 
 
 def _list(rates: Sequence[int]) -> str:

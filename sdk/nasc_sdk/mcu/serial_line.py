@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from nasc_sdk.cost.coding import Step, unit_key
 from nasc_sdk.mcu.unfinished import Unit
-from nasc_sdk.profiling.profile import Measurement, Timing
+from nasc_sdk.profiling.profile import Measurement
+from nasc_sdk.profiling.samples import summarize
 
 
 def line_steps(units: Sequence[Unit]) -> Iterator[Measurement]:
@@ -26,5 +25,5 @@ def line_steps(units: Sequence[Unit]) -> Iterator[Measurement]:
     for size in sorted({unit.line_bytes for unit in units}):
         us = [one for unit in units if unit.line_bytes == size for one in unit.line_us]
         if us:
-            timing = Timing(float(np.median(us)), float(np.percentile(us, 95)), min(us), len(us))
+            timing = summarize([1e3 * one for one in us])
             yield Measurement(unit_key(Step.LINE, size), Step.LINE.value, f"{size} bytes", timing)

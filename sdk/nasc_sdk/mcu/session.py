@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,8 @@ _UNITS: Final = {
     TimeUnit.CYCLES: profiles.TimeUnit.CYCLES,
     TimeUnit.TICKS: profiles.TimeUnit.TICKS,
 }
+_COUNTS_A_MAC: Final = 40.0
+"""Plain kernels on a core without a cache take some 20: nobody waits for a run twice as long."""
 _HOLDING: Final = frozenset({SlotState.COMPLETE, SlotState.ACTIVE, SlotState.PREVIOUS})
 
 
@@ -81,10 +84,10 @@ class BoardSession:
 
     def __init__(self, board: Board, connect: Callable[[], SmpClient], *, emulated: bool) -> None:
         self.board, self.emulated = board, emulated
-        self._connect, self._client = connect, connect()
-        self.hello = self._client.hello_of(board.name)
+        self._connect = connect
+        self._client, self.hello = self._open()
         self.counter = _counter(board, self.hello, emulated)
-        self._plan_crc32 = 0
+        self._plan_crc32 = self._output_bytes = 0
 
     def close(self) -> None:
         """Let go of the port."""
@@ -93,11 +96,20 @@ class BoardSession:
     def reconnect(self) -> None:
         """Open the port again, to the same board; UnreachableError while it is gone, RefusedError for another one."""
         self.close()
-        self._client = self._connect()
-        hello = self._client.hello_of(self.board.name)
+        client, hello = self._open()
         if hello.unique_id != self.hello.unique_id:
+            # The session stays without a port: nothing may be asked of, or written to, a board that is not its own.
+            client.close()
             raise RefusedError("wrong_board", f"another {self.board.name} is at the port than before")
-        self.hello = hello
+        self._client, self.hello = client, hello
+
+    def _open(self) -> tuple[SmpClient, Hello]:
+        client = self._connect()
+        try:
+            return client, client.hello_of(self.board.name)
+        except BaseException:
+            client.close()
+            raise
 
     @property
     def packing(self) -> Packing:
@@ -125,6 +137,7 @@ class BoardSession:
         it does not fit, before anything is written.
         """
         _check_fits(compiled, self.hello)
+        self._client.allow(_COUNTS_A_MAC * compiled.plan.macs / self.hello.clock_hz)
         states = self._states()
         state = states.get(compiled.sha256)
         if state is None:
@@ -136,7 +149,7 @@ class BoardSession:
             self._client.commit(compiled.sha256)
         else:
             self._client.select(compiled.sha256)
-        self._plan_crc32 = compiled.crc32
+        self._plan_crc32, self._output_bytes = compiled.crc32, prod(compiled.plan.output_shape)
 
     def has_committed(self, compiled: Compiled) -> bool:
         """Whether a slot holds it so that it outlives a reset."""
@@ -171,6 +184,9 @@ class BoardSession:
         """
         run, output = self._client.infer(content)
         self._check_head(run.plan_crc32)
+        if len(output) != self._output_bytes:
+            size = f"{len(output)} bytes of output, the head gives {self._output_bytes}"
+            raise RemoteProtocolError(self.board.name, size)
         return self.counter.of(run.whole_counts), output
 
     def _check_head(self, plan_crc32: int) -> None:

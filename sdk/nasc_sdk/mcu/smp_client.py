@@ -41,6 +41,8 @@ _STALLED_WAITS: Final = 2
 """An upload waits so many times as long for the next byte to arrive as a request for its answer."""
 _LEAST_BYTES_PER_S: Final = 100
 """Of an upload: slower ones would not end before somebody gives up."""
+_MOST_OPERATORS: Final = 256
+"""Of a plan; firmware_profiles/nasc_firmware/src/plan.h."""
 T = TypeVar("T")
 
 Waits = tuple[float, ...]
@@ -66,8 +68,9 @@ class SmpClient:
     """Not thread-safe. ``timeout_s`` is for an answer that needs no work, ``slow_timeout_s`` for erasing and running.
 
     What needs no work is asked for ``attempts`` times that long, and an upload is given up when no byte arrived for
-    twice as long. Starts in the console framing and goes over to the raw one when the board's hello offers it, unless
-    ``framing`` says which. ``hint`` is what to try when nothing was ever heard.
+    twice as long. ``packet_s`` is what the longest packet takes on the line: before that nothing is asked for again.
+    Starts in the console framing and goes over to the raw one when the board's hello offers it, unless ``framing`` says
+    which. ``hint`` is what to try when nothing was ever heard.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class SmpClient:
         timeout_s: float = 1.0,
         slow_timeout_s: float = 30.0,
         attempts: int = 5,
+        packet_s: float = 0.0,
         framing: Framing | None = None,
         hint: str = "",
         clock: Callable[[], float] = time.monotonic,
@@ -84,16 +88,22 @@ class SmpClient:
         self._wire, self._clock = wire, clock
         self._timeout_s, self._slow_timeout_s, self._attempts = timeout_s, slow_timeout_s, max(attempts, 1)
         self._hint, self._heard = hint, False
-        self._quick_s = _waits(timeout_s, self._attempts * timeout_s)
-        # To ask early for what the board still works on does no harm: it finds it done.
-        self._growing_s = _waits(timeout_s, slow_timeout_s)
-        # To ask early for a run would have it made twice.
-        self._patient_s: Waits = (slow_timeout_s,) * self._attempts
+        self._first_s = max(timeout_s * _FIRST_WAIT, packet_s)
+        self._quick_s = _waits(self._first_s, timeout_s, self._attempts * timeout_s)
+        self.allow(0.0)
         self._framing_is_fixed, self._framing = framing is not None, framing or Framing.CONSOLE
         self._receiver = FrameReceiver()
         self._packets: deque[Packet] = deque()
         self._sequence = -1
         self._parameters: messages.Parameters | None = None
+
+    def allow(self, run_s: float) -> None:
+        """From now on wait so many seconds longer for what may run a head."""
+        slow_s = self._slow_timeout_s + run_s
+        # To ask early for what the board still works on does no harm: it finds it done.
+        self._growing_s = _waits(self._first_s, self._timeout_s, slow_s)
+        # To ask early for a run would have it made twice.
+        self._patient_s: Waits = (slow_s,) * self._attempts
 
     @property
     def framing(self) -> Framing:
@@ -159,25 +169,11 @@ class SmpClient:
 
     def counts(self) -> tuple[int, ...]:
         """Counts of each operator in the last profile."""
-        counts: tuple[int, ...] = ()
-        while True:
-            page = self._ask(Command.COUNTS, {"first": len(counts)}, messages.decode_counts)
-            if page.first != len(counts):
-                raise RemoteProtocolError(_PEER, f"counts from {page.first} on, asked from {len(counts)} on")
-            if not page.counts:
-                return counts
-            counts += page.counts
+        return self._pages(Command.COUNTS, messages.decode_counts)
 
     def names(self) -> tuple[str, ...]:
         """Of the tensors that the head's operators write."""
-        names: tuple[str, ...] = ()
-        while True:
-            first, more = self._ask(Command.NAMES, {"first": len(names)}, messages.decode_names)
-            if first != len(names):
-                raise RemoteProtocolError(_PEER, f"names from {first} on, asked from {len(names)} on")
-            if not more:
-                return names
-            names += more
+        return self._pages(Command.NAMES, messages.decode_names)
 
     def infer(self, content: bytes) -> tuple[messages.Run, bytes]:
         """One run on this input, and its output; written again when the answer, or to a reset the input, was lost."""
@@ -212,6 +208,18 @@ class SmpClient:
             if window.done:
                 return sha256.hexdigest()
         raise UnreachableError(_PEER, f"lost the upload {self._attempts} times; is it being reset?")
+
+    def _pages(self, command: Command, decode: messages.Decoder[tuple[int, tuple[T, ...]]]) -> tuple[T, ...]:
+        what = command.name.lower()
+        items: tuple[T, ...] = ()
+        while len(items) <= _MOST_OPERATORS:
+            first, more = self._ask(command, {"first": len(items)}, decode)
+            if first != len(items):
+                raise RemoteProtocolError(_PEER, f"{what} from {first} on, asked from {len(items)} on")
+            if not more:
+                return items
+            items += more
+        raise RemoteProtocolError(_PEER, f"{what} of more than {_MOST_OPERATORS} operators, which no plan has")
 
     # --- Uploads ------------------------------------------------------------------------------------------------
 
@@ -335,9 +343,9 @@ class SmpClient:
             self._packets += self._receiver.packets()
 
 
-def _waits(most_s: float, whole_s: float) -> Waits:
+def _waits(first_s: float, most_s: float, whole_s: float) -> Waits:
     """Doubled up to ``most_s``, together ``whole_s``."""
     waits_s: list[float] = []
     while (left_s := whole_s - sum(waits_s)) > most_s * _FIRST_WAIT / 2:
-        waits_s.append(min(most_s * _FIRST_WAIT * 2 ** len(waits_s), most_s, left_s))
+        waits_s.append(min(first_s * 2 ** len(waits_s), most_s, left_s))
     return tuple(waits_s)

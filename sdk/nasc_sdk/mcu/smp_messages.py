@@ -186,14 +186,6 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
-class CountsPage:
-    """Counts of the operators from ``first`` on, as many as fitted."""
-
-    first: int
-    counts: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class InputAnswer:
     """Where the input stands, and how large it is."""
 
@@ -322,12 +314,12 @@ def decode_profile(fields: Mapping[str, object]) -> Profile:
     return Profile(*(_uint(fields, name) for name in ("whole", "overhead", "count", "used", "arena", "plan")))
 
 
-def decode_counts(fields: Mapping[str, object]) -> CountsPage:
-    """RemoteProtocolError."""
+def decode_counts(fields: Mapping[str, object]) -> tuple[int, tuple[int, ...]]:
+    """From which operator on, and counts of the operators, as many as fitted; RemoteProtocolError."""
     counts = _value(fields, "counts", list)
     if not all(type(count) is int and 0 <= count <= _MAX_U32 for count in counts):
         raise RemoteProtocolError(_WHERE, "counts that are no numbers of 32 bits")
-    return CountsPage(_uint(fields, "first"), tuple(counts))
+    return _uint(fields, "first"), tuple(counts)
 
 
 def decode_names(fields: Mapping[str, object]) -> tuple[int, tuple[str, ...]]:

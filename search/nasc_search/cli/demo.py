@@ -20,7 +20,7 @@ Examples:
   nasc-sdk demo
   nasc-sdk demo --board this-machine --limit-ms 3
   nasc-sdk demo --coverage every            time all 953 blocks instead of 56: a minute longer
-  nasc-sdk demo --board mps2-an386 --requests 200     an emulated microcontroller; about ten minutes
+  nasc-sdk demo --board mps2-an386 --requests 200     an emulated microcontroller; seven minutes or more
 \b
 The board is this machine. As fast as the server it would never split, so by default it runs TFLite's
 reference kernels, each run twice over, 60 to 90 times slower: a stand-in for a small board, labelled so

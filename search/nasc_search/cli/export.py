@@ -22,7 +22,9 @@ Examples:
 """
 )
 @click.option("--arch", help="The sub-network  [default: the most accurate evaluated one].")
-@click.option("--cut", type=click.IntRange(1), required=True, help="Blocks in the head; the last cut has no tail.")
+@click.option(
+    "--cut", type=click.IntRange(1), required=True, help="Blocks in the head; the last, 10 as shipped, has no tail."
+)
 @click.option("--bits", type=click.Choice(["8", "4", "2"]), default="8", show_default=True, help="Of each value sent.")
 @click.option("--bottleneck", type=click.IntRange(0), help="Channels that the cut is narrowed to  [default: all].")
 @click.option(
@@ -34,7 +36,7 @@ Examples:
     help="Folder made by nasc-sdk train  [default: the shipped Fashion-MNIST supernet].",
 )
 @click.option("--dataset", default="fashion-mnist", show_default=True, help="What the supernet was trained on.")
-@click.option("--data", type=UserPath(), help="Folder that holds the data set's files.")
+@click.option("--data", type=UserPath(), help="Folder that holds the data set's files  [default: the shipped images].")
 @click.option("--output", type=UserPath(file_okay=False), required=True, help="Folder; its files are replaced.")
 @json_option
 def command(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nasc_sdk.bundle import Bundle, Manifest
 from nasc_sdk.candidate import Candidate
 from nasc_sdk.durable import make_directory, write_durably
-from nasc_sdk.errors import InputError
+from nasc_sdk.errors import InputError, StorageError
 from nasc_sdk.ir.network import TensorSpec
 from nasc_search.export.forms import Form
 from nasc_search.export.integer_reference import Kernels
@@ -75,12 +75,22 @@ def export_candidate(workshop: Workshop, candidate: Candidate, form: Form, folde
     if tail is not None:
         files[TAIL] = tail.model
     make_directory(folder)
+    if tail is None:
+        # One of an earlier candidate would pass for this one's.
+        _remove(folder / TAIL)
     for name, data in files.items():
         write_durably(folder / name, data)
     return Exported(
         candidate, workshop.accuracy(candidate), len(head.model), len(tail.model) if tail else 0,
         head.manifest.arena_bytes, candidate.encoding.payload_bytes(crossing), tuple(sorted(files)),
     )  # fmt: skip
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError.of(path, error) from error
 
 
 def _npy(data: bytes, spec: TensorSpec) -> bytes:

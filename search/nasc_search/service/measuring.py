@@ -1,4 +1,4 @@
-"""One plan to one device and its Profile back: asked once, and again when the device comes back."""
+"""One plan to one device and its Profile back: asked again and again, so that a device that was away hears of it."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ at a time.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -56,6 +57,7 @@ from nasc_search.service.workshop import Workshop
 MAX_JOBS: Final = 32
 INTERRUPTED: Final = 130
 """What a command ends with whose request was given up, as after Ctrl-C."""
+_END_S: Final = 30.0
 
 _log = logging.getLogger(__name__)
 
@@ -88,6 +90,8 @@ class Service:
         self._adapting = Adapting(store, self._mailbox, self._deploying, self._enqueue, self._event)
         self._jobs: queue.Queue[_Job | None] = queue.Queue(MAX_JOBS)
         self._answered: dict[str, bytes] = {}
+        self._answering = threading.Lock()
+        """Answers are kept on the MQTT thread and by the worker."""
         self._worker = threading.Thread(target=self._work, name="service", daemon=True)
 
     def start(self, timeout_s: float = 10.0) -> None:
@@ -105,9 +109,11 @@ class Service:
         self._worker.start()
 
     def close(self) -> None:
-        """Finish the present job, then end."""
-        self._jobs.put(None)
-        self._worker.join(30.0)
+        """Give the present job half a minute to finish, then end."""
+        # When the queue is full, the worker ends with the process.
+        with contextlib.suppress(queue.Full):
+            self._jobs.put_nowait(None)
+        self._worker.join(_END_S)
         self._client.close()
         self._store.close()
 
@@ -126,9 +132,10 @@ class Service:
     def _on_request(self, request: ServiceRequest) -> None:
         done = self._answered.get(request.request_id)
         if done is not None:
-            self._client.publish(Topics(self._site, SERVICE).service_reply(request.request_id), done)
+            self._publish(request, done)
         elif request.verb is ServiceVerb.STATUS:
-            self._reply(request, self._status(request.device))
+            # Not kept: whoever looks often would drive out answers that took hours.
+            self._publish(request, encode(_reply_to(request, self._status(request.device))))
         elif request.verb is ServiceVerb.CANCEL:
             text = self._requests.give_up(request)
             if text is not None:
@@ -226,8 +233,7 @@ class Service:
         }
 
     def _reply(self, request: ServiceRequest, document: Any) -> None:
-        raw = msgspec.Raw(msgspec.json.encode(document))
-        self._send(request, ServiceReply(request_id=request.request_id, document=raw))
+        self._send(request, _reply_to(request, document))
 
     def _refuse(self, request: ServiceRequest, error: Exception) -> None:
         code = error.exit_code if isinstance(error, NascError) else 1
@@ -237,8 +243,16 @@ class Service:
 
     def _send(self, request: ServiceRequest, reply: Message) -> None:
         payload = encode(reply)
-        while len(self._answered) >= MAX_JOBS:
-            self._answered.pop(next(iter(self._answered)))
-        self._answered[request.request_id] = payload
-        self._client.publish(Topics(self._site, SERVICE).service_reply(request.request_id), payload)
+        with self._answering:
+            while len(self._answered) >= MAX_JOBS:
+                self._answered.pop(next(iter(self._answered)))
+            self._answered[request.request_id] = payload
+        self._publish(request, payload)
+
+    def _publish(self, request: ServiceRequest, reply: bytes) -> None:
+        self._client.publish(Topics(self._site, SERVICE).service_reply(request.request_id), reply)
+
+
+def _reply_to(request: ServiceRequest, document: Any) -> ServiceReply:
+    return ServiceReply(request_id=request.request_id, document=msgspec.Raw(msgspec.json.encode(document)))
 

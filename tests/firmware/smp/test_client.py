@@ -6,8 +6,10 @@ import random
 import pytest
 
 from nasc_sdk.errors import RefusedError, RemoteProtocolError, UnreachableError
-from nasc_sdk.mcu.smp_frames import FrameReceiver, Framing
-from nasc_sdk.mcu.smp_messages import Command, SlotState, TimeUnit, encode_request
+from nasc_sdk.mcu.smp_cbor import decode_map, encode_map
+from nasc_sdk.mcu.smp_client import SmpClient
+from nasc_sdk.mcu.smp_frames import FrameReceiver, Framing, encode
+from nasc_sdk.mcu.smp_messages import HEADER, Command, SlotState, TimeUnit, encode_request
 from tests.firmware.smp.board import PerfectLine, client_of
 
 pytest.importorskip("cbor2", reason="cbor2 is not installed")
@@ -62,6 +64,32 @@ def test_counts_come_in_pages(board):
     assert counts == tuple(1 << index % 24 for index in range(255))
     assert profile.whole_counts == 7 + sum(counts)
     assert client.names() == ("block/tensor", "odd") * 127 + ("block/tensor",)
+
+
+class EndlessBoard:
+    """A wire to a board that has one more, however much it was asked for."""
+
+    def __init__(self, **more):
+        self._more, self._receiver, self._answers = more, FrameReceiver(), b""
+
+    def send(self, data):
+        self._receiver.receive_data(data)
+        for packet in self._receiver.packets():
+            first, _, _, group, sequence, number = HEADER.unpack_from(packet.content)
+            page = encode_map(decode_map(packet.content[HEADER.size :]) | self._more)
+            answer = HEADER.pack(first + 1, 0, len(page), group, sequence, number) + page
+            self._answers += encode(packet.framing, answer)
+
+    def receive(self, timeout_s):
+        data, self._answers = self._answers, b""
+        return data
+
+
+def test_a_board_that_never_comes_to_an_end_is_given_up():
+    with pytest.raises(RemoteProtocolError, match="counts of more than 256 operators"):
+        SmpClient(EndlessBoard(counts=[7] * 64)).counts()
+    with pytest.raises(RemoteProtocolError, match="names of more than 256 operators"):
+        SmpClient(EndlessBoard(names=["odd"] * 64)).names()
 
 
 def test_a_refused_plan_says_why_and_the_active_one_stays(board):
@@ -194,6 +222,14 @@ def test_a_silent_board_is_given_up_in_a_bounded_time(board):
     with pytest.raises(UnreachableError, match=r"does not answer hello, asked 7 times in 4 s$"):
         client.hello()
     assert 4 <= wire.now_s < 4.5
+
+
+def test_a_run_is_waited_for_as_long_as_it_may_take(board):
+    client, wire = client_of(board, CutLine(0), framing=Framing.RAW, slow_timeout_s=30.0, attempts=1)
+    client.allow(70.0)
+    with pytest.raises(UnreachableError, match="does not answer profile"):
+        client.profile()
+    assert 100 <= wire.now_s < 101
 
 
 class FalseLengthLine(PerfectLine):

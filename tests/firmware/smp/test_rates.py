@@ -7,9 +7,11 @@ import shutil
 import pytest
 
 from nasc_sdk.mcu.boards import load_boards
+from nasc_sdk.mcu.rates import packet_s
+from nasc_sdk.mcu.smp_client import SmpClient
 from nasc_sdk.mcu.smp_frames import Framing
 from tests.firmware.smp.chips import CHIPS
-from tests.firmware.smp.paced import build_paced, upload
+from tests.firmware.smp.paced import PacedWire, build_paced, upload
 
 pytest.importorskip("cbor2", reason="cbor2 is not installed")
 needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler (cc) here")
@@ -90,6 +92,21 @@ def test_it_repeats_to_the_nanosecond(program):
 def test_the_console_framing_takes_what_base64_leaves(program):
     taken = upload(program, BOARDS["esp32-c3"], 115_200, Framing.CONSOLE)
     assert 0.68 < taken.share < 0.75
+
+
+@needs_compiler
+@pytest.mark.parametrize("baud", [57_600, 38_400, 19_200])
+def test_on_a_slow_line_nothing_is_asked_for_while_its_answer_is_still_coming(program, baud):
+    """Rates that a board file of one's own may have."""
+    wire = PacedWire(program, CHIPS["nrf52840-dk"], baud, BOARDS["nrf52840-dk"].clock_hz)
+    client = SmpClient(wire, clock=wire.clock, packet_s=packet_s(baud))
+    try:
+        client.hello()
+        before, text = wire.sent_bytes, "x" * 350
+        assert client.echo(text) == text
+        assert wire.sent_bytes - before < 2 * len(text)
+    finally:
+        client.close()
 
 
 @pytest.mark.parametrize(("name", "baud"), [(name, rate) for name in BOARDS for rate in BOARDS[name].serial.offered])

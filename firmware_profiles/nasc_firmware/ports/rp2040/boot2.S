@@ -1,6 +1,7 @@
 /* Second stage of the RP2040's start (data sheet, "Flash Second Stage"): the boot ROM copies the first 256 bytes of
  * flash to RAM and runs them if their CRC is right. This one makes flash readable with command 03h, which all chips
  * know, copies the firmware to RAM, and starts it as a Cortex-M starts: stack and entry from its vectors. */
+    .file "boot2.S"                 /* or else a temporary name, and no two builds are the same */
     .syntax unified
     .cpu cortex-m0plus
     .thumb

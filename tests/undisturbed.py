@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-ALONE = tuple(f"tests/{place}" for place in (
+UNDISTURBED = tuple(f"tests/{place}" for place in (
     "cli/test_profile", "cli/test_status", "edge/", "link/", "mcu/test_bridge", "mcu/test_serial", "mqtt/",
     "profiling/", "regime/test_follow", "service/test_adapting", "service/test_calibrating", "service/test_cancelling",
     "service/test_encoded", "service/test_energy", "service/test_entropy", "service/test_faults",
@@ -21,30 +21,30 @@ ALONE = tuple(f"tests/{place}" for place in (
 ))  # fmt: skip
 
 
-def is_alone(nodeid):
-    return nodeid.startswith(ALONE)
+def is_undisturbed(nodeid):
+    return nodeid.startswith(UNDISTURBED)
 
 
 def unit_of(nodeid):
-    """What one worker runs as a whole: a file with its fixtures, or all that runs alone."""
-    return "alone" if is_alone(nodeid) else nodeid.split("::")[0]
+    """What one worker runs as a whole: a file with its fixtures, or all that is not to be disturbed."""
+    return "undisturbed" if is_undisturbed(nodeid) else nodeid.split("::")[0]
 
 
 class Worker:
-    """Holds the session's directory locked, shared with the other workers; whoever locks it for itself is alone."""
+    """Holds the session's directory locked with the other workers; whoever locks it for itself has no neighbour."""
 
     def __init__(self, config):
         # A worker's directory is inside that of the session.
         self._directory = os.open(Path(config.option.basetemp).parent, os.O_RDONLY)
-        self._alone = False
+        self._has_no_neighbour = False
         fcntl.flock(self._directory, fcntl.LOCK_SH)
 
     # Tried first: waiting is no part of the test's time. It ends as the tests of the others have time-outs.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item):
-        if is_alone(item.nodeid) and not self._alone:
+        if is_undisturbed(item.nodeid) and not self._has_no_neighbour:
             fcntl.flock(self._directory, fcntl.LOCK_EX)
-            self._alone = True
+            self._has_no_neighbour = True
         return (yield)
 
     def pytest_sessionfinish(self):

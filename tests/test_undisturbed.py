@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.alone import ALONE, is_alone
+from tests.undisturbed import UNDISTURBED, is_undisturbed
 
 ROOT = Path(__file__).resolve().parents[1]
 HOOKS = (
@@ -40,7 +40,7 @@ def run(folder, files, **environment):
     )  # fmt: skip
 
 
-def test_what_runs_alone_is_last_without_a_neighbour_and_workers_keep_the_rule_of_skips(tmp_path):
+def test_what_is_undisturbed_is_last_without_a_neighbour_and_workers_keep_the_rule_of_skips(tmp_path):
     log = tmp_path / "log"
     names = ("link/test_first.py", "ir/test_one.py", "ir/test_two.py", "mqtt/test_second.py")
     files = {name: BODY.format(log=str(log), name=name) for name in names}
@@ -54,11 +54,12 @@ def test_what_runs_alone_is_last_without_a_neighbour_and_workers_keep_the_rule_o
 
 
 def test_every_place_is_there():
-    for place in ALONE:
+    for place in UNDISTURBED:
         assert list(ROOT.glob(f"{place}*")), place
 
 
-def test_who_opens_a_whole_loop_is_alone():
+def test_who_opens_a_whole_loop_is_undisturbed():
     for path in ROOT.glob("tests/**/test_*.py"):
         if "open_loop(" in path.read_text() and path != Path(__file__):
-            assert is_alone(path.relative_to(ROOT).as_posix()), f"{path.name} measures: name it in tests/alone.py"
+            nodeid = path.relative_to(ROOT).as_posix()
+            assert is_undisturbed(nodeid), f"{path.name} measures: name it in tests/undisturbed.py"

@@ -16,7 +16,6 @@ from nasc_search.joint.explain import explain
 from nasc_search.joint.scored import Scored, score
 from nasc_search.joint.table import Kind
 from tests.joint.catalogues import catalogue, random_accuracy
-from tests.joint.test_table import models  # noqa: F401 # a fixture
 
 CODES = (INT8, CutEncoding(4), CutEncoding(8, entropy=Entropy.ZSTD), CutEncoding(4, 2))
 LINE = StepTime(Step.LINE, 2000.0, 87.0, error=0.03, jitter=0.04)
@@ -24,7 +23,7 @@ LINE = StepTime(Step.LINE, 2000.0, 87.0, error=0.03, jitter=0.04)
 LINK = Link.fixed(20.0, 2.0)
 
 
-def tables(models, codes=CODES):  # noqa: F811
+def tables(models, codes=CODES):
     """Of the same board without such a line and with it."""
     board, edge = models
     accuracy = random_accuracy(1)
@@ -32,7 +31,7 @@ def tables(models, codes=CODES):  # noqa: F811
     return plain, build_table(catalogue(), replace(board, coding=(LINE,)), edge, accuracy, codes)
 
 
-def test_what_crosses_it(models):  # noqa: F811
+def test_what_crosses_it(models):
     plain, lined = tables(models)
     specs, line = catalogue().cut_specs, lined.coding.line
     raw = specs[0].elements
@@ -48,7 +47,7 @@ def test_what_crosses_it(models):  # noqa: F811
     assert (lined.head_ms == plain.head_ms).all()
 
 
-def test_it_alone_is_no_measured_coding(models):  # noqa: F811
+def test_it_alone_is_no_measured_coding(models):
     board, edge = models
     edge = replace(edge, coding=(StepTime(Step.UNPACK_8, 1.0, 0.0),))
     table = build_table(catalogue(), replace(board, coding=(LINE,)), edge, random_accuracy(1), CODES)
@@ -56,7 +55,7 @@ def test_it_alone_is_no_measured_coding(models):  # noqa: F811
 
 
 @pytest.mark.parametrize("cut", [0, 2, -1])
-def test_it_is_a_part_of_head_and_total(models, cut):  # noqa: F811
+def test_it_is_a_part_of_head_and_total(models, cut):
     plain, lined = tables(models)
     cut %= plain.cuts
     before, after = (score(table, LINK, Constraints(1e6), 5, cut, 0) for table in (plain, lined))
@@ -69,7 +68,7 @@ def test_it_is_a_part_of_head_and_total(models, cut):  # noqa: F811
     assert after.transfer_ms == before.transfer_ms
 
 
-def test_it_flips_the_choice_and_is_named(models):  # noqa: F811
+def test_it_flips_the_choice_and_is_named(models):
     plain, lined = tables(models)
     # The line leaves room for the quickest networks only.
     limits = Constraints(1.005 * float(lined.total_ms(LINK, 95.0)[:, 1:].min()))
@@ -81,7 +80,7 @@ def test_it_flips_the_choice_and_is_named(models):  # noqa: F811
     assert "serial line" not in explain(before)
 
 
-def test_where_the_input_may_leave_the_line_is_left_out(models):  # noqa: F811
+def test_where_the_input_may_leave_the_line_is_left_out(models):
     slow = replace(LINE, us_per_byte=1040.0)
     board, edge = models
     table = build_table(catalogue(), replace(board, coding=(slow,)), edge, random_accuracy(1), CODES)
@@ -89,14 +88,14 @@ def test_where_the_input_may_leave_the_line_is_left_out(models):  # noqa: F811
     assert search(table, LINK, Constraints(0.9 * least, raw_input_stays=False)).chosen.kind is Kind.ALL_EDGE
 
 
-def test_older_records_have_no_such_part(models):  # noqa: F811
+def test_older_records_have_no_such_part(models):
     _, lined = tables(models)
     document = msgspec.to_builtins(score(lined, LINK, Constraints(1e6), 0, 2, 0))
     del document["line_ms"]
     assert msgspec.convert(document, Scored).line_ms is None
 
 
-def test_what_is_learned_in_service_does_not_count_it_twice(models):  # noqa: F811
+def test_what_is_learned_in_service_does_not_count_it_twice(models):
     from nasc_search.joint.in_service import Served, ServedLog, corrected
 
     _, lined = tables(models)

@@ -12,19 +12,12 @@ from nasc_sdk.cost.model import predict_blocks, predict_heads, spread_us
 from nasc_sdk.errors import InputError
 from nasc_sdk.link.link import Link
 from nasc_search.accuracy.keys import accuracy_key, parse_accuracy_key
-from nasc_search.calibrate.fit import fit
 from nasc_search.encodings.blocks import encoder_block
 from nasc_search.joint.build import build_table
 from nasc_search.joint.constraints import Constraints
 from nasc_search.joint.exact import search
 from nasc_search.joint.explain import explain
-from tests.calibrate import synthetic
 from tests.joint.catalogues import catalogue, random_accuracy
-
-
-@pytest.fixture(scope="module")
-def models():
-    return fit(synthetic.profile(1))[0], fit(synthetic.profile(2, scale=1.0))[0]
 
 
 def test_every_entry_is_the_models_prediction(models):

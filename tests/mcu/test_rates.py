@@ -63,7 +63,7 @@ def test_nothing_heard_at_a_rate_names_it_and_the_others():
 
 def test_nothing_heard_of_an_unknown_board_says_where_rates_are_listed():
     with line_at_another_rate() as port:
-        client = open_any_client(port, None, attempts=1)
+        client = open_any_client(port, None)
         with pytest.raises(UnreachableError, match=r"at 115200 baud, .* with --baud RATE \(nasc-sdk boards lists them"):
             client.hello()
         client.close()

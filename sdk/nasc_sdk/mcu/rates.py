@@ -36,12 +36,12 @@ def open_client(port: str, board: Board, *, timeout_s: float = 1.0, attempts: in
     return SmpClient(wire, timeout_s=timeout_s, attempts=attempts, packet_s=packet_s(baud), hint=hint)
 
 
-def open_any_client(port: str, baud: int | None, *, attempts: int = 5) -> SmpClient:
+def open_any_client(port: str, baud: int | None) -> SmpClient:
     """As :func:`open_client` where the board is not known, at the usual rate unless another is said."""
     rate = BAUD_RATE if baud is None else baud
     other = "firmware built for another rate is asked with --baud RATE (nasc-sdk boards lists them)"
     hint = f"nothing came at {rate} baud, {other}; {_FLASHED}"
-    return SmpClient(SerialWire(port, rate), attempts=attempts, packet_s=packet_s(rate), hint=hint)
+    return SmpClient(SerialWire(port, rate), packet_s=packet_s(rate), hint=hint)
 
 
 def packet_s(baud: int) -> float:

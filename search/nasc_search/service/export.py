@@ -19,17 +19,13 @@ from nasc_sdk.durable import make_directory, write_durably
 from nasc_sdk.errors import InputError, StorageError
 from nasc_sdk.ir.network import TensorSpec
 from nasc_search.export.forms import Form
-from nasc_search.export.integer_reference import Kernels
 from nasc_search.pretrained.load import Pretrained
 from nasc_search.service.bundles import make_bundles
-from nasc_search.service.target import Target
+from nasc_search.service.target import EXACT, FASTEST
 from nasc_search.service.workshop import Workshop
 
 HEAD, TAIL, ABOUT, GIVEN, WANTED = "head.tflite", "tail.tflite", "contract.json", "input.npy", "output.npy"
-_TARGETS: Final = {
-    Form.BUILTIN: Target(Form.BUILTIN, Kernels.REFERENCE, 0),
-    Form.XNNPACK: Target(Form.XNNPACK, Kernels.XNNPACK, 2),
-}
+_TARGETS: Final = {target.form: target for target in (EXACT, FASTEST)}
 
 
 class Exported(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from nasc_sdk.mcu.plan import FIRMWARE
 from nasc_sdk.profiling.profile import Conditions
@@ -21,15 +22,17 @@ class Target:
     """Largest difference between the integer reference and this runtime."""
 
 
-def target_of(conditions: Conditions) -> Target:
-    """Choose by what was measured: XNNPACK and reference kernels are bit-exact, optimised builtin ones drift.
+EXACT: Final = Target(Form.BUILTIN, Kernels.REFERENCE, 0)
+"""A microcontroller's firmware gives the bytes of the reference kernels, whatever its own are called."""
+FASTEST: Final = Target(Form.XNNPACK, Kernels.XNNPACK, 2)
 
-    A microcontroller's firmware gives the bytes of the reference kernels, whatever its own are called.
-    """
+
+def target_of(conditions: Conditions) -> Target:
+    """Choose by what was measured: XNNPACK and reference kernels are bit-exact, optimised builtin ones drift."""
     if conditions.runtime.startswith(FIRMWARE):
-        return Target(Form.BUILTIN, Kernels.REFERENCE, 0)
+        return EXACT
     if conditions.kernels == RuntimeKernels.XNNPACK and conditions.runtime.startswith("ai-edge-litert"):
-        return Target(Form.XNNPACK, Kernels.XNNPACK, 2)
+        return FASTEST
     if conditions.kernels == RuntimeKernels.REFERENCE:
         return Target(Form.BUILTIN, Kernels.REFERENCE, 2)
     return Target(Form.BUILTIN, Kernels.REFERENCE, 8)
